@@ -1,0 +1,42 @@
+package zcl
+
+import "encoding/binary"
+
+// Attribute is an attribute with its value.
+type Attribute struct {
+	ID    uint16
+	Value Value
+}
+
+// ReportAttributes tells attribute values unasked (ZCL §2.5.11).
+type ReportAttributes struct{ Attributes []Attribute }
+
+// Append implements [Command].
+func (c ReportAttributes) Append(b []byte) []byte {
+	for _, a := range c.Attributes {
+		b = binary.LittleEndian.AppendUint16(b, a.ID)
+		b = a.Value.Append(append(b, byte(a.Value.Type)))
+	}
+	return b
+}
+
+// ParseReportAttributes reads the payload; it has at least one attribute.
+func ParseReportAttributes(payload []byte) (ReportAttributes, error) {
+	const what = "report attributes"
+	r := NewReader(payload)
+	var c ReportAttributes
+	for {
+		id := r.Uint16()
+		if err := r.Err(what); err != nil {
+			return ReportAttributes{}, err
+		}
+		v, err := readTypedValue(&r, what)
+		if err != nil {
+			return ReportAttributes{}, err
+		}
+		c.Attributes = append(c.Attributes, Attribute{ID: id, Value: v})
+		if r.Remaining() == 0 {
+			return c, nil
+		}
+	}
+}
