@@ -1,0 +1,193 @@
+package firmware
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/devices/journal"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// activateFirmware carries an Activate Firmware command out (CS06; device steps
+// as in GBCS 11.5): dated commands are stored and answered NULL, others are tried
+// at once, and a command that cannot be carried out is answered with its code.
+func (a *Agent) activateFirmware(now time.Time, out *han.Outbox, m gbcs.Message) {
+	c, err := gbcs.ParseActivateFirmwareCommand(m.Payload)
+	if err == nil && c.OriginatorCounter != m.OriginatorCounter {
+		err = fmt.Errorf("originator counter %d inside, %d in the header", c.OriginatorCounter, m.OriginatorCounter)
+	}
+	if err != nil {
+		a.refuse(now, out, m.Code, err.Error())
+		a.QueueAlert(now, out, gbcs.AlertCommandIntegrityCheckFailed)
+		return
+	}
+	a.record(out, trace.Record{At: now, Kind: trace.ActivationReceived, Hash: c.ImageHash})
+	a.state.CommandCounter = m.OriginatorCounter
+	act := activation{Set: true, Hash: c.ImageHash, Counter: m.OriginatorCounter, At: c.ExecutionTime}
+	switch c.Execution {
+	case gbcs.ExecuteNow:
+		a.state.Dated = activation{}
+		a.deadlines.Clear(timerActivation)
+		a.begin(now, out, act)
+	case gbcs.ExecuteAt:
+		act.Dated = true
+		a.storeDated(now, out, act, m)
+	case gbcs.ExecuteCancel:
+		if a.state.Dated.Set {
+			a.record(out, trace.Record{At: now, Kind: trace.ActivationCancelled, Hash: a.state.Dated.Hash})
+		}
+		a.state.Dated = activation{}
+		a.deadlines.Clear(timerActivation)
+		a.respond(now, m, gbcs.ActivateFirmwareResponse{Accepted: true}.Append(nil))
+	}
+}
+
+// storeDated keeps a dated activation, which replaces one stored before.
+func (a *Agent) storeDated(now time.Time, out *han.Outbox, act activation, m gbcs.Message) {
+	a.state.Dated = act
+	due := a.parts.Clock.When(act.At.Time())
+	a.record(out, trace.Record{At: now, Kind: trace.ActivationDated, Took: max(0, due.Sub(now)), Hash: act.Hash})
+	a.respond(now, m, gbcs.ActivateFirmwareResponse{Accepted: true}.Append(nil))
+	a.deadlines.Schedule(timerActivation, due)
+}
+
+// activateDated carries the dated activation out: its time has come.
+func (a *Agent) activateDated(now time.Time, out *han.Outbox) {
+	act := a.state.Dated
+	a.state.Dated = activation{}
+	if act.Set {
+		a.begin(now, out, act)
+	}
+}
+
+// begin checks that the meter holds the image named and asks for the reboot that
+// tries it. The activation is in flash before the bootloader knows of it, so that
+// its outcome is told whatever happens.
+func (a *Agent) begin(now time.Time, out *han.Outbox, act activation) {
+	if code := a.check(act.Hash); code != gbcs.ActivationSuccess {
+		a.conclude(now, out, act, code, code.String())
+		return
+	}
+	a.state.Activating = act
+	a.save()
+	a.parts.Boot.RequestActivation()
+	a.reboot = true
+}
+
+// check compares the hash named with that of the image held.
+func (a *Agent) check(hash ota.ImageHash) gbcs.ActivationCode {
+	if !a.parts.Boot.HoldsImage() {
+		return gbcs.ActivationNoImageHeld
+	}
+	image, err := ota.ParseImage(a.parts.Boot.Candidate().File())
+	if err != nil {
+		return gbcs.ActivationNoImageHeld
+	}
+	a.spend(bootloader.Work{HashedBytes: len(image.ManufacturerImage)})
+	if image.Hash() != hash {
+		return gbcs.ActivationHashMismatch
+	}
+	return gbcs.ActivationSuccess
+}
+
+// conclude tells the supplier the outcome of an activation: as the command's
+// response, or for a dated one as an alert.
+func (a *Agent) conclude(now time.Time, out *han.Outbox, act activation, code gbcs.ActivationCode, why string) {
+	version := a.boot.Info.ID.FileVersion
+	a.record(out, trace.Record{At: now, Kind: trace.ActivationDone, Code: uint32(code), Version: version, Text: why})
+	outcome := gbcs.ActivationOutcome{Code: code, FirmwareVersion: version}
+	a.state.Activating = activation{}
+	if !act.Dated {
+		m := gbcs.Message{OriginatorCounter: act.Counter, Originator: a.cfg.Supplier, Code: gbcs.CodeActivateFirmware}
+		a.respond(now, m, gbcs.ActivateFirmwareResponse{Outcome: outcome}.Append(nil))
+		return
+	}
+	alert := gbcs.AlertFutureDatedCommandActioned
+	if code != gbcs.ActivationSuccess {
+		alert = gbcs.AlertFutureDatedCommandNotActioned
+	}
+	a.countAlert(now, out, alert)
+	a.queueAlert(gbcs.CodeActivateFirmwareAlert, gbcs.ActivateFirmwareAlert{
+		Code: alert, ExecutionTime: act.At, OriginatorCounter: act.Counter, Outcome: outcome,
+	}.Append(nil))
+	a.save()
+}
+
+// respond queues the response to a command and keeps it, so that a command that
+// is delivered twice is answered twice and carried out once.
+func (a *Agent) respond(now time.Time, command gbcs.Message, payload []byte) {
+	response := gbcs.Message{
+		CRA: gbcs.Response, OriginatorCounter: command.OriginatorCounter,
+		Originator: a.cfg.Device, Recipient: command.Originator,
+		HasDateTime: true, DateTime: gbcs.DateTimeOf(a.utc(now)),
+		Code: command.Code, Payload: payload,
+	}.Append(nil)
+	a.outbox.push(response)
+	a.outbox.dirty = append(a.outbox.dirty, journal.Entry{Key: keyResponse, Data: response})
+	a.save()
+}
+
+// Start does what a boot calls for: confirm or give up new firmware, finish an
+// activation, raise the alerts due, and go on with what was interrupted.
+func (a *Agent) Start(now time.Time, out *han.Outbox) {
+	a.spend(a.boot.Work)
+	a.record(out, trace.Record{At: now, Kind: trace.Rebooted, Version: a.boot.Info.ID.FileVersion, Text: a.boot.Outcome.String()})
+	switch a.boot.Outcome {
+	case bootloader.OutcomeTrial:
+		if !a.passTrial(now, out) {
+			return
+		}
+	case bootloader.OutcomeRolledBack:
+		a.record(out, trace.Record{At: now, Kind: trace.FirmwareRolledBack, Version: a.boot.Info.ID.FileVersion, Text: a.boot.Reason})
+	case bootloader.OutcomeFellBack:
+		a.QueueAlert(now, out, gbcs.AlertFirmwareVerificationFailedAtPowerOn)
+	case bootloader.OutcomeNormal, bootloader.OutcomeBricked:
+	}
+	a.finishActivation(now, out)
+	if version := a.boot.Info.ID.FileVersion; version != a.state.ReportedVersion {
+		a.state.ReportedVersion = version
+		a.state.Update.ActivatedAt = now.UnixMicro()
+		a.queueGenericAlert(now, out, gbcs.AlertFirmwareVersionChanged)
+		a.save()
+	}
+	if a.state.Dated.Set {
+		a.deadlines.Schedule(timerActivation, a.parts.Clock.When(a.state.Dated.At.Time()))
+	}
+}
+
+// passTrial runs new firmware's self-test. It reports whether the firmware lives on.
+func (a *Agent) passTrial(now time.Time, out *han.Outbox) bool {
+	switch a.boot.Info.Program {
+	case bootloader.ProgramWorks:
+		a.parts.Boot.Confirm(a.boot.Info)
+		a.record(out, trace.Record{At: now, Kind: trace.FirmwareConfirmed, Version: a.boot.Info.ID.FileVersion})
+		return true
+	case bootloader.ProgramFailsSelfTest:
+		a.parts.Boot.FailTrial()
+		a.reboot = true
+	case bootloader.ProgramHangs:
+		a.hung = true
+	}
+	return false
+}
+
+// finishActivation concludes an activation that the reboot belonged to, or tries
+// again if a power cut came between command and bootloader.
+func (a *Agent) finishActivation(now time.Time, out *han.Outbox) {
+	act := a.state.Activating
+	if !act.Set {
+		return
+	}
+	switch {
+	case a.boot.Info.Hash == act.Hash:
+		a.conclude(now, out, act, gbcs.ActivationSuccess, gbcs.ActivationSuccess.String())
+	case a.boot.Outcome == bootloader.OutcomeNormal && a.check(act.Hash) == gbcs.ActivationSuccess:
+		a.begin(now, out, act)
+	default:
+		a.conclude(now, out, act, gbcs.ActivationFailure, a.boot.Reason)
+	}
+}

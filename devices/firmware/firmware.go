@@ -1,0 +1,236 @@
+// Package firmware is the part of a meter's application that replaces the
+// application: it has an image downloaded and verified, tells the supplier, obeys
+// Activate Firmware, and after the reboot tells how it went. The electricity and
+// the gas meter share it.
+//
+//	download ─► verify ─► 8F72 / 8F1C ─► Upgrade End ─► wait
+//	CS06 ─► hash matches? ─► now, or dated ─► bootloader ─► trial, self-test, confirm
+//	                                                └► code 0 or 3, 8F43, 8F66 / 8F67
+//
+// Nothing but Activate Firmware (CS06) makes a meter switch: not Upgrade End, not
+// a reboot, not a heartbeat.
+//
+// Messages for the supplier wait in an outbox in flash until the meter delivered
+// them, so that the supplier is told whatever happens in between. Every step
+// writes its state before its consequence, and a step cut short by a power cut is
+// found and finished by the next [Agent.Start].
+package firmware
+
+import (
+	"crypto/ecdsa"
+	"time"
+
+	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/devices/journal"
+	"github.com/commshub/commshub/devices/otaclient"
+	"github.com/commshub/commshub/devices/rtc"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// Config is what an agent needs to know about its meter.
+type Config struct {
+	Device   han.EUI64
+	Supplier han.EUI64
+	// SupplierKey checks the authorising signature of GB images. Without it only
+	// the manufacturer's is checked.
+	SupplierKey *ecdsa.PublicKey
+	// Layout is how this kind of meter encodes alerts: DLMS for an ESME, GBZ for a GSME.
+	Layout gbcs.AlertLayout
+	OTA    otaclient.Config
+}
+
+// Radio is how the agent's OTA frames leave, and what they may cost. The meter
+// implements it.
+type Radio interface {
+	SendQuery(out *han.Outbox, c ota.QueryNextImageRequest)
+	SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest)
+	SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest)
+	MayRequestBlock(now time.Time) (ok bool, reason string)
+}
+
+// Parts are the parts of the meter that the agent works with. All but Clock and
+// Ledger are made anew at each boot.
+type Parts struct {
+	Boot    *bootloader.Bootloader
+	Journal *journal.Journal
+	Radio   Radio
+	Clock   *rtc.Clock
+	Ledger  *battery.Ledger
+}
+
+type timer uint8
+
+// timerActivation: a dated activation is due.
+const timerActivation timer = 0
+
+// Agent is a meter's firmware agent. It lives from boot to reboot; what must
+// last longer is in its journal.
+type Agent struct {
+	cfg    Config
+	parts  Parts
+	client *otaclient.Client
+
+	boot      bootloader.Boot
+	state     state
+	outbox    outbox
+	deadlines han.Deadlines[timer]
+	reboot    bool
+	hung      bool
+}
+
+// New returns the agent of a meter that has just booted.
+func New(cfg Config, parts Parts, boot bootloader.Boot) *Agent {
+	a := &Agent{cfg: cfg, parts: parts, boot: boot, outbox: openOutbox(parts.Journal)}
+	if data, ok := parts.Journal.Get(keyState); ok {
+		a.state = parseState(data)
+	} else {
+		a.state = state{ReportedVersion: boot.Info.ID.FileVersion}
+	}
+	a.client = otaclient.New(cfg.OTA, cfg.Device, parts.Boot, boot.Info.ID, a)
+	a.client.SetStats(otaclient.Stats{Blocks: a.state.Update.Blocks, Retries: a.state.Update.Retries})
+	return a
+}
+
+// Client returns the OTA client, which takes the hub's OTA frames.
+func (a *Agent) Client() *otaclient.Client { return a.client }
+
+// Running returns what the bootloader found out about the running image.
+func (a *Agent) Running() bootloader.Info { return a.boot.Info }
+
+// WantsReboot reports whether the meter must restart to go on with an activation.
+func (a *Agent) WantsReboot() bool { return a.reboot }
+
+// Hung reports whether the running firmware does nothing until the watchdog
+// resets the meter.
+func (a *Agent) Hung() bool { return a.hung }
+
+// NextTimer returns the agent's earliest deadline, its client's included.
+func (a *Agent) NextTimer() (han.Deadline, bool) {
+	own, ownSet := a.deadlines.Next()
+	client, clientSet := a.client.NextTimer()
+	return han.Earlier(own, ownSet, client, clientSet)
+}
+
+// HandleTimer fires what is due.
+func (a *Agent) HandleTimer(now time.Time, out *han.Outbox) {
+	if _, ok := a.deadlines.Expired(now); ok {
+		a.activateDated(now, out)
+	}
+	a.client.HandleTimer(now, out)
+}
+
+// SendQuery implements otaclient.Owner.
+func (a *Agent) SendQuery(out *han.Outbox, c ota.QueryNextImageRequest) {
+	a.parts.Radio.SendQuery(out, c)
+}
+
+// SendBlockRequest implements otaclient.Owner.
+func (a *Agent) SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest) {
+	a.parts.Radio.SendBlockRequest(out, c)
+}
+
+// SendUpgradeEnd implements otaclient.Owner.
+func (a *Agent) SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest) {
+	a.parts.Radio.SendUpgradeEnd(out, c)
+}
+
+// MayRequestBlock implements otaclient.Owner.
+func (a *Agent) MayRequestBlock(now time.Time) (ok bool, reason string) {
+	return a.parts.Radio.MayRequestBlock(now)
+}
+
+// ImageBegun implements otaclient.Owner.
+func (a *Agent) ImageBegun(now time.Time, _ *han.Outbox) {
+	slot := a.parts.Boot.Candidate()
+	a.state.Verdict = verdict{}
+	a.state.Update = UpdateReport{Version: slot.ID().FileVersion, Size: slot.Size(), StartedAt: now.UnixMicro()}
+	a.save()
+}
+
+// ImageGone implements otaclient.Owner.
+func (a *Agent) ImageGone(time.Time, *han.Outbox) {}
+
+// ImageComplete implements otaclient.Owner: it verifies the image and tells the
+// supplier. The alert is in flash before the slot changes, so that a power cut
+// in between is seen as an image still to be verified, with the alert not raised
+// twice.
+func (a *Agent) ImageComplete(now time.Time, out *han.Outbox) {
+	slot := a.parts.Boot.Candidate()
+	info, err := a.verify(slot.File())
+	v := verdict{Set: true, Good: err == nil, Hash: info.Hash}
+	a.state.Update.CompletedAt = now.UnixMicro()
+	if a.state.Verdict != v {
+		a.state.Verdict = v
+		code := gbcs.AlertFirmwareVerificationSuccessful
+		if err != nil {
+			code = gbcs.AlertFirmwareVerificationFailed
+		}
+		a.queueReceipt(now, out, code, info.Hash)
+	}
+	a.save()
+	if err != nil {
+		a.record(out, trace.Record{At: now, Kind: trace.ImageRejected, Version: slot.ID().FileVersion, Hash: info.Hash, Text: err.Error()})
+		a.client.Finish(now, out, zcl.StatusInvalidImage)
+		return
+	}
+	slot.MarkVerified(info.FileHash)
+	a.record(out, trace.Record{At: now, Kind: trace.ImageVerified, Version: slot.ID().FileVersion, Hash: info.Hash})
+	a.client.Finish(now, out, zcl.StatusSuccess)
+}
+
+// verify is the bootloader's verification and, where a supplier's key is known,
+// the check that the supplier authorised the image.
+func (a *Agent) verify(file []byte) (bootloader.Info, error) {
+	policy := a.parts.Boot.Policy()
+	info, err := bootloader.Verify(policy, file, a.parts.Boot.MinSequence())
+	a.spend(info.Work)
+	if err != nil || policy.Trust == bootloader.TrustAny || a.cfg.SupplierKey == nil {
+		return info, err
+	}
+	image, err := ota.ParseImage(file)
+	if err != nil {
+		return info, err
+	}
+	a.spend(bootloader.Work{HashedBytes: len(image.ManufacturerImage), Signatures: 1})
+	return info, image.VerifyAuthority(a.cfg.SupplierKey)
+}
+
+func (a *Agent) spend(w bootloader.Work) {
+	a.parts.Ledger.Hash(w.HashedBytes)
+	a.parts.Ledger.Verify(w.Signatures)
+}
+
+// UpdateReport returns the figures of the update in hand or just ended.
+func (a *Agent) UpdateReport() UpdateReport {
+	r := a.state.Update
+	stats := a.client.Stats()
+	r.Blocks, r.Retries = stats.Blocks, stats.Retries
+	return r
+}
+
+// AddWindow adds a heartbeat window to the report of the update in hand and
+// keeps the report.
+func (a *Agent) AddWindow(blocks bool, radioOn time.Duration, charge battery.Charge) {
+	if blocks {
+		a.state.Update.Windows++
+	}
+	a.state.Update.RadioOn += radioOn
+	a.state.Update.Charge += charge
+	a.save()
+}
+
+// save keeps the agent's state.
+func (a *Agent) save() {
+	a.state.Update = a.UpdateReport()
+	a.parts.Journal.Commit(append(a.outbox.changes(), journal.Entry{Key: keyState, Data: a.state.append(nil)})...)
+}
+
+func (a *Agent) record(out *han.Outbox, r trace.Record) {
+	r.Node = uint64(a.cfg.Device)
+	out.Record(r)
+}

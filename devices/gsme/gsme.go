@@ -1,0 +1,375 @@
+// Package gsme is a gas meter (GSME): battery-powered, asleep nearly always. At
+// each heartbeat it wakes, pushes its readings to the gas proxy, asks for
+// messages, delivers its own, goes on with a firmware download, and sleeps.
+//
+//	asleep ─heartbeat─► [ join ] ─► report ─► [ set clock ] ─► GET … ─► PUT … ─► update ─► asleep
+//	                                  │ no answer after three tries               │ reboot
+//	                                  └──────────────► asleep                     ▼
+//
+// The steps of a window follow one another in [Meter.next]. What was taken up
+// once, the mirror's endpoint and the tunnel, is kept in flash.
+package gsme
+
+import (
+	"time"
+
+	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/devices/flash"
+	"github.com/commshub/commshub/devices/meter"
+	"github.com/commshub/commshub/devices/otaclient"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// Config is a gas meter's character.
+type Config struct {
+	meter.Config
+	// Period is the heartbeat period, in GB typically 30 minutes.
+	Period time.Duration
+	// FirstHeartbeat is how long after its first boot the meter wakes first.
+	FirstHeartbeat time.Duration
+	// Budget is what the meter allows itself in one window.
+	Budget battery.Budget
+}
+
+// DefaultPeriod is the heartbeat period used in GB.
+const DefaultPeriod = 30 * time.Minute
+
+// Figures of a window. The number of tries is an assumption.
+const (
+	answerTimeout = 3 * time.Second
+	maxTries      = 3
+	clockInterval = 24 * time.Hour // between readings of the hub's clock
+	// beatTolerance is how near a heartbeat may be to count as this one.
+	beatTolerance = time.Second
+)
+
+type state uint8
+
+const (
+	stateOff state = iota // booting, hung or bricked
+	stateAsleep
+	stateRequestingMirror
+	stateConfiguringMirror
+	stateRequestingTunnel
+	stateReporting
+	stateReadingTime
+	stateGetting
+	statePutting
+	stateUpdating
+)
+
+var stateNames = [...]string{
+	"off", "asleep", "requesting mirror", "configuring mirror", "requesting tunnel",
+	"reporting", "reading time", "getting", "putting", "updating",
+}
+
+func (s state) String() string { return stateNames[s] }
+
+type timer uint8
+
+const (
+	timerHeartbeat timer = iota
+	timerAnswer          // the answer to the step in hand is overdue
+)
+
+// Meter is a gas meter.
+type Meter struct {
+	meter.Chassis
+	cfg       Config
+	state     state
+	deadlines han.Deadlines[timer]
+
+	join     join
+	beat     time.Time // clock time of the next heartbeat
+	beats    uint32    // since the process started
+	clockSet time.Time // emulated instant at which the clock was last set
+
+	// The window in hand.
+	window  battery.Window
+	blocks  uint32 // the client's count at its start
+	flags   metering.FunctionalNotificationFlags
+	pending bool // messages wait in the mailbox
+	done    struct{ report, update bool }
+	tries   int
+	tsn     uint8 // transaction of the step in hand
+
+	exchange exchangeCost
+}
+
+var _ han.Node = (*Meter)(nil)
+
+// New returns a gas meter on a part of meter.Geometry. It boots at now.
+func New(cfg Config, chip *flash.Chip, now time.Time) *Meter {
+	if cfg.Period == 0 {
+		cfg.Period = DefaultPeriod
+	}
+	cfg.OTA.HeartbeatPeriod = cfg.Period
+	cfg.OTA.RetryPause = 0
+	cfg.OTA.Hardware = cfg.Policy.Hardware
+	m := &Meter{cfg: cfg}
+	m.Init(cfg.Config, gbcs.LayoutGBZ, chip, m, now)
+	m.beat = now.Add(cfg.FirstHeartbeat)
+	return m
+}
+
+// Asleep reports whether the radio is off.
+func (m *Meter) Asleep() bool { return m.state == stateAsleep || m.state == stateOff }
+
+// NextHeartbeat returns the emulated instant of the next heartbeat.
+func (m *Meter) NextHeartbeat() time.Time { return m.Clock.When(m.beat) }
+
+// NextTimer implements han.Node.
+func (m *Meter) NextTimer() (han.Deadline, bool) {
+	own, ownSet := m.deadlines.Next()
+	chassis, chassisSet := m.Chassis.NextTimer()
+	return han.Earlier(own, ownSet, chassis, chassisSet)
+}
+
+// HandleTimer implements han.Node.
+func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
+	mark := m.Mark(out)
+	retries := m.retries()
+	if m.Tick(now, out) {
+		m.booted(now, out)
+	}
+	if m.On() {
+		for {
+			t, ok := m.deadlines.Expired(now)
+			if !ok {
+				break
+			}
+			switch t {
+			case timerHeartbeat:
+				m.wake(now, out)
+			case timerAnswer:
+				m.unanswered(now, out)
+			}
+		}
+		if m.retries() != retries {
+			m.Ledger.Radio(m.Ledger.Set().Radio.Poll()) // the answer that did not come
+		}
+		m.proceed(now, out)
+	}
+	m.Account(out, mark)
+}
+
+// retries returns how often the OTA client asked again so far.
+func (m *Meter) retries() uint32 {
+	if !m.On() {
+		return 0
+	}
+	return m.Agent.Client().Stats().Retries
+}
+
+// HandleFrame implements han.Node. A frame that reaches a sleeping meter is lost.
+func (m *Meter) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
+	if m.Asleep() || f.Src != m.cfg.Hub {
+		return
+	}
+	mark := m.Mark(out)
+	m.Ledger.Radio(m.Ledger.Set().Radio.Fetch(len(f.Payload)))
+	m.dispatch(now, f, out)
+	m.proceed(now, out)
+	m.Account(out, mark)
+}
+
+func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
+	h, payload, err := zcl.ParseHeader(f.Payload)
+	if err == nil {
+		switch f.Cluster {
+		case ota.ClusterID:
+			m.HandleOTA(now, out, f, h, payload)
+		case metering.ClusterID:
+			err = m.handleMetering(now, out, h, payload)
+		case tunnelCluster:
+			err = m.handleTunnel(now, out, f, h, payload)
+		case zcl.ClusterTime:
+			err = m.handleTime(now, out, h, payload)
+		default:
+			zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusUnsupCommand)
+		}
+	}
+	if err != nil {
+		m.record(out, trace.Record{At: now, Kind: trace.FrameRefused, Peer: uint64(f.Src), Text: err.Error()})
+	}
+}
+
+// booted is the application's start: everything from RAM is gone, and the meter
+// wakes at once the first time, later as its clock says.
+func (m *Meter) booted(now time.Time, out *han.Outbox) {
+	m.join = loadJoin(m.Journal)
+	m.state = stateAsleep
+	if m.beats > 0 || !m.NextHeartbeat().After(now) {
+		m.wake(now, out)
+		return
+	}
+	m.becomeAsleep(now)
+}
+
+// wake begins a window.
+func (m *Meter) wake(now time.Time, out *han.Outbox) {
+	m.deadlines.Clear(timerHeartbeat)
+	m.scheduleBeat(now)
+	m.beats++
+	m.Ledger.Elapse(now)
+	m.window = m.cfg.Budget.Open(m.Ledger)
+	m.blocks = m.Agent.Client().Stats().Blocks
+	m.flags, m.pending = 0, false
+	m.done.report, m.done.update = false, false
+	m.record(out, trace.Record{At: now, Kind: trace.HeartbeatStarted, Count: m.beats})
+	m.next(now, out)
+}
+
+// scheduleBeat sets the next heartbeat: whole periods after the last by the
+// meter's own clock, skipping what a long window overran. A clock that was set
+// back does not put the heartbeat off by more than a period.
+func (m *Meter) scheduleBeat(now time.Time) {
+	clock := m.Clock.Read(now)
+	if behind := clock.Add(beatTolerance).Sub(m.beat); behind >= 0 {
+		m.beat = m.beat.Add((behind/m.cfg.Period + 1) * m.cfg.Period)
+	}
+	if latest := clock.Add(m.cfg.Period); m.beat.After(latest) {
+		m.beat = latest
+	}
+}
+
+// next takes the next step of the window, or ends it.
+func (m *Meter) next(now time.Time, out *han.Outbox) {
+	m.deadlines.Clear(timerAnswer)
+	m.tries = 0
+	for {
+		_, outgoing := m.Agent.Outgoing()
+		switch {
+		case m.join.Mirror == 0:
+			m.become(now, out, stateRequestingMirror)
+		case !m.join.Configured:
+			m.become(now, out, stateConfiguringMirror)
+		case !m.join.HasTunnel:
+			m.become(now, out, stateRequestingTunnel)
+		case !m.done.report:
+			m.become(now, out, stateReporting)
+		case m.clockSet.IsZero() || now.Sub(m.clockSet) >= clockInterval:
+			m.become(now, out, stateReadingTime)
+		case m.pending:
+			m.become(now, out, stateGetting)
+		case outgoing:
+			m.become(now, out, statePutting)
+		case m.Agent.WantsReboot():
+			m.reboot(now, out)
+		case !m.done.update && m.wantsUpdate():
+			m.done.update = true
+			if m.update(now, out) {
+				return
+			}
+			continue
+		default:
+			m.sleep(now, out)
+		}
+		return
+	}
+}
+
+// become enters a step and sends what it asks.
+func (m *Meter) become(now time.Time, out *han.Outbox, s state) {
+	m.state = s
+	m.ask(now, out)
+}
+
+// unanswered repeats the step in hand; after three tries the meter gives the
+// window up and sleeps.
+func (m *Meter) unanswered(now time.Time, out *han.Outbox) {
+	m.Ledger.Radio(m.Ledger.Set().Radio.Poll())
+	m.tries++
+	if m.tries >= maxTries {
+		m.sleep(now, out)
+		return
+	}
+	m.ask(now, out)
+}
+
+// wantsUpdate reports whether the OTA client has something to do in this window.
+func (m *Meter) wantsUpdate() bool {
+	switch m.Agent.Client().State() {
+	case otaclient.StatePaused, otaclient.StateComplete, otaclient.StateEnding:
+		return true
+	case otaclient.StateIdle, otaclient.StateWaiting:
+		return m.flags&metering.FlagNewOTAFirmware != 0
+	case otaclient.StateQuerying, otaclient.StateDownloading:
+		return false
+	default:
+		panic("gsme: OTA client in state " + m.Agent.Client().State().String())
+	}
+}
+
+// update has the client go on. It reports whether the client now waits for an answer.
+func (m *Meter) update(now time.Time, out *han.Outbox) bool {
+	m.state = stateUpdating
+	client := m.Agent.Client()
+	if m.flags&metering.FlagNewOTAFirmware != 0 {
+		client.Offer(now, out)
+	}
+	client.Resume(now, out)
+	return client.Awaiting()
+}
+
+// proceed goes to the next step if the update has come to rest in this window.
+func (m *Meter) proceed(now time.Time, out *han.Outbox) {
+	if m.state == stateUpdating && !m.Agent.Client().Awaiting() {
+		m.next(now, out)
+	}
+	if m.Agent.WantsReboot() && m.state == stateAsleep {
+		m.off(now) // a dated activation became due
+	}
+}
+
+// sleep ends the window.
+func (m *Meter) sleep(now time.Time, out *han.Outbox) {
+	m.closeWindow(now, out)
+	m.becomeAsleep(now)
+}
+
+func (m *Meter) closeWindow(now time.Time, out *han.Outbox) {
+	client := m.Agent.Client()
+	client.Pause()
+	blocks := client.Stats().Blocks
+	if blocks >= m.blocks {
+		blocks -= m.blocks // else a new image began in this window
+	}
+	radioOn, charge := m.window.RadioOn(m.Ledger), m.window.Charge(m.Ledger)
+	if blocks > 0 {
+		m.Agent.AddWindow(true, radioOn, charge)
+	}
+	m.KeepLedger()
+	m.record(out, trace.Record{At: now, Kind: trace.HeartbeatEnded, Count: blocks, Took: radioOn, Charge: int64(charge)})
+}
+
+func (m *Meter) becomeAsleep(now time.Time) {
+	m.state = stateAsleep
+	m.deadlines.Clear(timerAnswer)
+	m.scheduleBeat(now)
+	m.deadlines.Schedule(timerHeartbeat, m.NextHeartbeat())
+}
+
+// reboot ends the window with a restart, to go on with an activation.
+func (m *Meter) reboot(now time.Time, out *han.Outbox) {
+	m.closeWindow(now, out)
+	m.off(now)
+}
+
+// off resets the processor.
+func (m *Meter) off(now time.Time) {
+	m.deadlines.Clear(timerAnswer)
+	m.deadlines.Clear(timerHeartbeat)
+	m.state = stateOff
+	m.Restart(now)
+}
+
+func (m *Meter) record(out *han.Outbox, r trace.Record) {
+	r.Node = uint64(m.cfg.EUI64)
+	out.Record(r)
+}

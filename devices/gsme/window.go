@@ -1,0 +1,248 @@
+package gsme
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/devices/journal"
+	"github.com/commshub/commshub/devices/meter"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/phy"
+	"github.com/commshub/commshub/han/tunnel"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+const tunnelCluster = tunnel.ClusterID
+
+// ask sends what the step in hand asks of the hub and waits for the answer.
+func (m *Meter) ask(now time.Time, out *han.Outbox) {
+	m.deadlines.Await(timerAnswer, now.Add(answerTimeout))
+	switch m.state {
+	case stateRequestingMirror:
+		m.send(out, metering.ClusterID, metering.CommandRequestMirror, fromServer, zcl.Empty{})
+	case stateConfiguringMirror:
+		m.tsn = m.send(out, metering.ClusterID, metering.CommandConfigureMirror, fromServer|confirmed, metering.ConfigureMirror{
+			IssuerEventID: uint32(zcl.UTCTimeOf(m.Clock.Read(now))), ReportingInterval: uint32(m.cfg.Period / time.Second),
+			NotificationReporting: true, Scheme: metering.SchemeB,
+		})
+	case stateRequestingTunnel:
+		m.send(out, tunnel.ClusterID, tunnel.CommandRequestTunnel, 0, tunnel.RequestTunnel{
+			Protocol: tunnel.ProtocolGBHRGP, Manufacturer: tunnel.ManufacturerNone, MaxTransferSize: tunnel.MaxTransfer,
+		})
+	case stateReporting:
+		m.report(now, out)
+	case stateReadingTime:
+		h := zcl.Header{DisableDefaultResponse: true, Command: zcl.CommandReadAttributes}
+		zcl.Send(&m.Station, out, m.HubPeer(zcl.ClusterTime), h, zcl.ReadAttributes{IDs: []uint16{zcl.AttributeTime}})
+	case stateGetting:
+		m.send(out, tunnel.ClusterID, tunnel.CommandTransferDataToServer, 0,
+			tunnel.TransferData{TunnelID: m.join.Tunnel, Data: tunnel.Get{}.Append(nil)})
+	case statePutting:
+		message, _ := m.Agent.Outgoing()
+		m.tsn = m.send(out, tunnel.ClusterID, tunnel.CommandTransferDataToServer, confirmed,
+			tunnel.TransferData{TunnelID: m.join.Tunnel, Data: tunnel.Put{Message: message}.Append(nil)})
+	case stateOff, stateAsleep, stateUpdating:
+		panic("gsme: nothing to ask in state " + m.state.String())
+	}
+}
+
+// How a cluster command is sent.
+type how uint8
+
+const (
+	fromServer how = 1 << iota // the meter is the cluster's server
+	confirmed                  // a Default Response is wanted
+)
+
+// send sends a cluster command to the hub.
+func (m *Meter) send(out *han.Outbox, cluster uint16, command uint8, as how, c zcl.Command) (tsn uint8) {
+	h := zcl.Header{
+		ClusterSpecific: true, ToClient: as&fromServer != 0,
+		DisableDefaultResponse: as&confirmed == 0, Command: command,
+	}
+	return zcl.Send(&m.Station, out, m.HubPeer(cluster), h, c)
+}
+
+// report pushes the readings to the mirror.
+func (m *Meter) report(now time.Time, out *han.Outbox) {
+	number := func(t zcl.DataType, n uint64) zcl.Value { return zcl.Value{Type: t, Number: n} }
+	version := m.Agent.Running().ID.FileVersion
+	days := m.Ledger.DaysLeft(m.window.Charge(m.Ledger), m.cfg.Period)
+	to := m.HubPeer(metering.ClusterID)
+	to.Endpoint = m.join.Mirror
+	h := zcl.Header{ToClient: true, DisableDefaultResponse: true, Command: zcl.CommandReportAttributes}
+	zcl.Send(&m.Station, out, to, h, zcl.ReportAttributes{Attributes: []zcl.Attribute{
+		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(m.Clock.Read(now)))},
+		{ID: metering.AttributeSupplyStatus, Value: number(zcl.TypeEnum8, uint64(metering.SupplyOn))},
+		{ID: metering.AttributeRemainingBatteryLife, Value: number(zcl.TypeUint8, uint64(m.Ledger.Percent()))},
+		{ID: metering.AttributeRemainingBatteryLifeInDays, Value: number(zcl.TypeUint16, uint64(min(days, 0xFFFE)))},
+		{ID: metering.AttributeCurrentMeterID, Value: zcl.Value{Type: zcl.TypeOctetString,
+			Bytes: []byte{byte(version >> 24), byte(version >> 16), byte(version >> 8), byte(version)}}},
+		{ID: metering.AttributeUnitOfMeasure, Value: number(zcl.TypeEnum8, uint64(metering.UnitCubicMetres))},
+		{ID: metering.AttributeDivisor, Value: number(zcl.TypeUint24, litresPerCubicMetre)},
+		{ID: metering.AttributeReportingStatus, Value: number(zcl.TypeEnum8, uint64(metering.ReportingComplete))},
+	}})
+}
+
+// litresPerCubicMetre is the divisor: the register counts litres.
+const litresPerCubicMetre = 1000
+
+// handleMetering takes the proxy's answers.
+func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) error {
+	switch {
+	case !h.ClusterSpecific && h.Command == zcl.CommandDefaultResponse:
+		if m.state == stateConfiguringMirror && h.TSN == m.tsn {
+			m.join.Configured = true
+			m.join.keep(m.Journal)
+			m.next(now, out)
+		}
+	case h.ClusterSpecific && h.Command == metering.CommandRequestMirrorResponse && m.state == stateRequestingMirror:
+		r, err := metering.ParseRequestMirrorResponse(payload)
+		if err != nil {
+			return err
+		}
+		if r.Endpoint == metering.MirrorFailed || r.Endpoint > 0xFF {
+			m.sleep(now, out)
+			return fmt.Errorf("the hub has no mirror for this meter (endpoint %04X)", r.Endpoint)
+		}
+		m.join.Mirror = uint8(r.Endpoint)
+		m.next(now, out)
+	case h.ClusterSpecific && h.Command == metering.CommandMirrorReportAttributeResponse && m.state == stateReporting:
+		r, err := metering.ParseMirrorReportAttributeResponse(payload)
+		if err != nil {
+			return err
+		}
+		m.flags = r.Functional()
+		m.pending = m.flags&metering.FlagTunnelMessagePending != 0
+		m.done.report = true
+		m.next(now, out)
+	case h.ClusterSpecific && h.Command == metering.CommandMirrorRemoved:
+		m.join = join{} // joins anew at the next heartbeat
+		m.join.keep(m.Journal)
+	}
+	return nil
+}
+
+// handleTunnel takes what comes through the tunnel, and its errors.
+func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
+	if !h.ClusterSpecific {
+		if h.Command == zcl.CommandDefaultResponse && m.state == statePutting && h.TSN == m.tsn {
+			m.Agent.Delivered()
+			m.next(now, out)
+		}
+		return nil
+	}
+	switch h.Command {
+	case tunnel.CommandRequestTunnelResponse:
+		r, err := tunnel.ParseRequestTunnelResponse(payload)
+		if err != nil || m.state != stateRequestingTunnel {
+			return err
+		}
+		if r.Status != tunnel.StatusSuccess {
+			m.sleep(now, out) // asks again at the next heartbeat
+			return fmt.Errorf("the hub opens no tunnel: %s", r.Status)
+		}
+		m.join.HasTunnel, m.join.Tunnel = true, r.TunnelID
+		m.join.keep(m.Journal)
+		m.next(now, out)
+	case tunnel.CommandTransferDataToClient:
+		t, err := tunnel.ParseTransferData(payload)
+		if err != nil {
+			return err
+		}
+		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
+		return m.handleGetResponse(now, out, t)
+	case tunnel.CommandTransferDataErrorToClient:
+		m.join.HasTunnel = false // the hub forgot the tunnel
+		m.join.keep(m.Journal)
+		if m.state == stateGetting || m.state == statePutting {
+			m.next(now, out)
+		}
+	}
+	return nil
+}
+
+func (m *Meter) handleGetResponse(now time.Time, out *han.Outbox, t tunnel.TransferData) error {
+	if m.state != stateGetting {
+		return nil // late, and confirmed already
+	}
+	r, err := tunnel.ParseGetResponse(t.Data)
+	if err != nil {
+		return err
+	}
+	m.pending = r.Remaining > 0
+	if len(r.Message) > 0 {
+		m.Agent.HandleCommand(now, out, r.Message)
+	}
+	m.next(now, out)
+	return nil
+}
+
+// handleTime sets the meter's clock from the hub's.
+func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) error {
+	if h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse || m.state != stateReadingTime {
+		return nil
+	}
+	r, err := zcl.ParseReadAttributesResponse(payload)
+	if err != nil {
+		return err
+	}
+	for _, a := range r.Attributes {
+		if a.ID == zcl.AttributeTime && a.Status == zcl.StatusSuccess && a.Value.Type == zcl.TypeUTCTime {
+			moved := m.Clock.Set(now, zcl.UTCTime(a.Value.Number).Time())
+			m.record(out, trace.Record{At: now, Kind: trace.TimeSet, Took: moved})
+		}
+	}
+	m.clockSet = now
+	m.next(now, out)
+	return nil
+}
+
+// exchangeCost remembers what fetching a block costs, which is asked for at each one.
+type exchangeCost struct {
+	data int
+	cost phy.Cost
+}
+
+// Sizes of a block's frames besides its data, in bytes of ZCL.
+const (
+	blockRequestSize    = 3 + 14
+	blockResponseHeader = 3 + 14
+)
+
+// MayRequestBlock implements firmware.Radio: the client-side limit on a window.
+func (m *Meter) MayRequestBlock(time.Time) (ok bool, reason string) {
+	if data := int(m.cfg.OTA.MaxDataSize); m.exchange.data != data {
+		m.exchange = exchangeCost{data, m.Ledger.Set().Radio.Exchange(blockRequestSize, blockResponseHeader+data)}
+	}
+	return m.window.Allows(m.Ledger, m.exchange.cost)
+}
+
+// join is what a meter keeps from joining: the mirror's endpoint and the tunnel.
+type join struct {
+	Mirror     uint8 // endpoint at the hub, 0 = none yet
+	Configured bool
+	HasTunnel  bool
+	Tunnel     uint16
+}
+
+func loadJoin(j *journal.Journal) join {
+	b, ok := j.Get(meter.KeyJoin)
+	if !ok || len(b) != 5 {
+		return join{}
+	}
+	return join{Mirror: b[0], Configured: b[1] != 0, HasTunnel: b[2] != 0, Tunnel: uint16(b[3]) | uint16(b[4])<<8}
+}
+
+func (n join) keep(j *journal.Journal) {
+	b := []byte{n.Mirror, 0, 0, byte(n.Tunnel), byte(n.Tunnel >> 8)}
+	if n.Configured {
+		b[1] = 1
+	}
+	if n.HasTunnel {
+		b[2] = 1
+	}
+	j.Commit(journal.Entry{Key: meter.KeyJoin, Data: b})
+}

@@ -1,0 +1,143 @@
+// Package ihd is an in-home display. It reads the gas meter's readings from the
+// gas proxy's mirror at any time, without waking the meter, and shows how old
+// they are.
+package ihd
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// Config is a display's character.
+type Config struct {
+	EUI64          han.EUI64
+	Hub            han.EUI64
+	Endpoint       uint8
+	MirrorEndpoint uint8         // of the hub's mirror of the gas meter
+	Interval       time.Duration // between readings
+}
+
+// DefaultInterval is how often a display reads the mirror. An assumption.
+const DefaultInterval = 10 * time.Minute
+
+// Reading is what the display shows.
+type Reading struct {
+	Valid       bool
+	Litres      uint64
+	BatteryDays uint16 // of the meter
+	Taken       time.Time
+	Age         time.Duration // when it was read
+}
+
+// String returns the display's line.
+func (r Reading) String() string {
+	if !r.Valid {
+		return "no reading yet"
+	}
+	return fmt.Sprintf("%d.%03d m³, %s old", r.Litres/1000, r.Litres%1000, r.Age.Round(time.Second))
+}
+
+type timer uint8
+
+const timerRead timer = 0
+
+// Display is an in-home display.
+type Display struct {
+	cfg       Config
+	station   zcl.Station
+	deadlines han.Deadlines[timer]
+	tsn       uint8
+	reading   Reading
+}
+
+var _ han.Node = (*Display)(nil)
+
+// New returns a display that reads for the first time at now.
+func New(cfg Config, now time.Time) *Display {
+	if cfg.Interval == 0 {
+		cfg.Interval = DefaultInterval
+	}
+	d := &Display{cfg: cfg, station: zcl.Station{Node: cfg.EUI64, Endpoint: cfg.Endpoint}}
+	d.deadlines.Schedule(timerRead, now)
+	return d
+}
+
+// EUI64 implements han.Node.
+func (d *Display) EUI64() han.EUI64 { return d.cfg.EUI64 }
+
+// NextTimer implements han.Node.
+func (d *Display) NextTimer() (han.Deadline, bool) { return d.deadlines.Next() }
+
+// Reading returns what the display shows.
+func (d *Display) Reading() Reading { return d.reading }
+
+// HandleTimer implements han.Node.
+func (d *Display) HandleTimer(now time.Time, out *han.Outbox) {
+	if _, ok := d.deadlines.Expired(now); !ok {
+		return
+	}
+	d.deadlines.Schedule(timerRead, now.Add(d.cfg.Interval))
+	h := zcl.Header{DisableDefaultResponse: true, Command: zcl.CommandReadAttributes}
+	to := zcl.Peer{Node: d.cfg.Hub, Endpoint: d.cfg.MirrorEndpoint, Cluster: metering.ClusterID}
+	d.tsn = zcl.Send(&d.station, out, to, h, zcl.ReadAttributes{IDs: []uint16{
+		metering.AttributeCurrentSummationDelivered,
+		metering.AttributeReadingSnapshotTime,
+		metering.AttributeRemainingBatteryLifeInDays,
+	}})
+}
+
+// HandleFrame implements han.Node.
+func (d *Display) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
+	if f.Src != d.cfg.Hub {
+		return
+	}
+	h, payload, err := zcl.ParseHeader(f.Payload)
+	if err != nil {
+		d.refuse(now, out, f, err)
+		return
+	}
+	if f.Cluster != metering.ClusterID || h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse || h.TSN != d.tsn {
+		zcl.AnswerDefault(&d.station, out, f, h, zcl.StatusUnsupCommand)
+		return
+	}
+	r, err := zcl.ParseReadAttributesResponse(payload)
+	if err != nil {
+		d.refuse(now, out, f, err)
+		return
+	}
+	d.show(now, out, f, r)
+}
+
+// show takes the values over. The age is counted from the time at which the
+// proxy got the reading, which the mirror tells in ReadingSnapshotTime.
+func (d *Display) show(now time.Time, out *han.Outbox, f han.Frame, r zcl.ReadAttributesResponse) {
+	reading := Reading{}
+	for _, a := range r.Attributes {
+		if a.Status != zcl.StatusSuccess {
+			continue
+		}
+		switch a.ID {
+		case metering.AttributeCurrentSummationDelivered:
+			reading.Valid, reading.Litres = true, a.Value.Number
+		case metering.AttributeReadingSnapshotTime:
+			reading.Taken = zcl.UTCTime(a.Value.Number).Time()
+		case metering.AttributeRemainingBatteryLifeInDays:
+			reading.BatteryDays = uint16(a.Value.Number)
+		}
+	}
+	if reading.Valid {
+		reading.Age = max(0, now.Sub(reading.Taken))
+	}
+	d.reading = reading
+	out.Record(trace.Record{At: now, Node: uint64(d.cfg.EUI64), Kind: trace.MirrorRead, Peer: uint64(f.Src),
+		Took: reading.Age, Text: reading.String()})
+}
+
+func (d *Display) refuse(now time.Time, out *han.Outbox, f han.Frame, err error) {
+	out.Record(trace.Record{At: now, Node: uint64(d.cfg.EUI64), Kind: trace.FrameRefused, Peer: uint64(f.Src), Text: err.Error()})
+}

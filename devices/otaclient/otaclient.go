@@ -1,0 +1,336 @@
+// Package otaclient is the client side of one download over the OTA Upgrade
+// cluster (ZCL §11): it asks for the next image, fetches it block by block into
+// the bootloader's candidate slot, and reports the end. Verifying the image is
+// its owner's business, switching to it the bootloader's.
+//
+//	          Offer            response SUCCESS
+//	┌─ idle ────────► querying ─────────────────► downloading ◄───┐ Resume
+//	│   ▲                │ no image, no answer      │  │  └──► paused
+//	│   └────────────────┘                          │  │ WAIT_FOR_DATA, budget,
+//	│   ▲────────────────── ABORT ──────────────────┘  │ no answer, window closed
+//	│                                                  ▼ all bytes are there
+//	└──────◄── rejected ── ending ◄── Finish ── complete
+//	                         │ UpgradeEndResponse
+//	                         ▼
+//	                      waiting (for Activate Firmware)
+//
+// The stored offset in the slot is the truth: a client that starts with a
+// partial image goes straight on at its offset, without a new query. A sleeping
+// device opens and closes windows with Resume and Pause; a mains-powered one is
+// resumed once and then paused only by WAIT_FOR_DATA and lost answers.
+package otaclient
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// State is what the client is doing.
+type State uint8
+
+// The states; see the package comment.
+const (
+	StateIdle State = iota
+	StateQuerying
+	StateDownloading
+	StatePaused
+	StateComplete
+	StateEnding
+	StateWaiting
+)
+
+var stateNames = [...]string{"idle", "querying", "downloading", "paused", "complete", "ending", "waiting"}
+
+// String returns the state's name.
+func (s State) String() string { return stateNames[s] }
+
+// UpgradeStatus returns the value of the ImageUpgradeStatus attribute.
+func (s State) UpgradeStatus() ota.UpgradeStatus {
+	switch s {
+	case StateIdle, StateQuerying:
+		return ota.UpgradeNormal
+	case StateDownloading, StatePaused:
+		return ota.UpgradeDownloading
+	case StateComplete, StateEnding:
+		return ota.UpgradeDownloaded
+	case StateWaiting:
+		// Activation is out of band (Smart Energy 1.2b UpgradeActivationPolicy 1).
+		return ota.UpgradeWaitingExternal
+	default:
+		panic(fmt.Sprintf("otaclient: no such state: %d", uint8(s)))
+	}
+}
+
+// Config is a client's character.
+type Config struct {
+	Hardware uint16
+	// MaxDataSize is the block size asked for in bytes; the server may send less.
+	MaxDataSize uint8
+	// AnswerTimeout is how long the client waits for an answer.
+	AnswerTimeout time.Duration
+	// MaxRetries is how often it asks again before it pauses.
+	MaxRetries uint32
+	// RetryPause is how long a mains-powered client pauses then; 0 for a sleeping
+	// one, which waits for its next window.
+	RetryPause time.Duration
+	// HeartbeatPeriod is a sleeping device's; 0 for a mains-powered one. Told to
+	// wait, a sleeping client takes the window that is nearest to the time named.
+	HeartbeatPeriod time.Duration
+}
+
+// DefaultConfig returns the figures of a widespread client stack: 63 bytes asked
+// for and 3 s for an answer.
+func DefaultConfig() Config {
+	return Config{MaxDataSize: 63, AnswerTimeout: 3 * time.Second, MaxRetries: 5, RetryPause: time.Minute}
+}
+
+// Owner is the device around a client. Its methods are called from within the
+// client's, with the same now and outbox.
+type Owner interface {
+	SendQuery(out *han.Outbox, c ota.QueryNextImageRequest)
+	SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest)
+	SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest)
+	// MayRequestBlock asks whether the device can afford another block; if not,
+	// reason says why.
+	MayRequestBlock(now time.Time) (ok bool, reason string)
+	// ImageComplete tells that all bytes are in the candidate slot. The owner
+	// verifies them and calls Finish, at once or later.
+	ImageComplete(now time.Time, out *han.Outbox)
+	// ImageGone tells that a download was given up and its slot emptied.
+	ImageGone(now time.Time, out *han.Outbox)
+	// ImageBegun tells that the candidate slot was made ready for a new image.
+	ImageBegun(now time.Time, out *han.Outbox)
+}
+
+// Stats count what one download took. They start at 0 with each image.
+type Stats struct {
+	Blocks  uint32 // stored
+	Retries uint32 // requests repeated for want of an answer
+}
+
+type timer uint8
+
+const (
+	timerAnswer timer = iota // an answer is overdue
+	timerResume              // WAIT_FOR_DATA or a retry pause is over
+	timerPeriod              // MinimumBlockPeriod is over
+)
+
+// Client is one device's OTA client.
+type Client struct {
+	cfg       Config
+	node      han.EUI64
+	owner     Owner
+	boot      *bootloader.Bootloader
+	running   ota.ImageID
+	state     State
+	deadlines han.Deadlines[timer]
+	retries   uint32        // of the request in hand
+	notBefore time.Time     // told to wait until then
+	minPeriod time.Duration // MinimumBlockPeriod
+	endStatus zcl.Status    // what is reported while ending
+	endImage  ota.ImageID
+	stats     Stats
+}
+
+// New returns a client of a device that runs the given image. What it does first
+// depends on the candidate slot: go on with a partial image, have a complete one
+// verified, or wait.
+func New(cfg Config, node han.EUI64, boot *bootloader.Bootloader, running ota.ImageID, owner Owner) *Client {
+	c := &Client{cfg: cfg, node: node, owner: owner, boot: boot, running: running}
+	switch slot := boot.Candidate(); {
+	case slot.State() == bootloader.SlotPartial:
+		c.state = StatePaused
+	case slot.State() == bootloader.SlotComplete:
+		c.state = StateComplete
+	case boot.HoldsImage():
+		c.state = StateWaiting
+	}
+	return c
+}
+
+// State returns what the client is doing.
+func (c *Client) State() State { return c.state }
+
+// Stats returns the counts of the download in hand or just ended.
+func (c *Client) Stats() Stats { return c.stats }
+
+// SetStats takes over counts kept from before a restart.
+func (c *Client) SetStats(s Stats) { c.stats = s }
+
+// Awaiting reports whether the client waits for an answer, so that a sleeping
+// device must stay awake.
+func (c *Client) Awaiting() bool {
+	return c.deadlines.IsSet(timerAnswer) || c.deadlines.IsSet(timerPeriod)
+}
+
+// NextTimer returns the client's earliest deadline.
+func (c *Client) NextTimer() (han.Deadline, bool) { return c.deadlines.Next() }
+
+// Offer tells the client that the hub has an image for it: an Image Notify, or
+// bit 0 of a mirror's notification flags. It asks for the image unless a
+// download is in hand.
+func (c *Client) Offer(now time.Time, out *han.Outbox) {
+	if c.state == StateIdle || c.state == StateWaiting {
+		c.becomeQuerying(now, out)
+	}
+}
+
+// Resume opens a window: a paused download goes on at its stored offset, and an
+// unanswered Upgrade End Request is repeated.
+func (c *Client) Resume(now time.Time, out *han.Outbox) {
+	switch c.state {
+	case StatePaused:
+		if now.Add(c.cfg.HeartbeatPeriod / 2).Before(c.notBefore) {
+			return // told to wait past this window
+		}
+		c.becomeDownloading(now, out)
+	case StateComplete:
+		c.owner.ImageComplete(now, out)
+	case StateEnding:
+		c.sendEnd(now, out)
+	case StateIdle, StateQuerying, StateDownloading, StateWaiting:
+	}
+}
+
+// Pause closes a window: the client stops asking until the next Resume.
+func (c *Client) Pause() {
+	c.deadlines.Clear(timerAnswer)
+	c.deadlines.Clear(timerPeriod)
+	c.retries = 0
+	switch c.state {
+	case StateQuerying:
+		c.state = c.restingState()
+	case StateDownloading:
+		c.state = StatePaused
+	case StateIdle, StatePaused, StateComplete, StateEnding, StateWaiting:
+	}
+}
+
+// restingState is what a client without an answer to its query goes back to.
+func (c *Client) restingState() State {
+	if c.boot.HoldsImage() {
+		return StateWaiting
+	}
+	return StateIdle
+}
+
+// Finish ends a complete download: with StatusSuccess the image was verified and
+// is kept, with any other status it was rejected and the slot is emptied.
+func (c *Client) Finish(now time.Time, out *han.Outbox, status zcl.Status) {
+	if c.state != StateComplete {
+		c.impossible("finish")
+	}
+	slot := c.boot.Candidate()
+	image := slot.ID()
+	if status != zcl.StatusSuccess {
+		slot.Discard()
+	}
+	c.becomeEnding(now, out, status, image)
+}
+
+// HandleTimer fires what is due.
+func (c *Client) HandleTimer(now time.Time, out *han.Outbox) {
+	for {
+		t, ok := c.deadlines.Expired(now)
+		if !ok {
+			return
+		}
+		switch t {
+		case timerAnswer:
+			c.retry(now, out)
+		case timerResume:
+			c.Resume(now, out)
+		case timerPeriod:
+			c.requestBlock(now, out)
+		}
+	}
+}
+
+// retry repeats the request in hand, or pauses after too many.
+func (c *Client) retry(now time.Time, out *han.Outbox) {
+	if c.retries >= c.cfg.MaxRetries {
+		c.Pause()
+		if c.cfg.RetryPause > 0 {
+			c.deadlines.Schedule(timerResume, now.Add(c.cfg.RetryPause))
+		}
+		return
+	}
+	c.retries++
+	c.stats.Retries++
+	c.record(out, trace.Record{At: now, Kind: trace.RequestRetried, Offset: c.boot.Candidate().Offset(), Count: c.retries})
+	switch c.state {
+	case StateQuerying:
+		c.sendQuery(now, out)
+	case StateDownloading:
+		c.requestBlock(now, out)
+	case StateEnding:
+		c.sendEnd(now, out)
+	case StateIdle, StatePaused, StateComplete, StateWaiting:
+		c.impossible("retry")
+	}
+}
+
+func (c *Client) becomeQuerying(now time.Time, out *han.Outbox) {
+	c.state = StateQuerying
+	c.retries = 0
+	c.record(out, trace.Record{At: now, Kind: trace.QuerySent, Version: c.running.FileVersion})
+	c.sendQuery(now, out)
+}
+
+func (c *Client) becomeDownloading(now time.Time, out *han.Outbox) {
+	slot := c.boot.Candidate()
+	c.state = StateDownloading
+	c.retries = 0
+	c.notBefore = time.Time{}
+	c.deadlines.Clear(timerResume)
+	if slot.Offset() > 0 {
+		c.record(out, trace.Record{At: now, Kind: trace.DownloadResumed,
+			Version: slot.ID().FileVersion, Offset: slot.Offset(), Size: slot.Size()})
+	}
+	c.requestBlock(now, out)
+}
+
+func (c *Client) becomeEnding(now time.Time, out *han.Outbox, status zcl.Status, image ota.ImageID) {
+	c.state = StateEnding
+	c.retries = 0
+	c.endStatus, c.endImage = status, image
+	c.sendEnd(now, out)
+}
+
+// requestBlock asks for the block at the stored offset if the device can afford it.
+func (c *Client) requestBlock(now time.Time, out *han.Outbox) {
+	slot := c.boot.Candidate()
+	if ok, reason := c.owner.MayRequestBlock(now); !ok {
+		c.record(out, trace.Record{At: now, Kind: trace.BudgetSpent, Offset: slot.Offset(), Text: reason})
+		c.Pause()
+		return
+	}
+	c.deadlines.Await(timerAnswer, now.Add(c.cfg.AnswerTimeout))
+	c.owner.SendBlockRequest(out, ota.ImageBlockRequest{Image: slot.ID(), Offset: slot.Offset(), MaxDataSize: c.cfg.MaxDataSize})
+}
+
+func (c *Client) sendQuery(now time.Time, out *han.Outbox) {
+	c.deadlines.Await(timerAnswer, now.Add(c.cfg.AnswerTimeout))
+	c.owner.SendQuery(out, ota.QueryNextImageRequest{Current: c.running, HasHardware: true, HardwareVersion: c.cfg.Hardware})
+}
+
+func (c *Client) sendEnd(now time.Time, out *han.Outbox) {
+	c.deadlines.Await(timerAnswer, now.Add(c.cfg.AnswerTimeout))
+	c.owner.SendUpgradeEnd(out, ota.UpgradeEndRequest{Status: c.endStatus, Image: c.endImage})
+}
+
+func (c *Client) record(out *han.Outbox, r trace.Record) {
+	r.Node = uint64(c.node)
+	out.Record(r)
+}
+
+func (c *Client) impossible(what string) {
+	panic(fmt.Sprintf("otaclient: %s in state %s", what, c.state))
+}

@@ -1,0 +1,195 @@
+package otaclient
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// maxWait caps a server's WAIT_FOR_DATA, and badWait is used if its times are
+// the wrong way round; both as real clients do it.
+const (
+	maxWait = time.Hour
+	badWait = 5 * time.Minute
+)
+
+// HandleQueryNextImageResponse takes the answer to a query. A status other than
+// SUCCESS is owed to the sender as a Default Response; so it is with the other
+// Handle methods.
+func (c *Client) HandleQueryNextImageResponse(now time.Time, out *han.Outbox, r ota.QueryNextImageResponse) zcl.Status {
+	if c.state != StateQuerying {
+		return zcl.StatusSuccess // late
+	}
+	c.deadlines.Clear(timerAnswer)
+	c.state = c.restingState()
+	if r.Status != zcl.StatusSuccess {
+		return zcl.StatusSuccess
+	}
+	if r.Image.Manufacturer != c.running.Manufacturer || r.Image.ImageType != c.running.ImageType {
+		return zcl.StatusInvalidValue
+	}
+	held := c.boot.HoldsImage() && c.boot.Candidate().ID() == r.Image
+	if held || r.Image == c.running {
+		return zcl.StatusSuccess
+	}
+	return c.begin(now, out, r.Image, r.Size)
+}
+
+// begin starts an image at offset 0.
+func (c *Client) begin(now time.Time, out *han.Outbox, image ota.ImageID, size uint32) zcl.Status {
+	c.stats = Stats{}
+	if err := c.boot.BeginDownload(image, size); err != nil {
+		c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: image.FileVersion,
+			Code: uint32(zcl.StatusInsufficientSpace), Text: err.Error()})
+		c.becomeEnding(now, out, zcl.StatusAbort, image)
+		return zcl.StatusSuccess
+	}
+	c.record(out, trace.Record{At: now, Kind: trace.DownloadStarted, Version: image.FileVersion, Size: size})
+	c.owner.ImageBegun(now, out)
+	c.becomeDownloading(now, out)
+	return zcl.StatusSuccess
+}
+
+// HandleImageBlockResponse takes a block, or the reason why there is none.
+func (c *Client) HandleImageBlockResponse(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) zcl.Status {
+	if c.state != StateDownloading {
+		return zcl.StatusSuccess // late
+	}
+	switch r.Status {
+	case zcl.StatusSuccess:
+		return c.takeBlock(now, out, r)
+	case zcl.StatusWaitForData:
+		c.wait(now, out, r)
+	case zcl.StatusAbort, zcl.StatusNoImageAvailable:
+		c.abort(now, out, r.Status)
+	default:
+		// Nothing of use; the answer timer will ask again.
+	}
+	return zcl.StatusSuccess
+}
+
+func (c *Client) takeBlock(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) zcl.Status {
+	slot := c.boot.Candidate()
+	if r.Image != slot.ID() {
+		return zcl.StatusInvalidValue
+	}
+	if r.Offset != slot.Offset() {
+		return zcl.StatusSuccess // a block already stored, or one out of order
+	}
+	if n := len(r.Data); n == 0 || n > int(c.cfg.MaxDataSize) || uint32(n) > slot.Size()-r.Offset {
+		return zcl.StatusInvalidValue
+	}
+	c.deadlines.Clear(timerAnswer)
+	c.retries = 0
+	if err := slot.Write(r.Offset, r.Data); err != nil {
+		return c.startOver(now, out, err)
+	}
+	c.stats.Blocks++
+	c.record(out, trace.Record{At: now, Kind: trace.BlockReceived, Offset: r.Offset, Size: uint32(len(r.Data))})
+	if slot.State() == bootloader.SlotComplete {
+		c.state = StateComplete
+		c.record(out, trace.Record{At: now, Kind: trace.DownloadComplete, Version: slot.ID().FileVersion, Size: slot.Size()})
+		c.owner.ImageComplete(now, out)
+		return zcl.StatusSuccess
+	}
+	if c.minPeriod > 0 {
+		c.deadlines.Schedule(timerPeriod, now.Add(c.minPeriod))
+	} else {
+		c.requestBlock(now, out)
+	}
+	return zcl.StatusSuccess
+}
+
+// startOver drops what is stored because it is not the beginning of the image
+// that is being served.
+func (c *Client) startOver(now time.Time, out *han.Outbox, cause error) zcl.Status {
+	if !errors.Is(cause, bootloader.ErrConflict) {
+		panic(fmt.Sprintf("otaclient: write block: %v", cause))
+	}
+	slot := c.boot.Candidate()
+	image, size := slot.ID(), slot.Size()
+	c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: image.FileVersion, Offset: slot.Offset(),
+		Code: uint32(zcl.StatusInvalidImage), Text: cause.Error()})
+	return c.begin(now, out, image, size)
+}
+
+// wait obeys WAIT_FOR_DATA.
+func (c *Client) wait(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) {
+	delay := time.Duration(r.RequestTime) * time.Second // an offset if the server has no clock
+	if r.CurrentTime != 0 {
+		delay = r.RequestTime.Time().Sub(r.CurrentTime.Time())
+	}
+	if delay < 0 {
+		delay = badWait
+	}
+	if r.HasMinPeriod {
+		c.minPeriod = time.Duration(r.MinPeriod) * time.Millisecond
+	}
+	delay = min(delay+c.minPeriod, maxWait)
+	c.record(out, trace.Record{At: now, Kind: trace.WaitForData, Offset: c.boot.Candidate().Offset(), Took: delay})
+	c.Pause()
+	c.notBefore = now.Add(delay)
+	if c.cfg.HeartbeatPeriod == 0 {
+		c.deadlines.Schedule(timerResume, c.notBefore)
+	}
+}
+
+// abort gives the image up on the server's word. No Upgrade End Request is owed.
+func (c *Client) abort(now time.Time, out *han.Outbox, status zcl.Status) {
+	slot := c.boot.Candidate()
+	c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: slot.ID().FileVersion,
+		Offset: slot.Offset(), Code: uint32(status), Text: "the server has this image no more"})
+	slot.Discard()
+	c.Pause()
+	c.state = StateIdle
+	c.owner.ImageGone(now, out)
+}
+
+// HandleUpgradeEndResponse takes the answer to an Upgrade End Request. In a GB
+// home it says "wait". A server that names a time to switch is answered with
+// NOT_AUTHORIZED: activation is out of band (Smart Energy 1.2b §11.10.12).
+func (c *Client) HandleUpgradeEndResponse(r ota.UpgradeEndResponse) zcl.Status {
+	if c.state != StateEnding || !matches(r.Image, c.endImage) {
+		return zcl.StatusSuccess
+	}
+	c.deadlines.Clear(timerAnswer)
+	c.state = c.restingState()
+	if c.endStatus == zcl.StatusSuccess && r.UpgradeTime != zcl.UTCTimeInvalid {
+		return zcl.StatusNotAuthorized
+	}
+	return zcl.StatusSuccess
+}
+
+// matches reports whether a response, possibly with wildcards, is for an image.
+func matches(r, image ota.ImageID) bool {
+	return (r.Manufacturer == ota.WildcardManufacturer || r.Manufacturer == image.Manufacturer) &&
+		(r.ImageType == ota.WildcardImageType || r.ImageType == image.ImageType) &&
+		(r.FileVersion == ota.WildcardFileVersion || r.FileVersion == image.FileVersion)
+}
+
+// HandleDefaultResponse takes the server's word that it could not carry out a
+// request. The client pauses as if no answer had come.
+func (c *Client) HandleDefaultResponse(now time.Time, r zcl.DefaultResponse) {
+	if r.Status == zcl.StatusSuccess || !c.deadlines.IsSet(timerAnswer) {
+		return
+	}
+	switch {
+	case c.state == StateDownloading && r.Command == ota.CommandImageBlockRequest,
+		c.state == StateQuerying && r.Command == ota.CommandQueryNextImageRequest:
+		c.Pause()
+		if c.cfg.RetryPause > 0 {
+			c.deadlines.Schedule(timerResume, now.Add(c.cfg.RetryPause))
+		}
+	case c.state == StateEnding && r.Command == ota.CommandUpgradeEndRequest:
+		// For a rejected image the server answers an Upgrade End Request with a
+		// Default Response (ZCL §11.13.9.5).
+		c.deadlines.Clear(timerAnswer)
+		c.state = c.restingState()
+	}
+}

@@ -1,0 +1,174 @@
+// Package gasproxy is the Gas Proxy Function (GPF) of a communications hub: what
+// stands in for a gas meter while it sleeps.
+//
+//	GSME                                         Proxy
+//	 ├─ RequestMirror, ConfigureMirror ────────►  a mirror is kept
+//	 ├─ RequestTunnel ─────────────────────────►
+//	 every heartbeat
+//	 ├─ ReportAttributes, … complete ──────────►  mirror updated, a window opens
+//	 │ ◄──────── MirrorReportAttributeResponse    flags: bit 0 image, bit 21 message
+//	 ├─ GET ───────────────────────────────────►
+//	 │ ◄──────────────── GET-RESPONSE ‖ message   dropped when confirmed
+//	 ├─ PUT ‖ message ─────────────────────────►  confirmed, forwarded
+//	 └─ Image Block Requests ──────────────────►  admitted by the pacing policy
+//
+// The HAN reads the mirror at any time, without waking the meter. Messages for
+// the meter wait in its mailbox until it fetches them or they expire. How much of
+// a firmware image it may fetch in one window is up to a [Policy].
+//
+// The proxy keeps no records itself: what must last goes through its
+// [Communications] Hub, which has written it when the call returns.
+package gasproxy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/phy"
+	"github.com/commshub/commshub/han/zcl"
+)
+
+// Config is a proxy's character.
+type Config struct {
+	// MirrorEndpoint is the endpoint of the first mirror.
+	MirrorEndpoint uint8
+	// Policy paces downloads of sleeping meters.
+	Policy Policy
+	// Radio is the meters' radio link, for reckoning their radio-on time.
+	Radio phy.Params
+	// Period is a meter's heartbeat period until it says otherwise.
+	Period time.Duration
+	// MailboxTime is how long a message waits to be fetched.
+	MailboxTime time.Duration
+}
+
+// Defaults. 30 minutes is what GB meters do; 24 hours is the default of a
+// reference stack, the GBCS value is not known.
+const (
+	DefaultPeriod      = 30 * time.Minute
+	DefaultMailboxTime = 24 * time.Hour
+)
+
+// Limits per meter: what a peer can make the proxy keep.
+const (
+	maxMailbox    = 32
+	maxAttributes = 128
+)
+
+// Communications is the hub around the proxy.
+type Communications interface {
+	// KeepMirror stores a mirror.
+	KeepMirror(device han.EUI64, m *Mirror)
+	// KeepJoin stores a meter's mirror endpoint and tunnel.
+	KeepJoin(device han.EUI64, mirrorEndpoint uint8, tunnelID uint16)
+	// FromMeter takes a GBCS message that a meter put. It may be a repetition.
+	FromMeter(now time.Time, out *han.Outbox, device han.EUI64, message []byte)
+	// MessageDelivered and MessageExpired drop a message from the store.
+	MessageDelivered(now time.Time, out *han.Outbox, device han.EUI64, m Message)
+	MessageExpired(now time.Time, out *han.Outbox, device han.EUI64, m Message)
+	// ImageWaiting reports whether a meter shall ask for a firmware image.
+	ImageWaiting(device han.EUI64) bool
+	// WindowOpened tells that a meter woke.
+	WindowOpened(now time.Time, out *han.Outbox, device han.EUI64)
+}
+
+type timer uint8
+
+const timerExpiry timer = 0 // the oldest message in a mailbox expires
+
+// Proxy is the gas proxy of one hub.
+type Proxy struct {
+	cfg       Config
+	hub       Communications
+	esi       *zcl.Station // speaks for the hub's Energy Services Interface
+	meters    map[han.EUI64]*child
+	order     []han.EUI64 // of meters, for a stable iteration
+	deadlines han.Deadlines[timer]
+}
+
+// child is what the proxy knows of one sleeping meter.
+type child struct {
+	eui      han.EUI64
+	source   uint8 // the meter's own endpoint
+	endpoint uint8 // of its mirror, 0 = none
+	tunnel   uint16
+	period   time.Duration
+	mirror   Mirror
+	mailbox  []Message // oldest first
+	inFlight uint8     // transaction of the GET-RESPONSE that is not confirmed yet
+	flying   bool
+	window   Window
+	cost     blockCost
+}
+
+// New returns a proxy without meters. The station is the hub's.
+func New(cfg Config, station *zcl.Station, hub Communications) *Proxy {
+	if cfg.Period == 0 {
+		cfg.Period = DefaultPeriod
+	}
+	if cfg.Policy == nil {
+		cfg.Policy = DefaultPolicy
+	}
+	if cfg.MailboxTime == 0 {
+		cfg.MailboxTime = DefaultMailboxTime
+	}
+	return &Proxy{cfg: cfg, hub: hub, esi: station, meters: map[han.EUI64]*child{}}
+}
+
+// Join is what a meter kept from before the proxy started.
+type Join struct {
+	MirrorEndpoint uint8  // 0 = none
+	TunnelID       uint16 // 0 = none
+	Mirror         Mirror
+	Mailbox        []Message // oldest first
+}
+
+// AddMeter makes the proxy stand in for a meter of the device log.
+func (p *Proxy) AddMeter(device han.EUI64, j Join) {
+	if _, ok := p.meters[device]; !ok {
+		p.order = append(p.order, device)
+	}
+	p.meters[device] = &child{
+		eui: device, endpoint: j.MirrorEndpoint, tunnel: j.TunnelID, period: p.cfg.Period,
+		mirror: j.Mirror, mailbox: j.Mailbox,
+	}
+	p.scheduleExpiry()
+}
+
+// RemoveMeter purges everything kept for a meter.
+func (p *Proxy) RemoveMeter(device han.EUI64) {
+	delete(p.meters, device)
+	for i, eui := range p.order {
+		if eui == device {
+			p.order = append(p.order[:i], p.order[i+1:]...)
+			break
+		}
+	}
+	p.scheduleExpiry()
+}
+
+// SetPolicy changes the pacing policy from now on.
+func (p *Proxy) SetPolicy(policy Policy) { p.cfg.Policy = policy }
+
+// Policy returns the pacing policy.
+func (p *Proxy) Policy() Policy { return p.cfg.Policy }
+
+// NextTimer returns the proxy's earliest deadline.
+func (p *Proxy) NextTimer() (han.Deadline, bool) { return p.deadlines.Next() }
+
+// HandleTimer fires what is due.
+func (p *Proxy) HandleTimer(now time.Time, out *han.Outbox) {
+	if _, ok := p.deadlines.Expired(now); ok {
+		p.expire(now, out)
+	}
+}
+
+// meter returns what is known of a meter.
+func (p *Proxy) meter(device han.EUI64) (*child, error) {
+	c, ok := p.meters[device]
+	if !ok {
+		return nil, fmt.Errorf("no mirror is kept for %s: it is no gas meter of the device log", device)
+	}
+	return c, nil
+}

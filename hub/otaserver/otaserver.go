@@ -1,0 +1,307 @@
+// Package otaserver is the server side of downloads over the OTA Upgrade cluster
+// (ZCL §11): it offers each device the image meant for it and serves blocks.
+//
+// Serving is stateless per block. The client's offset is the truth, so that a
+// restart of the hub in the middle of a download costs nothing; what the server
+// remembers of a download are figures for people. An image is only ever offered
+// to a device that its header fits, and after the download the device is told to
+// wait: switching is the business of Activate Firmware.
+package otaserver
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/zcl"
+)
+
+// Image is where a download's bytes come from. ReadAt must not keep p.
+type Image interface {
+	ReadAt(p []byte, off int64) (n int, err error)
+}
+
+// Pacer decides whether a sleeping device may have another block now; if not,
+// until is when it shall ask again.
+type Pacer interface {
+	Admit(now time.Time, device han.EUI64, offset uint32, size int) (ok bool, until time.Time)
+}
+
+// Offer is an image meant for a device.
+type Offer struct {
+	Header   ota.ImageHeader
+	FileHash [32]byte
+	Image    Image
+	// Paced tells that the Pacer is asked before each block.
+	Paced bool
+}
+
+// Event is what a frame meant for the download it belongs to.
+type Event uint8
+
+const (
+	// EventNone: nothing worth telling.
+	EventNone Event = iota
+	// EventStarted: the device took the offer.
+	EventStarted
+	// EventUnfit: the image's header does not fit the device; nothing was offered.
+	EventUnfit
+	// EventRunning: the device already runs the image.
+	EventRunning
+	// EventDone: the device has the whole image and found it good.
+	EventDone
+	// EventFailed: the device gave the image up or found it bad.
+	EventFailed
+)
+
+// Result is what the hub learns from a frame.
+type Result struct {
+	Event  Event
+	Status zcl.Status // of EventFailed
+	Reason string     // of EventUnfit
+}
+
+// Progress are the figures of one download since the server started.
+type Progress struct {
+	Offset  uint32 // behind the furthest block served
+	Blocks  uint32 // served for the first time
+	Repeats uint32 // served again
+	Waits   uint32 // WAIT_FOR_DATA sent
+}
+
+// Server serves the devices of one hub.
+type Server struct {
+	station   *zcl.Station
+	pacer     Pacer
+	blockSize int
+	downloads map[han.EUI64]*download
+	scratch   [ota.MaxBlock]byte
+}
+
+type download struct {
+	offer    Offer
+	finished bool // nothing is offered any more
+	progress Progress
+}
+
+// DefaultBlockSize is the most data sent in a block by default: it fits one
+// unfragmented radio frame with APS link-key security.
+const DefaultBlockSize = 48
+
+// New returns a server without offers. blockSize is the most data sent in a
+// block, 1 to ota.MaxBlock.
+func New(station *zcl.Station, pacer Pacer, blockSize int) *Server {
+	if blockSize < 1 || blockSize > ota.MaxBlock {
+		panic(fmt.Sprintf("otaserver: block size %d, want 1 to %d", blockSize, ota.MaxBlock))
+	}
+	return &Server{station: station, pacer: pacer, blockSize: blockSize, downloads: map[han.EUI64]*download{}}
+}
+
+// Offer makes an image the one meant for a device, in place of any before it. A
+// download of another image in progress is answered with ABORT from now on.
+func (s *Server) Offer(device han.EUI64, o Offer) { s.downloads[device] = &download{offer: o} }
+
+// Withdraw ends the offer to a device. A download in progress is answered with ABORT.
+func (s *Server) Withdraw(device han.EUI64) { delete(s.downloads, device) }
+
+// Finish keeps the figures of a download but offers nothing any more.
+func (s *Server) Finish(device han.EUI64) {
+	if d, ok := s.downloads[device]; ok {
+		d.finished = true
+	}
+}
+
+// Waiting reports whether there is an image that a device shall ask for.
+func (s *Server) Waiting(device han.EUI64) bool {
+	d, ok := s.downloads[device]
+	return ok && !d.finished
+}
+
+// Progress returns the figures of a device's download.
+func (s *Server) Progress(device han.EUI64) Progress {
+	if d, ok := s.downloads[device]; ok {
+		return d.progress
+	}
+	return Progress{}
+}
+
+// Notify tells a device that always listens that an image waits for it.
+func (s *Server) Notify(out *han.Outbox, to zcl.Peer) {
+	d, ok := s.downloads[to.Node]
+	if !ok || d.finished {
+		return
+	}
+	to.Cluster = ota.ClusterID
+	h := zcl.Header{ClusterSpecific: true, ToClient: true, DisableDefaultResponse: true, Command: ota.CommandImageNotify}
+	id := d.offer.Header.ImageID
+	zcl.Send(s.station, out, to, h, ota.ImageNotify{
+		Type: ota.NotifyFileVersion, QueryJitter: 100,
+		Manufacturer: id.Manufacturer, ImageType: id.ImageType, FileVersion: id.FileVersion,
+	})
+}
+
+// HandleFrame takes a frame of the cluster from a device of the device log.
+func (s *Server) HandleFrame(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) (Result, error) {
+	if !h.ClusterSpecific {
+		if h.Command != zcl.CommandDefaultResponse {
+			zcl.AnswerDefault(s.station, out, f, h, zcl.StatusUnsupCommand)
+		}
+		return Result{}, nil
+	}
+	var result Result
+	var err error
+	switch h.Command {
+	case ota.CommandImageBlockRequest:
+		err = s.handleBlock(now, out, f, h, payload)
+	case ota.CommandQueryNextImageRequest:
+		result, err = s.handleQuery(out, f, h, payload)
+	case ota.CommandUpgradeEndRequest:
+		result, err = s.handleEnd(now, out, f, h, payload)
+	case ota.CommandQueryDeviceSpecificFileRequest:
+		err = s.handleDeviceSpecific(out, f, h, payload)
+	default:
+		zcl.AnswerDefault(s.station, out, f, h, zcl.StatusUnsupCommand)
+	}
+	if err != nil {
+		zcl.AnswerDefault(s.station, out, f, h, zcl.StatusMalformedCommand)
+	}
+	return result, err
+}
+
+func answer[C zcl.Command](s *Server, out *han.Outbox, f han.Frame, h zcl.Header, command uint8, c C) {
+	a := zcl.Header{ClusterSpecific: true, ToClient: true, DisableDefaultResponse: true, TSN: h.TSN, Command: command}
+	zcl.Answer(s.station, out, zcl.PeerOf(f), a, c)
+}
+
+// handleQuery offers the device its image, if it fits.
+func (s *Server) handleQuery(out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) (Result, error) {
+	q, err := ota.ParseQueryNextImageRequest(payload)
+	if err != nil {
+		return Result{}, err
+	}
+	result := s.match(f.Src, q)
+	r := ota.QueryNextImageResponse{Status: zcl.StatusNoImageAvailable}
+	if result.Event == EventStarted {
+		o := s.downloads[f.Src].offer
+		r = ota.QueryNextImageResponse{Status: zcl.StatusSuccess, Image: o.Header.ImageID, Size: o.Header.TotalSize}
+	}
+	answer(s, out, f, h, ota.CommandQueryNextImageResponse, r)
+	return result, nil
+}
+
+// match compares a device's query with the image meant for it.
+func (s *Server) match(device han.EUI64, q ota.QueryNextImageRequest) Result {
+	d, ok := s.downloads[device]
+	if !ok || d.finished {
+		return Result{}
+	}
+	h := d.offer.Header
+	switch {
+	case q.Current.Manufacturer != h.Manufacturer:
+		return Result{Event: EventUnfit, Reason: fmt.Sprintf("the device's manufacturer code is %04X, the image's %04X", q.Current.Manufacturer, h.Manufacturer)}
+	case q.Current.ImageType != h.ImageType:
+		return Result{Event: EventUnfit, Reason: fmt.Sprintf("the device's image type is %04X, the image's %04X", q.Current.ImageType, h.ImageType)}
+	case q.HasHardware && !h.FitsHardware(q.HardwareVersion):
+		return Result{Event: EventUnfit, Reason: fmt.Sprintf("the device's hardware version is %04X, the image is for %04X to %04X", q.HardwareVersion, h.HardwareMin, h.HardwareMax)}
+	case h.HasDestination && h.Destination != device:
+		return Result{Event: EventUnfit, Reason: fmt.Sprintf("the image is for the device %s alone", h.Destination)}
+	case q.Current.FileVersion == h.FileVersion:
+		return Result{Event: EventRunning}
+	default:
+		return Result{Event: EventStarted}
+	}
+}
+
+// handleBlock serves a block, or says why not. This is the path that each block
+// takes: it does not allocate.
+func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
+	q, err := ota.ParseImageBlockRequest(payload)
+	if err != nil {
+		return err
+	}
+	d, ok := s.downloads[f.Src]
+	if !ok || d.finished || q.Image != d.offer.Header.ImageID {
+		answer(s, out, f, h, ota.CommandImageBlockResponse, ota.ImageBlockResponse{Status: zcl.StatusAbort})
+		return nil
+	}
+	if q.MaxDataSize == 0 || q.Offset >= d.offer.Header.TotalSize {
+		return fmt.Errorf("image block request for %d bytes at %d of an image of %d", q.MaxDataSize, q.Offset, d.offer.Header.TotalSize)
+	}
+	size := min(int(q.MaxDataSize), s.blockSize, int(d.offer.Header.TotalSize-q.Offset))
+	if d.offer.Paced {
+		if ok, until := s.pacer.Admit(now, f.Src, q.Offset, size); !ok {
+			d.progress.Waits++
+			answer(s, out, f, h, ota.CommandImageBlockResponse, wait(now, until))
+			return nil
+		}
+	}
+	data := s.scratch[:size]
+	if _, err := d.offer.Image.ReadAt(data, int64(q.Offset)); err != nil {
+		// The device asks again; the reason goes to the log.
+		answer(s, out, f, h, ota.CommandImageBlockResponse, wait(now, now.Add(time.Minute)))
+		return fmt.Errorf("read image %s at %d: %w", q.Image, q.Offset, err)
+	}
+	d.progress.count(q.Offset, uint32(size))
+	answer(s, out, f, h, ota.CommandImageBlockResponse, ota.ImageBlockResponse{
+		Status: zcl.StatusSuccess, Image: q.Image, Offset: q.Offset, Data: data,
+	})
+	return nil
+}
+
+func (p *Progress) count(offset, size uint32) {
+	if p.Blocks > 0 && offset < p.Offset {
+		p.Repeats++
+		return
+	}
+	p.Blocks++
+	p.Offset = offset + size
+}
+
+// maxWait is the longest delay that real clients accept.
+const maxWait = time.Hour
+
+func wait(now, until time.Time) ota.ImageBlockResponse {
+	delay := min(until.Sub(now), maxWait)
+	return ota.ImageBlockResponse{
+		Status:      zcl.StatusWaitForData,
+		CurrentTime: zcl.UTCTimeOf(now), RequestTime: zcl.UTCTimeOf(now.Add(delay)),
+		HasMinPeriod: true,
+	}
+}
+
+// handleEnd takes the device's word on how the download ended and tells it to
+// wait.
+func (s *Server) handleEnd(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) (Result, error) {
+	q, err := ota.ParseUpgradeEndRequest(payload)
+	if err != nil {
+		return Result{}, err
+	}
+	if q.Status == zcl.StatusSuccess {
+		answer(s, out, f, h, ota.CommandUpgradeEndResponse, ota.UpgradeEndResponse{
+			Image:       ota.ImageID{Manufacturer: ota.WildcardManufacturer, ImageType: ota.WildcardImageType, FileVersion: ota.WildcardFileVersion},
+			CurrentTime: zcl.UTCTimeOf(now), UpgradeTime: zcl.UTCTimeInvalid,
+		})
+	} else {
+		zcl.AnswerDefault(s.station, out, f, h, zcl.StatusSuccess)
+	}
+	d, ok := s.downloads[f.Src]
+	if !ok || d.finished || q.Image != d.offer.Header.ImageID {
+		return Result{}, nil
+	}
+	d.finished = true
+	if q.Status == zcl.StatusSuccess {
+		return Result{Event: EventDone}, nil
+	}
+	return Result{Event: EventFailed, Status: q.Status}, nil
+}
+
+// handleDeviceSpecific: this hub holds no files made for one device.
+func (s *Server) handleDeviceSpecific(out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
+	if _, err := ota.ParseQueryDeviceSpecificFileRequest(payload); err != nil {
+		return err
+	}
+	answer(s, out, f, h, ota.CommandQueryDeviceSpecificFileResponse,
+		ota.QueryDeviceSpecificFileResponse{Status: zcl.StatusNoImageAvailable})
+	return nil
+}
