@@ -56,21 +56,22 @@ const (
 	maxAttributes = 128
 )
 
-// Communications is the hub around the proxy.
+// Communications is the hub around the proxy. What a method could not store it
+// returns as an error; the meter then gets no answer and tries again.
 type Communications interface {
 	// KeepMirror stores a mirror.
-	KeepMirror(device han.EUI64, m *Mirror)
+	KeepMirror(now time.Time, device han.EUI64, m *Mirror) error
 	// KeepJoin stores a meter's mirror endpoint and tunnel.
-	KeepJoin(device han.EUI64, mirrorEndpoint uint8, tunnelID uint16)
+	KeepJoin(device han.EUI64, mirrorEndpoint uint8, tunnelID uint16) error
 	// FromMeter takes a GBCS message that a meter put. It may be a repetition.
-	FromMeter(now time.Time, out *han.Outbox, device han.EUI64, message []byte)
-	// MessageDelivered and MessageExpired drop a message from the store.
-	MessageDelivered(now time.Time, out *han.Outbox, device han.EUI64, m Message)
-	MessageExpired(now time.Time, out *han.Outbox, device han.EUI64, m Message)
+	FromMeter(now time.Time, out *han.Outbox, device han.EUI64, message []byte) error
+	// MessageDelivered and MessageExpired tell what became of a message.
+	MessageDelivered(now time.Time, out *han.Outbox, device han.EUI64, m Message) error
+	MessageExpired(now time.Time, out *han.Outbox, device han.EUI64, m Message) error
 	// ImageWaiting reports whether a meter shall ask for a firmware image.
 	ImageWaiting(device han.EUI64) bool
 	// WindowOpened tells that a meter woke.
-	WindowOpened(now time.Time, out *han.Outbox, device han.EUI64)
+	WindowOpened(now time.Time, out *han.Outbox, device han.EUI64) error
 }
 
 type timer uint8
@@ -158,10 +159,11 @@ func (p *Proxy) Policy() Policy { return p.cfg.Policy }
 func (p *Proxy) NextTimer() (han.Deadline, bool) { return p.deadlines.Next() }
 
 // HandleTimer fires what is due.
-func (p *Proxy) HandleTimer(now time.Time, out *han.Outbox) {
+func (p *Proxy) HandleTimer(now time.Time, out *han.Outbox) error {
 	if _, ok := p.deadlines.Expired(now); ok {
-		p.expire(now, out)
+		return p.expire(now, out)
 	}
+	return nil
 }
 
 // meter returns what is known of a meter.

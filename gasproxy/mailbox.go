@@ -1,6 +1,7 @@
 package gasproxy
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,7 +57,7 @@ func (p *Proxy) HandleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	p.heard(c, f)
 	if !h.ClusterSpecific {
 		if h.Command == zcl.CommandDefaultResponse && c.flying && h.TSN == c.inFlight {
-			p.confirmed(now, out, c)
+			return p.confirmed(now, out, c)
 		}
 		return nil
 	}
@@ -67,7 +68,9 @@ func (p *Proxy) HandleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 		return p.transfer(now, out, c, f, h, payload)
 	case tunnel.CommandCloseTunnel:
 		c.tunnel = 0
-		p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel)
+		if err := p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel); err != nil {
+			return err
+		}
 		p.answerDefault(out, c, f, h, zcl.StatusSuccess)
 	default:
 		p.answerDefault(out, c, f, h, zcl.StatusUnsupCommand)
@@ -87,7 +90,9 @@ func (p *Proxy) openTunnel(out *han.Outbox, c *child, f han.Frame, h zcl.Header,
 	if r.Protocol == tunnel.ProtocolGBHRGP {
 		if c.tunnel == 0 {
 			c.tunnel = p.freeTunnel()
-			p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel)
+			if err := p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel); err != nil {
+				return err
+			}
 		}
 		answer.Status, answer.TunnelID = tunnel.StatusSuccess, c.tunnel
 	}
@@ -129,7 +134,9 @@ func (p *Proxy) transfer(now time.Time, out *han.Outbox, c *child, f han.Frame, 
 		}
 		// Taken before it is confirmed: a message that is put twice is better than
 		// one that is lost.
-		p.hub.FromMeter(now, out, c.eui, put.Message)
+		if err := p.hub.FromMeter(now, out, c.eui, put.Message); err != nil {
+			return err
+		}
 		p.answerDefault(out, c, f, h, zcl.StatusSuccess)
 	case tunnel.PrefixGetResponse:
 		return fmt.Errorf("a meter sent a GET-RESPONSE")
@@ -150,12 +157,12 @@ func (p *Proxy) deliver(out *han.Outbox, c *child) {
 	c.flying = len(c.mailbox) > 0
 }
 
-func (p *Proxy) confirmed(now time.Time, out *han.Outbox, c *child) {
+func (p *Proxy) confirmed(now time.Time, out *han.Outbox, c *child) error {
 	c.flying = false
 	m := c.mailbox[0]
 	c.mailbox = c.mailbox[1:]
 	p.scheduleExpiry()
-	p.hub.MessageDelivered(now, out, c.eui, m)
+	return p.hub.MessageDelivered(now, out, c.eui, m)
 }
 
 // scheduleExpiry sets the timer to the earliest expiry of all mailboxes.
@@ -171,7 +178,8 @@ func (p *Proxy) scheduleExpiry() {
 }
 
 // expire drops the messages whose time is over: alert 0x819D, GSME Command Not Retrieved.
-func (p *Proxy) expire(now time.Time, out *han.Outbox) {
+func (p *Proxy) expire(now time.Time, out *han.Outbox) error {
+	var failed error
 	for _, eui := range p.order {
 		c := p.meters[eui]
 		kept := c.mailbox[:0:0]
@@ -183,9 +191,10 @@ func (p *Proxy) expire(now time.Time, out *han.Outbox) {
 			if i == 0 {
 				c.flying = false
 			}
-			p.hub.MessageExpired(now, out, eui, m)
+			failed = errors.Join(failed, p.hub.MessageExpired(now, out, eui, m))
 		}
 		c.mailbox = kept
 	}
 	p.scheduleExpiry()
+	return failed
 }

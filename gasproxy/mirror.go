@@ -68,7 +68,9 @@ func (p *Proxy) HandleMetering(now time.Time, out *han.Outbox, f han.Frame, h zc
 	case !h.ClusterSpecific && h.Command == zcl.CommandDefaultResponse:
 		return nil
 	case h.ClusterSpecific && h.ToClient && h.Command == metering.CommandRequestMirror:
-		p.openMirror(c)
+		if err := p.openMirror(c); err != nil {
+			return err
+		}
 		p.answer(out, c, f, h, metering.CommandRequestMirrorResponse, metering.RequestMirrorResponse{Endpoint: uint16(c.endpoint)})
 		return nil
 	case h.ClusterSpecific && h.ToClient && h.Command == metering.CommandConfigureMirror:
@@ -80,9 +82,9 @@ func (p *Proxy) HandleMetering(now time.Time, out *han.Outbox, f han.Frame, h zc
 }
 
 // openMirror gives a meter the lowest free endpoint, or the one it has.
-func (p *Proxy) openMirror(c *child) {
+func (p *Proxy) openMirror(c *child) error {
 	if c.endpoint != 0 {
-		return
+		return nil
 	}
 	used := map[uint8]bool{}
 	for _, eui := range p.order {
@@ -92,7 +94,7 @@ func (p *Proxy) openMirror(c *child) {
 	for used[c.endpoint] {
 		c.endpoint++
 	}
-	p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel)
+	return p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel)
 }
 
 func (p *Proxy) configure(out *han.Outbox, c *child, f han.Frame, h zcl.Header, payload []byte) error {
@@ -131,9 +133,13 @@ func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame
 		return nil
 	}
 	c.mirror.UpdatedAt = now
-	p.hub.KeepMirror(c.eui, &c.mirror)
+	if err := p.hub.KeepMirror(now, c.eui, &c.mirror); err != nil {
+		return err
+	}
 	out.Record(trace.Record{At: now, Node: uint64(p.esi.Node), Kind: trace.MirrorUpdated, Peer: uint64(c.eui), Count: uint32(len(r.Attributes))})
-	p.openWindow(now, out, c, len(f.Payload))
+	if err := p.openWindow(now, out, c, len(f.Payload)); err != nil {
+		return err
+	}
 	p.sendFlags(out, c)
 	return nil
 }

@@ -33,12 +33,12 @@ func (p *Proxy) CurrentWindow(device han.EUI64) Window {
 }
 
 // openWindow begins a window, unless the report only repeats the one that did.
-func (p *Proxy) openWindow(now time.Time, out *han.Outbox, c *child, reportSize int) {
+func (p *Proxy) openWindow(now time.Time, out *han.Outbox, c *child, reportSize int) error {
 	if now.Sub(c.window.OpenedAt) < c.period/2 {
-		return
+		return nil
 	}
 	c.window = Window{OpenedAt: now, RadioOn: p.cfg.Radio.Send(reportSize).RadioOn()}
-	p.hub.WindowOpened(now, out, c.eui)
+	return p.hub.WindowOpened(now, out, c.eui)
 }
 
 // heard accounts a frame that a meter sent, and remembers from which endpoint.

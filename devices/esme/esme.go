@@ -197,11 +197,11 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 // wattHoursPerKilowattHour is the divisor: the register counts watt-hours.
 const wattHoursPerKilowattHour = 1000
 
-// deliver sends the oldest message for the supplier, if the hub has opened a
-// tunnel, and waits for the confirmation.
+// deliver sends the oldest message for the supplier and waits for the
+// confirmation. Without a tunnel the hub refuses it and opens one.
 func (m *Meter) deliver(now time.Time, out *han.Outbox) {
 	message, ok := m.Agent.Outgoing()
-	if !ok || m.tunnel == noTunnel {
+	if !ok {
 		return
 	}
 	m.deadlines.Await(timerDelivery, now.Add(deliveryTimeout))
@@ -255,8 +255,7 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 		m.setTunnel(noTunnel)
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
 	case tunnel.CommandTransferDataErrorToServer:
-		// The hub forgot the tunnel and will open another. Until then nothing is sent.
-		m.deadlines.Clear(timerDelivery)
+		// The hub does not know the tunnel and opens another.
 		m.setTunnel(noTunnel)
 	default:
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusUnsupCommand)
@@ -276,6 +275,7 @@ func (m *Meter) openTunnel(out *han.Outbox, f han.Frame, h zcl.Header, payload [
 			m.setTunnel(m.nextID)
 		}
 		answer.Status, answer.TunnelID = tunnel.StatusSuccess, m.tunnel
+		m.deadlines.Clear(timerDelivery) // what was refused without a tunnel goes now
 	}
 	m.answerTunnel(out, f, h, tunnel.CommandRequestTunnelResponse, answer)
 	return nil

@@ -1,0 +1,140 @@
+package hub
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/tunnel"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/hub/otaserver"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// HandleFrame implements han.Node.
+func (h *Hub) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
+	d, ok := h.devices[f.Src]
+	if !ok {
+		h.fault(now, out, f.Src, ErrUnknownDevice)
+		return
+	}
+	if f.Dst != h.cfg.EUI64 {
+		h.fault(now, out, f.Src, fmt.Errorf("frame for %s: this is %s", f.Dst, h.cfg.EUI64))
+		return
+	}
+	header, payload, err := zcl.ParseHeader(f.Payload)
+	if err == nil {
+		err = h.dispatch(now, out, d, f, header, payload)
+	}
+	if err != nil {
+		h.fault(now, out, f.Src, err)
+	}
+}
+
+func (h *Hub) dispatch(now time.Time, out *han.Outbox, d *device, f han.Frame, header zcl.Header, payload []byte) error {
+	kind := Kind(d.log.Kind)
+	switch {
+	case f.Cluster == ota.ClusterID && kind.IsMeter():
+		result, err := h.server.HandleFrame(now, out, f, header, payload)
+		if result.Event != otaserver.EventNone {
+			if storeErr := h.updateEvent(now, out, d, result); storeErr != nil {
+				return storeErr
+			}
+		}
+		return err
+	case f.Cluster == metering.ClusterID && isMirrorRead(header):
+		return h.readMirror(now, out, f, header, payload)
+	case f.Cluster == metering.ClusterID && kind == KindGSME:
+		return h.proxy.HandleMetering(now, out, f, header, payload)
+	case f.Cluster == metering.ClusterID && kind == KindESME:
+		return h.takeElectricityReport(now, out, d, f, header, payload)
+	case f.Cluster == tunnel.ClusterID && kind == KindGSME:
+		return h.proxy.HandleTunnel(now, out, f, header, payload)
+	case f.Cluster == tunnel.ClusterID && kind == KindESME:
+		return h.handleTunnel(now, out, d, f, header, payload)
+	case f.Cluster == zcl.ClusterTime:
+		return h.readTime(now, out, f, header, payload)
+	default:
+		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusUnsupCommand)
+		return nil
+	}
+}
+
+// isMirrorRead tells a display's reading from a meter's report: both are
+// profile-wide commands of the Metering cluster.
+func isMirrorRead(h zcl.Header) bool {
+	return !h.ClusterSpecific && h.Command == zcl.CommandReadAttributes
+}
+
+// readMirror answers any device of the HAN that reads a mirror.
+func (h *Hub) readMirror(now time.Time, out *han.Outbox, f han.Frame, header zcl.Header, payload []byte) error {
+	q, err := zcl.ParseReadAttributes(payload)
+	if err != nil {
+		return err
+	}
+	r, ok := h.proxy.ReadMirror(f.DstEndpoint, q.IDs)
+	if !ok {
+		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusNotFound)
+		return nil
+	}
+	answer := zcl.Header{ToClient: true, DisableDefaultResponse: true, TSN: header.TSN, Command: zcl.CommandReadAttributesResponse}
+	zcl.Answer(&h.station, out, zcl.PeerOf(f), answer, r)
+	return nil
+}
+
+// readTime answers from the hub's clock: the Time attribute and nothing else.
+func (h *Hub) readTime(now time.Time, out *han.Outbox, f han.Frame, header zcl.Header, payload []byte) error {
+	if header.ClusterSpecific || header.Command != zcl.CommandReadAttributes {
+		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusUnsupCommand)
+		return nil
+	}
+	q, err := zcl.ParseReadAttributes(payload)
+	if err != nil {
+		return err
+	}
+	var r zcl.ReadAttributesResponse
+	for _, id := range q.IDs {
+		a := zcl.AttributeStatus{ID: id, Status: zcl.StatusUnsupAttribute}
+		if id == zcl.AttributeTime {
+			a.Status = zcl.StatusSuccess
+			a.Value = zcl.Value{Type: zcl.TypeUTCTime, Number: uint64(zcl.UTCTimeOf(now))}
+		}
+		r.Attributes = append(r.Attributes, a)
+	}
+	answer := zcl.Header{ToClient: true, DisableDefaultResponse: true, TSN: header.TSN, Command: zcl.CommandReadAttributesResponse}
+	zcl.Answer(&h.station, out, zcl.PeerOf(f), answer, r)
+	return nil
+}
+
+// takeElectricityReport keeps an electricity meter's readings. The meter being
+// there is the occasion to open its tunnel and to tell it of an image.
+func (h *Hub) takeElectricityReport(now time.Time, out *han.Outbox, d *device, f han.Frame, header zcl.Header, payload []byte) error {
+	if header.ClusterSpecific || header.Command != zcl.CommandReportAttributes {
+		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusUnsupCommand)
+		return nil
+	}
+	r, err := zcl.ParseReportAttributes(payload)
+	if err != nil {
+		return err
+	}
+	if err := h.keepReadings(now, d, r.Attributes); err != nil {
+		return err
+	}
+	h.record(out, trace.Record{At: now, Kind: trace.MirrorUpdated, Peer: uint64(f.Src), Count: uint32(len(r.Attributes))})
+	if d.tunnel.id == tunnel.NoTunnel {
+		h.requestTunnel(now, out, d)
+	}
+	h.server.Notify(out, zcl.PeerOf(f))
+	return nil
+}
+
+// firmwareVersion returns the version in a reported attribute, if it is that one.
+func firmwareVersion(a zcl.Attribute) (uint32, bool) {
+	if a.ID != metering.AttributeCurrentMeterID || a.Value.Type != zcl.TypeOctetString || len(a.Value.Bytes) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(a.Value.Bytes), true
+}

@@ -1,0 +1,163 @@
+// Package hub is the Communications Hub: the Communications Hub Function (CHF)
+// with the device log, the OTA server and the supplier's operations, around the
+// gas proxy that it hosts.
+//
+//	supplier ── Distribute, Activate, … ──►  Hub  ◄── HAN frames ── devices
+//	         ◄─ alerts, responses ─────────   │
+//	                                 device log, image cache, records
+//	                                 otaserver.Server    gasproxy.Proxy
+//
+// The hub is one node with one radio. Its HAN address is the GPF's identifier;
+// the CHF's identifier appears only inside GBCS messages; endpoints tell the
+// functions apart. Frames of devices that are not in the device log go no
+// further than [Hub.HandleFrame].
+//
+// Operations of the supplier are methods that a driver runs between two calls.
+// Each is checked as a whole first; an error means that nothing changed. What
+// must last is in the store before a frame that depends on it leaves.
+package hub
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/gasproxy"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/phy"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/otaserver"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// Config is a hub's character.
+type Config struct {
+	EUI64    han.EUI64 // HAN address: the GPF's identifier
+	CHF      han.EUI64
+	Supplier han.EUI64
+	// Endpoint is that of the Energy Services Interface: OTA server, time, tunnels.
+	// Some real meters take 1 for granted.
+	Endpoint uint8
+	// MirrorEndpoint is that of the first mirror.
+	MirrorEndpoint uint8
+	Policy         gasproxy.Policy
+	Radio          phy.Params
+	// BlockSize is the most data sent in one block, in bytes.
+	BlockSize   int
+	MailboxTime time.Duration
+}
+
+// DefaultConfig returns the identities of the published GBCS test set and the
+// default figures.
+func DefaultConfig() Config {
+	return Config{
+		EUI64: 0x00DB1234567890A3, CHF: 0x00DB1234567890A2, Supplier: 0x90B3D51F30010000,
+		Endpoint: 1, MirrorEndpoint: 2,
+		Policy: gasproxy.DefaultPolicy, Radio: phy.Band2G4(),
+		BlockSize: otaserver.DefaultBlockSize, MailboxTime: gasproxy.DefaultMailboxTime,
+	}
+}
+
+// Hub is a communications hub.
+type Hub struct {
+	cfg     Config
+	store   *store.Store
+	cache   *imagecache.Cache
+	station zcl.Station
+	proxy   *gasproxy.Proxy
+	server  *otaserver.Server
+	devices map[han.EUI64]*device
+	order   []han.EUI64 // of devices, ascending
+}
+
+// device is what the hub has in memory of an entry of the device log.
+type device struct {
+	log    store.Device
+	tunnel tunnelClient // ESME only
+	image  *imagecache.File
+	// windowBlocks is the server's count of blocks when the last window opened.
+	windowBlocks uint32
+	recent       [recentMessages][]byte // last messages taken, to recognise repetitions
+	recentNext   int
+}
+
+var _ han.Node = (*Hub)(nil)
+
+// New returns a hub with what its store and image cache hold.
+func New(cfg Config, records *store.Store, cache *imagecache.Cache, now time.Time, out *han.Outbox) *Hub {
+	h := &Hub{
+		cfg: cfg, store: records, cache: cache,
+		station: zcl.Station{Node: cfg.EUI64, Endpoint: cfg.Endpoint},
+		devices: map[han.EUI64]*device{},
+	}
+	h.proxy = gasproxy.New(gasproxy.Config{
+		MirrorEndpoint: cfg.MirrorEndpoint, Policy: cfg.Policy, Radio: cfg.Radio, MailboxTime: cfg.MailboxTime,
+	}, &h.station, h)
+	h.server = otaserver.New(&h.station, h.proxy, cfg.BlockSize)
+	for _, d := range records.Devices() {
+		h.admit(d)
+	}
+	for _, u := range records.Updates() {
+		h.resumeUpdate(now, out, u)
+	}
+	h.record(out, trace.Record{At: now, Kind: trace.NodeStarted,
+		Text: fmt.Sprintf("communications hub, %d devices, pacing %s", len(h.order), h.proxy.Policy())})
+	return h
+}
+
+// EUI64 implements han.Node.
+func (h *Hub) EUI64() han.EUI64 { return h.cfg.EUI64 }
+
+// Config returns the hub's configuration.
+func (h *Hub) Config() Config { return h.cfg }
+
+// NextTimer implements han.Node.
+func (h *Hub) NextTimer() (han.Deadline, bool) {
+	next, set := h.proxy.NextTimer()
+	for _, eui := range h.order {
+		d, dSet := h.devices[eui].tunnel.deadlines.Next()
+		next, set = han.Earlier(next, set, d, dSet)
+	}
+	return next, set
+}
+
+// HandleTimer implements han.Node.
+func (h *Hub) HandleTimer(now time.Time, out *han.Outbox) {
+	if err := h.proxy.HandleTimer(now, out); err != nil {
+		h.fault(now, out, h.cfg.EUI64, err)
+	}
+	for _, eui := range h.order {
+		h.tunnelTimer(now, out, h.devices[eui])
+	}
+}
+
+// Close closes the images that are being served.
+func (h *Hub) Close() error {
+	var failed error
+	for _, eui := range h.order {
+		if err := h.devices[eui].closeImage(); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+func (d *device) closeImage() error {
+	if d.image == nil {
+		return nil
+	}
+	err := d.image.Close()
+	d.image = nil
+	return err
+}
+
+func (h *Hub) record(out *han.Outbox, r trace.Record) {
+	r.Node = uint64(h.cfg.EUI64)
+	out.Record(r)
+}
+
+// fault records why something a device asked for could not be done.
+func (h *Hub) fault(now time.Time, out *han.Outbox, device han.EUI64, err error) {
+	h.record(out, trace.Record{At: now, Kind: trace.FrameRefused, Peer: uint64(device), Text: err.Error()})
+}
