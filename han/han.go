@@ -22,9 +22,9 @@
 // frame that depends on it is put into the outbox; HandleFrame never fires a
 // deadline; no panic from input.
 //
-// A panic with flash.PowerCut is the one exception: the flash model throws it
-// to cut a node's power in the middle of an operation. The driver recovers it,
-// drops the struct, keeps the bytes and rebuilds the node.
+// A [PowerFailure] and a [StorageFault] are the exceptions: the flash model
+// throws the one to cut a node's power in the middle of an operation, the other
+// when the file behind it fails.
 package han
 
 import "time"

@@ -55,11 +55,17 @@ type PowerCut struct {
 // Error implements error.
 func (p PowerCut) Error() string { return fmt.Sprintf("power cut at flash operation %d", p.Operation) }
 
+// PowerFailed implements han.PowerFailure.
+func (p PowerCut) PowerFailed() int64 { return p.Operation }
+
 // Fault is what a part panics with when the file behind it cannot be written.
 type Fault struct{ Err error }
 
 // Error implements error.
 func (f Fault) Error() string { return f.Err.Error() }
+
+// StorageFault implements han.StorageFault.
+func (f Fault) StorageFault() {}
 
 // Unwrap returns the cause.
 func (f Fault) Unwrap() error { return f.Err }

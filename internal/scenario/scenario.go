@@ -1,0 +1,90 @@
+// Package scenario turns a described home into nodes on a driver: in virtual time
+// (transport/sim) or live over MQTT and DTLS (transport/live). It is where nodes
+// and drivers meet; neither knows the other.
+package scenario
+
+import (
+	"crypto/ecdsa"
+	"time"
+
+	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/devices/esme"
+	"github.com/commshub/commshub/devices/gsme"
+	"github.com/commshub/commshub/devices/ihd"
+	"github.com/commshub/commshub/devices/meter"
+	"github.com/commshub/commshub/devices/metrology"
+	"github.com/commshub/commshub/devices/otaclient"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/hub"
+)
+
+// Identities of the published GBCS test set.
+const (
+	DefaultESME han.EUI64 = 0x00DB1234567890A0
+	DefaultGSME han.EUI64 = 0x00DB1234567890A1
+	DefaultIHD  han.EUI64 = 0x00DB1234567890A4
+)
+
+// DefaultSlotCapacity is the room for an image in a meter, in bytes.
+const DefaultSlotCapacity = 1 << 20
+
+// Meter describes a meter of a home.
+type Meter struct {
+	EUI64       han.EUI64
+	Kind        hub.Kind // KindESME or KindGSME
+	Policy      bootloader.Policy
+	SupplierKey *ecdsa.PublicKey
+	// Factory is the OTA file that a new meter leaves the factory with.
+	Factory      []byte
+	SlotCapacity int
+	Battery      battery.Set
+	OTA          otaclient.Config
+	DriftPPM     int64
+	// Gas meters only.
+	Period         time.Duration
+	FirstHeartbeat time.Duration
+	Budget         battery.Budget
+}
+
+// NewMeter returns the description of a meter with default figures.
+func NewMeter(eui han.EUI64, kind hub.Kind, policy bootloader.Policy, factory []byte) Meter {
+	return Meter{
+		EUI64: eui, Kind: kind, Policy: policy, Factory: factory,
+		SlotCapacity: DefaultSlotCapacity, Battery: battery.Default(), OTA: otaclient.DefaultConfig(),
+		Period: gsme.DefaultPeriod,
+	}
+}
+
+// Metrology of the two kinds: a load of 250 l of gas or 350 W of electricity.
+var (
+	gasMetrology         = metrology.Config{FirmwareVersion: 0x09030000, Initial: 1_234_567, PerHour: 250}
+	electricityMetrology = metrology.Config{FirmwareVersion: 0x09010000, Initial: 7_654_321, PerHour: 350}
+)
+
+// config returns what both kinds of meter are configured with.
+func (m Meter) config(h hub.Config) meter.Config {
+	c := meter.Config{
+		EUI64: m.EUI64, Hub: h.EUI64, Supplier: h.Supplier, SupplierKey: m.SupplierKey,
+		Endpoint: 1, HubEndpoint: h.Endpoint,
+		Policy: m.Policy, Factory: m.Factory, SlotCapacity: m.SlotCapacity,
+		Metrology: electricityMetrology, Battery: m.Battery, OTA: m.OTA, DriftPPM: m.DriftPPM,
+	}
+	if m.Kind == hub.KindGSME {
+		c.Metrology = gasMetrology
+	}
+	return c
+}
+
+// ESME returns the configuration of an electricity meter.
+func (m Meter) ESME(h hub.Config) esme.Config { return esme.Config{Config: m.config(h)} }
+
+// GSME returns the configuration of a gas meter.
+func (m Meter) GSME(h hub.Config) gsme.Config {
+	return gsme.Config{Config: m.config(h), Period: m.Period, FirstHeartbeat: m.FirstHeartbeat, Budget: m.Budget}
+}
+
+// IHD returns the configuration of an in-home display.
+func IHD(eui han.EUI64, h hub.Config) ihd.Config {
+	return ihd.Config{EUI64: eui, Hub: h.EUI64, Endpoint: 1, MirrorEndpoint: h.MirrorEndpoint}
+}

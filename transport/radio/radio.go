@@ -1,0 +1,59 @@
+// Package radio carries frames over an IEEE 802.15.4 link in simulation: air
+// time delays them, and dice lose, repeat, delay or corrupt them.
+package radio
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/phy"
+)
+
+// Million is the denominator of probabilities: they are integers, so that a
+// simulation is the same on every processor.
+const Million = 1_000_000
+
+// Link is the quality of a link. Probabilities are parts per million.
+type Link struct {
+	Params    phy.Params
+	Loss      int // the frame does not arrive
+	Duplicate int // it arrives twice
+	Reorder   int // it is overtaken: delayed by up to ReorderBy more
+	Corrupt   int // one bit of its payload is flipped
+	ReorderBy time.Duration
+}
+
+// Fate is what becomes of one frame.
+type Fate struct {
+	Copies  int              // 0, 1 or 2
+	Delay   [2]time.Duration // of each copy
+	Corrupt bool
+	Bit     int // of the payload, if Corrupt
+}
+
+// Carry decides the fate of a frame by dice. A perfect link draws none.
+func (l *Link) Carry(f *han.Frame, dice *rand.Rand) Fate {
+	delay := l.Params.Delay(len(f.Payload)) + l.Params.Host
+	fate := Fate{Copies: 1, Delay: [2]time.Duration{delay, delay}}
+	if draw(dice, l.Loss) {
+		return Fate{}
+	}
+	if draw(dice, l.Duplicate) {
+		fate.Copies = 2
+		fate.Delay[1] += delay
+	}
+	if l.Reorder > 0 {
+		for i := range fate.Copies {
+			if draw(dice, l.Reorder) {
+				fate.Delay[i] += time.Duration(dice.Int64N(max(1, int64(l.ReorderBy))))
+			}
+		}
+	}
+	if draw(dice, l.Corrupt) && len(f.Payload) > 0 {
+		fate.Corrupt, fate.Bit = true, dice.IntN(8*len(f.Payload))
+	}
+	return fate
+}
+
+func draw(dice *rand.Rand, parts int) bool { return parts > 0 && dice.IntN(Million) < parts }

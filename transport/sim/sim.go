@@ -1,0 +1,284 @@
+// Package sim runs nodes in virtual time: an event heap, one clock, no waiting.
+// The same seed gives the same run, on every processor.
+//
+// It is one of the two drivers of the contract in package han; transport/live is
+// the other. Between two events no time passes for anybody, and events at the
+// same instant happen in the order in which they were scheduled.
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/trace"
+	"github.com/commshub/commshub/transport/radio"
+)
+
+// Config describes a world.
+type Config struct {
+	Start time.Time
+	Seed  uint64
+	Link  radio.Link
+	// Records, if set, sees every record as it happens; the record is only valid
+	// during the call.
+	Records func(r *trace.Record)
+	// Frames, if set, sees every frame that a node sends and what becomes of it.
+	// The frame is only valid during the call.
+	Frames func(now time.Time, f *han.Frame, fate radio.Fate)
+}
+
+// World is a home in virtual time.
+type World struct {
+	cfg      Config
+	now      time.Time
+	events   eventHeap
+	sequence uint64
+	stations []*station
+	byEUI64  map[han.EUI64]int
+	out      han.Outbox
+	spare    [][]byte // payload buffers not in use
+}
+
+// station is a node and what the world knows of it.
+type station struct {
+	eui     han.EUI64
+	node    han.Node // nil while its power is off
+	rebuild func(now time.Time) han.Node
+	off     time.Duration // how long the power stays off after a cut
+	dice    *rand.Rand
+	link    radio.Link
+	down    bool      // cut off from the HAN
+	wakeAt  time.Time // instant of the timer event that counts
+	awake   bool      // such an event is scheduled
+}
+
+// New returns an empty world.
+func New(cfg Config) *World {
+	return &World{cfg: cfg, now: cfg.Start, byEUI64: map[han.EUI64]int{}}
+}
+
+// Now returns the emulated time.
+func (w *World) Now() time.Time { return w.now }
+
+// Add puts a node into the world. If its power is cut, rebuild makes it anew from
+// its bytes.
+func (w *World) Add(node han.Node, rebuild func(now time.Time) han.Node) {
+	eui := node.EUI64()
+	if _, there := w.byEUI64[eui]; there {
+		panic(fmt.Sprintf("sim: %s is in the world already", eui))
+	}
+	w.byEUI64[eui] = len(w.stations)
+	w.stations = append(w.stations, &station{
+		eui: eui, node: node, rebuild: rebuild, off: DefaultOff,
+		dice: rand.New(rand.NewPCG(w.cfg.Seed, uint64(eui))), link: w.cfg.Link,
+	})
+	w.arm(len(w.stations) - 1)
+}
+
+// DefaultOff is how long a node's power stays off after a cut.
+const DefaultOff = 5 * time.Second
+
+// Dice returns a random stream for a node that is about to be added, which no
+// other node disturbs.
+func Dice(seed uint64, eui han.EUI64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed^0x9E3779B97F4A7C15, uint64(eui)))
+}
+
+// SetLink changes the link over which a node sends.
+func (w *World) SetLink(eui han.EUI64, link radio.Link) { w.stations[w.index(eui)].link = link }
+
+// Partition cuts a node off from the HAN, or joins it again.
+func (w *World) Partition(eui han.EUI64, down bool) { w.stations[w.index(eui)].down = down }
+
+func (w *World) index(eui han.EUI64) int {
+	i, ok := w.byEUI64[eui]
+	if !ok {
+		panic(fmt.Sprintf("sim: %s is not in the world", eui))
+	}
+	return i
+}
+
+// Do runs a command from outside on a node, between two events.
+func (w *World) Do(eui han.EUI64, f func(now time.Time, out *han.Outbox)) {
+	i := w.index(eui)
+	w.call(i, func(_ han.Node) { f(w.now, &w.out) })
+}
+
+// Cut switches a node's power off now, as at a socket: what was not in its storage
+// is gone. It comes back after the given time.
+func (w *World) Cut(eui han.EUI64, off time.Duration) {
+	s := w.stations[w.index(eui)]
+	s.off = off
+	w.powerOff(w.index(eui))
+}
+
+// Schedule runs f at an instant, as one more event.
+func (w *World) Schedule(at time.Time, f func()) { w.push(event{at: at, kind: eventFunc, run: f}) }
+
+// Step runs the next event. It reports whether there was one.
+func (w *World) Step() bool {
+	e, ok := w.events.pop()
+	if !ok {
+		return false
+	}
+	if e.at.After(w.now) {
+		w.now = e.at
+	}
+	switch e.kind {
+	case eventTimer:
+		w.timer(e)
+	case eventFrame:
+		w.deliver(e)
+	case eventPower:
+		s := w.stations[e.station]
+		s.node = s.rebuild(w.now)
+		w.arm(e.station)
+	case eventFunc:
+		e.run()
+	}
+	return true
+}
+
+// RunUntil runs events until done reports true or the next event is later than
+// limit. It reports whether done was reached.
+func (w *World) RunUntil(limit time.Time, done func() bool) bool {
+	for !done() {
+		next, ok := w.events.peek()
+		if !ok || next.After(limit) {
+			w.now = limit
+			return done()
+		}
+		w.Step()
+	}
+	return true
+}
+
+// Run runs all events up to limit.
+func (w *World) Run(limit time.Time) { w.RunUntil(limit, func() bool { return false }) }
+
+// timer fires a node's deadline, unless it has moved since the event was scheduled.
+func (w *World) timer(e event) {
+	s := w.stations[e.station]
+	if !s.awake || !s.wakeAt.Equal(e.at) {
+		return
+	}
+	s.awake = false
+	if next, ok := s.node.NextTimer(); !ok || next.At.After(w.now) {
+		w.arm(e.station)
+		return
+	}
+	w.call(e.station, func(n han.Node) { n.HandleTimer(w.now, &w.out) })
+}
+
+func (w *World) deliver(e event) {
+	s := w.stations[e.station]
+	if s.node != nil && !s.down {
+		w.call(e.station, func(n han.Node) { n.HandleFrame(w.now, e.frame, &w.out) })
+	}
+	w.spare = append(w.spare, e.frame.Payload[:0])
+}
+
+// call makes one call on a node, drains the outbox and sets its timer anew.
+func (w *World) call(i int, f func(n han.Node)) {
+	s := w.stations[i]
+	if s.node == nil {
+		return
+	}
+	if w.survive(s, f) {
+		w.drain(s)
+		w.arm(i)
+	} else {
+		w.powerOff(i)
+	}
+	w.out.Reset()
+}
+
+// survive calls f and reports false if the node's power failed in it. What it had
+// put into its outbox is lost with it.
+func (w *World) survive(s *station, f func(n han.Node)) (alive bool) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		failure, ok := v.(han.PowerFailure)
+		if !ok {
+			panic(v)
+		}
+		w.out.Reset()
+		w.emit(&trace.Record{At: w.now, Node: uint64(s.eui), Kind: trace.PowerCut, Count: uint32(failure.PowerFailed())})
+	}()
+	f(s.node)
+	return true
+}
+
+func (w *World) powerOff(i int) {
+	s := w.stations[i]
+	s.node, s.awake = nil, false
+	w.push(event{at: w.now.Add(s.off), kind: eventPower, station: i})
+}
+
+func (w *World) emit(r *trace.Record) {
+	if w.cfg.Records != nil {
+		w.cfg.Records(r)
+	}
+}
+
+// drain takes everything out of the outbox.
+func (w *World) drain(s *station) {
+	for i := range w.out.Records {
+		w.emit(&w.out.Records[i])
+	}
+	for i := range w.out.Frames {
+		w.send(s, &w.out.Frames[i])
+	}
+}
+
+func (w *World) send(s *station, f *han.Frame) {
+	fate := s.link.Carry(f, s.dice)
+	to, known := w.byEUI64[f.Dst]
+	if !known || s.down {
+		fate = radio.Fate{}
+	}
+	if w.cfg.Frames != nil {
+		w.cfg.Frames(w.now, f, fate)
+	}
+	for i := range fate.Copies {
+		g := *f
+		g.Payload = append(w.buffer(), f.Payload...)
+		if fate.Corrupt {
+			g.Payload[fate.Bit/8] ^= 1 << (fate.Bit % 8)
+		}
+		w.push(event{at: w.now.Add(fate.Delay[i]), kind: eventFrame, station: to, frame: g})
+	}
+}
+
+func (w *World) buffer() []byte {
+	if n := len(w.spare); n > 0 {
+		b := w.spare[n-1]
+		w.spare = w.spare[:n-1]
+		return b
+	}
+	return make([]byte, 0, 128)
+}
+
+// arm schedules a timer event for a node's next deadline. An event that is
+// scheduled for an earlier instant stands in for it: deadlines mostly move away,
+// block after block, and looking again once is cheaper than an event each time.
+func (w *World) arm(i int) {
+	s := w.stations[i]
+	next, ok := s.node.NextTimer()
+	if !ok || s.awake && !next.At.Before(s.wakeAt) {
+		return
+	}
+	s.awake, s.wakeAt = true, next.At
+	w.push(event{at: next.At, kind: eventTimer, station: i})
+}
+
+func (w *World) push(e event) {
+	w.sequence++
+	e.sequence = w.sequence
+	w.events.push(e)
+}
