@@ -1,0 +1,49 @@
+package store
+
+import (
+	"crypto/sha256"
+
+	"github.com/commshub/commshub/han/ota"
+)
+
+// Image is one firmware image that the hub knows. Its bytes are in the image
+// cache under FileHash.
+type Image struct {
+	FileHash         [sha256.Size]byte `cbor:"1,keyasint"` // of the OTA file
+	ImageHash        ota.ImageHash     `cbor:"2,keyasint"` // of the Manufacturer Image
+	Manufacturer     uint16            `cbor:"3,keyasint,omitempty"`
+	ImageType        uint16            `cbor:"4,keyasint,omitempty"`
+	FileVersion      uint32            `cbor:"5,keyasint,omitempty"`
+	Size             uint32            `cbor:"6,keyasint,omitempty"` // of the OTA file, in bytes
+	HasHardware      bool              `cbor:"7,keyasint,omitempty"`
+	HardwareMin      uint16            `cbor:"8,keyasint,omitempty"` // only with HasHardware
+	HardwareMax      uint16            `cbor:"9,keyasint,omitempty"` // only with HasHardware
+	Text             string            `cbor:"10,keyasint,omitempty"`
+	Layout           ota.Layout        `cbor:"11,keyasint,omitempty"`
+	SupplierVerified bool              `cbor:"12,keyasint,omitempty"` // the authorising signature was checked
+	AddedAt          int64             `cbor:"13,keyasint,omitempty"`
+}
+
+func (Image) table() Table                 { return TableImages }
+func (im Image) appendKey(b []byte) []byte { return append(b, im.FileHash[:]...) }
+func (im Image) check() error              { return checkLength("image", "text", len(im.Text), MaxText) }
+func (im Image) detached() Record          { return im }
+
+// ID returns the triple that the OTA cluster names the image by.
+func (im Image) ID() ota.ImageID {
+	return ota.ImageID{Manufacturer: im.Manufacturer, ImageType: im.ImageType, FileVersion: im.FileVersion}
+}
+
+// Images returns all images, sorted by file hash.
+func (s *Store) Images() []Image { return all[Image](s, TableImages, indexKey) }
+
+// ImageByFileHash returns the image whose OTA file has the given SHA-256.
+func (s *Store) ImageByFileHash(hash [sha256.Size]byte) (Image, bool) {
+	return first[Image](s, TableImages, hash[:])
+}
+
+// ImagesByImageHash returns the images around one Manufacturer Image, sorted by
+// file hash. There is more than one if the same firmware was authorised twice.
+func (s *Store) ImagesByImageHash(hash ota.ImageHash) []Image {
+	return all[Image](s, TableImages, indexImageHash, hash[:])
+}

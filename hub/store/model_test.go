@@ -1,0 +1,254 @@
+package store
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
+)
+
+// model is the dumb store: a map for each table.
+type model struct {
+	records     map[Table]map[string]Record
+	alertsLimit int
+}
+
+func newModel(alertsLimit int) *model {
+	return &model{records: make(map[Table]map[string]Record), alertsLimit: alertsLimit}
+}
+
+func (m *model) commit(changes []Change) {
+	for _, c := range changes {
+		table, key := c.record.table(), string(c.record.appendKey(nil))
+		if m.records[table] == nil {
+			m.records[table] = make(map[string]Record)
+		}
+		if c.removal {
+			delete(m.records[table], key)
+		} else {
+			m.records[table][key] = c.record
+		}
+	}
+	alerts := m.records[TableAlerts]
+	keys := slices.Sorted(maps.Keys(alerts))
+	for _, key := range keys[:max(0, len(keys)-m.alertsLimit)] {
+		delete(alerts, key)
+	}
+}
+
+// contents returns all records, in the order of their keys.
+func (m *model) contents() []Record {
+	var all []Record
+	for table := range tableCount {
+		for _, key := range slices.Sorted(maps.Keys(m.records[table])) {
+			all = append(all, m.records[table][key])
+		}
+	}
+	return all
+}
+
+// contents returns all records of a store through its public reads.
+func contents(s *Store) []Record {
+	all := records(s.Devices())
+	all = append(all, records(s.Images())...)
+	all = append(all, records(s.Updates())...)
+	all = append(all, records(s.Messages())...)
+	all = append(all, records(s.Alerts(0, 1<<30))...)
+	all = append(all, records(s.Mirrors())...)
+	all = append(all, records(s.OriginatorCounters())...)
+	for series := range 256 {
+		if q, ok := s.Sequence(uint8(series)); ok {
+			all = append(all, q)
+		}
+	}
+	if c, ok := s.ClockAnchor(); ok {
+		all = append(all, c)
+	}
+	return all
+}
+
+func records[R Record](typed []R) []Record {
+	var all []Record
+	for _, r := range typed {
+		all = append(all, r)
+	}
+	return all
+}
+
+// Generators draw keys from few, so that records get replaced and deleted.
+var (
+	drawEUI64   = rapid.Custom(func(t *rapid.T) han.EUI64 { return gsme + han.EUI64(rapid.IntRange(0, 2).Draw(t, "device")) })
+	drawHash    = rapid.Custom(func(t *rapid.T) [32]byte { return [32]byte{byte(rapid.IntRange(0, 2).Draw(t, "hash"))} })
+	drawText    = rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })
+	drawBytes   = rapid.SliceOf(rapid.Byte())
+	drawRecords = rapid.OneOf(
+		rapid.Map(rapid.Custom(drawDevice), boxed[Device]), rapid.Map(rapid.Custom(drawImage), boxed[Image]),
+		rapid.Map(rapid.Custom(drawUpdate), boxed[Update]), rapid.Map(rapid.Custom(drawMessage), boxed[Message]),
+		rapid.Map(rapid.Custom(drawAlert), boxed[Alert]), rapid.Map(rapid.Custom(drawMirror), boxed[Mirror]),
+		rapid.Map(rapid.Custom(drawCounter), boxed[OriginatorCounter]), rapid.Map(rapid.Custom(drawSequence), boxed[Sequence]),
+		rapid.Map(rapid.Custom(drawClock), boxed[ClockAnchor]),
+	)
+	drawChange = rapid.Custom(func(t *rapid.T) Change {
+		r := drawRecords.Draw(t, "record")
+		if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+			return Delete(r)
+		}
+		return Put(r)
+	})
+)
+
+func boxed[R Record](r R) Record { return r }
+
+func drawDevice(t *rapid.T) Device {
+	return Device{
+		EUI64: drawEUI64.Draw(t, "EUI64"), Kind: rapid.Uint8().Draw(t, "kind"),
+		HasInstallCode: rapid.Bool().Draw(t, "has install code"), InstallCode: [16]byte{rapid.Byte().Draw(t, "install code")},
+		AddedAt: rapid.Int64().Draw(t, "added"), Endpoint: rapid.Uint8().Draw(t, "endpoint"),
+		MirrorEndpoint: rapid.Uint8().Draw(t, "mirror"), TunnelID: rapid.Uint16().Draw(t, "tunnel"),
+		LastHeard: rapid.Int64().Draw(t, "heard"), FirmwareVersion: rapid.Uint32().Draw(t, "firmware"),
+		HardwareVersion: rapid.Uint16().Draw(t, "hardware"), Manufacturer: rapid.Uint16().Draw(t, "manufacturer"),
+		ImageType: rapid.Uint16().Draw(t, "type"),
+	}
+}
+
+func drawImage(t *rapid.T) Image {
+	return Image{
+		FileHash: drawHash.Draw(t, "file"), ImageHash: ota.ImageHash(drawHash.Draw(t, "image")),
+		Manufacturer: rapid.Uint16().Draw(t, "manufacturer"), ImageType: rapid.Uint16().Draw(t, "type"),
+		FileVersion: rapid.Uint32().Draw(t, "version"), Size: rapid.Uint32().Draw(t, "size"),
+		HasHardware: rapid.Bool().Draw(t, "has hardware"), HardwareMin: rapid.Uint16().Draw(t, "min"),
+		HardwareMax: rapid.Uint16().Draw(t, "max"), Text: drawText.Draw(t, "text"),
+		Layout: ota.Layout(rapid.Uint8().Draw(t, "layout")), SupplierVerified: rapid.Bool().Draw(t, "verified"),
+		AddedAt: rapid.Int64().Draw(t, "added"),
+	}
+}
+
+func drawUpdate(t *rapid.T) Update {
+	return Update{
+		Device: drawEUI64.Draw(t, "device"), FileHash: drawHash.Draw(t, "file"), State: rapid.Uint8Range(0, 3).Draw(t, "state"),
+		StartedAt: rapid.Int64().Draw(t, "started"), ChangedAt: rapid.Int64().Draw(t, "changed"),
+		Windows: rapid.Uint32().Draw(t, "windows"), Blocks: rapid.Uint32().Draw(t, "blocks"),
+		Retries: rapid.Uint32().Draw(t, "retries"), Outcome: drawText.Draw(t, "outcome"),
+	}
+}
+
+func drawMessage(t *rapid.T) Message {
+	return Message{
+		Device: drawEUI64.Draw(t, "device"), Sequence: rapid.Uint64Range(0, 4).Draw(t, "sequence"),
+		Code: rapid.Uint16().Draw(t, "code"), Bytes: drawBytes.Draw(t, "bytes"), QueuedAt: rapid.Int64().Draw(t, "queued"),
+		ExpiresAt: rapid.Int64().Draw(t, "expires"), DeliveredAt: rapid.Int64().Draw(t, "delivered"), State: rapid.Uint8().Draw(t, "state"),
+	}
+}
+
+func drawAlert(t *rapid.T) Alert {
+	return Alert{
+		Sequence: rapid.Uint64Range(1, 30).Draw(t, "sequence"), At: rapid.Int64().Draw(t, "at"), Device: drawEUI64.Draw(t, "device"),
+		Code: rapid.Uint16().Draw(t, "code"), MessageCode: rapid.Uint16().Draw(t, "message code"),
+		Text: drawText.Draw(t, "text"), Bytes: drawBytes.Draw(t, "bytes"),
+	}
+}
+
+func drawMirror(t *rapid.T) Mirror {
+	return Mirror{
+		Device: drawEUI64.Draw(t, "device"), UpdatedAt: rapid.Int64().Draw(t, "updated"), Sequence: rapid.Uint64().Draw(t, "sequence"),
+		Attributes: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) MirrorAttribute {
+			return MirrorAttribute{
+				ID: rapid.Uint16().Draw(t, "attribute"), Type: rapid.Uint8().Draw(t, "type"),
+				Number: rapid.Uint64().Draw(t, "number"), Bytes: drawBytes.Draw(t, "bytes"),
+			}
+		}), 0, 5).Draw(t, "attributes"),
+	}
+}
+
+func drawCounter(t *rapid.T) OriginatorCounter {
+	return OriginatorCounter{Originator: drawEUI64.Draw(t, "originator"), Counter: rapid.Uint64().Draw(t, "counter")}
+}
+
+func drawSequence(t *rapid.T) Sequence {
+	return Sequence{Series: rapid.Uint8Range(0, 2).Draw(t, "series"), Next: rapid.Uint64().Draw(t, "next")}
+}
+
+func drawClock(t *rapid.T) ClockAnchor {
+	return ClockAnchor{Wall: rapid.Int64().Draw(t, "wall"), Emulated: rapid.Int64().Draw(t, "emulated"), Speed: rapid.Int64().Draw(t, "speed")}
+}
+
+// The store, through any commits and restarts, holds what a map would hold; and
+// so does a copy of the file taken between two commits, which is what a power
+// cut at that instant leaves.
+func TestStoreHoldsWhatAMapWould(t *testing.T) {
+	const alertsLimit = 5
+	rapid.Check(t, func(rt *rapid.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "hub.db")
+		s, m := reopened(rt, nil, path, alertsLimit), newModel(alertsLimit)
+		defer func() { _ = s.Close() }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"commit": func(rt *rapid.T) {
+				changes := rapid.SliceOfN(drawChange, 1, 6).Draw(rt, "changes")
+				if err := s.Commit(changes...); err != nil {
+					rt.Fatal(err)
+				}
+				m.commit(changes)
+			},
+			"reopen": func(rt *rapid.T) { s = reopened(rt, s, path, alertsLimit) },
+			"open a copy": func(rt *rapid.T) {
+				b, err := os.ReadFile(path)
+				if err != nil {
+					rt.Fatal(err)
+				}
+				copied := filepath.Join(dir, "copy.db")
+				if err := os.WriteFile(copied, b, 0o600); err != nil {
+					rt.Fatal(err)
+				}
+				c := reopened(rt, nil, copied, alertsLimit)
+				defer func() { _ = c.Close() }()
+				demandContents(rt, c, m)
+			},
+			"": func(rt *rapid.T) { demandContents(rt, s, m) },
+		})
+	})
+}
+
+func reopened(rt *rapid.T, s *Store, path string, alertsLimit int) *Store {
+	if s != nil {
+		if err := s.Close(); err != nil {
+			rt.Fatal(err)
+		}
+	}
+	s, err := Open(path)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	s.alertsLimit = alertsLimit
+	return s
+}
+
+func demandContents(rt *rapid.T, s *Store, m *model) {
+	if want, got := m.contents(), contents(s); !reflect.DeepEqual(want, got) {
+		rt.Fatalf("contents (-model +store):\n%s", cmp.Diff(want, got))
+	}
+	for state := range uint8(4) {
+		var want []Update
+		for _, u := range s.Updates() {
+			if u.State == state {
+				want = append(want, u)
+			}
+		}
+		if diff := cmp.Diff(want, s.UpdatesIn(state)); diff != "" {
+			rt.Fatalf("updates in state %d (-scan +index):\n%s", state, diff)
+		}
+	}
+	for _, im := range s.Images() {
+		if !slices.Contains(s.ImagesByImageHash(im.ImageHash), im) {
+			rt.Fatalf("image %x is not found by its image hash", im.FileHash)
+		}
+	}
+}

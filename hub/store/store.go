@@ -1,0 +1,125 @@
+// Package store holds the hub's durable records: the device log, the images it
+// knows, their distribution to devices, messages for sleeping devices, alerts
+// for the supplier, the gas mirror, and the counters and the clock anchor that
+// must not go back.
+//
+// There are two layers. A bbolt file is the truth; go-memdb is the live view,
+// indexed and watchable, that every read comes from.
+//
+//	Commit(changes) ── check, index ──► bbolt, one transaction, fsync ──► live view ──► watchers wake
+//	                       │ refused          │ failed
+//	                       └──────────────────┴─► nothing has changed anywhere
+//
+// The contract for callers:
+//
+//   - One command is one [Store.Commit]: its changes become durable together or
+//     not at all, and it returns before the frames that depend on it are sent.
+//   - Records are values. A read returns a copy; a change takes one.
+//   - Times are Unix microseconds, but for the clock anchor's nanoseconds; the
+//     store never asks for the time.
+//   - Never store per block of a download: the client's offset is the truth.
+//
+// A record is kept under its key as a checksum and a CBOR map with integer keys
+// in deterministic encoding:
+//
+//	bucket = table name    key = as the table says, integers big-endian
+//	value  = CRC-32C (4 bytes, over table name ‖ key ‖ map) ‖ map
+//
+// Beside the tables stand the schema version and a digest of all records. A file
+// is opened only if its pages hang together, every record has its checksum and
+// the digest agrees; otherwise it is refused with one line.
+//
+// A new field takes a new integer key and keeps the schema version: readers
+// ignore keys they do not know. Anything else, a new table too, takes a new
+// schema version, and a file with a newer version than ours is refused.
+package store
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/go-memdb"
+)
+
+// alertsKept bounds the supplier's inbox.
+const alertsKept = 10_000
+
+// Store is the hub's set of records. Its methods may be called from any
+// goroutine; a read never waits for a commit.
+type Store struct {
+	live *memdb.MemDB
+
+	mu          sync.Mutex // one commit at a time; guards what follows
+	disk        disk       // nil in memory
+	closed      bool
+	alerts      int // records in the table of alerts
+	alertsLimit int
+
+	watch watchers
+}
+
+// disk is the durable layer.
+type disk interface {
+	// write makes all changes durable, in order, or none of them.
+	write(changes []Change) error
+	close() error
+}
+
+// NewMemory returns an empty store that lives as long as the process. Thousands
+// of them fit into one simulation.
+func NewMemory() *Store {
+	live, err := memdb.NewMemDB(schema)
+	if err != nil {
+		panic(fmt.Sprintf("store: the schema contradicts itself: %v", err))
+	}
+	return &Store{live: live, alertsLimit: alertsKept}
+}
+
+// Open opens the store in the file at path, or creates it. One process at a
+// time can have it open.
+func Open(path string) (*Store, error) {
+	s := NewMemory()
+	file, err := openBolt(path)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, reason(err))
+	}
+	if err := s.load(file); err != nil {
+		_ = file.close() // nothing was written through it
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	s.disk = file
+	return s, nil
+}
+
+// load fills the live view from the file.
+func (s *Store) load(file *boltFile) error {
+	txn := s.live.Txn(true)
+	defer txn.Abort()
+	err := file.read(func(r Record) error {
+		if r.table() == TableAlerts {
+			s.alerts++
+		}
+		return txn.Insert(r.table().String(), r)
+	})
+	if err != nil {
+		return err
+	}
+	txn.Commit()
+	return nil
+}
+
+// Close ends the store: commits are refused from here on, reads still answer.
+// Closing again does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.disk == nil {
+		s.closed = true
+		return nil
+	}
+	s.closed = true
+	if err := s.disk.close(); err != nil {
+		return fmt.Errorf("close store: %w", reason(err))
+	}
+	return nil
+}
