@@ -113,7 +113,10 @@ func (p *Proxy) configure(out *han.Outbox, c *child, f han.Frame, h zcl.Header, 
 // with the notification flags.
 func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame, payload []byte) error {
 	if c.endpoint == 0 || f.DstEndpoint != c.endpoint {
-		return fmt.Errorf("report to endpoint %d, where %s has no mirror", f.DstEndpoint, f.Src)
+		// The meter was removed from the device log and added again: it joins anew.
+		h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: metering.CommandMirrorRemoved}
+		p.send(out, c, metering.ClusterID, h, metering.MirrorRemoved{Endpoint: uint16(f.DstEndpoint)})
+		return nil
 	}
 	r, err := zcl.ParseReportAttributes(payload)
 	if err != nil {

@@ -90,7 +90,7 @@ func (h *Hub) planUpdate(now time.Time, eui han.EUI64, im store.Image) ([]store.
 		if u.FileHash == im.FileHash {
 			return nil, fmt.Errorf("%w: the update to %08X is %s", ErrConflict, im.FileVersion, UpdateState(u.State))
 		}
-		changes = append(changes, store.Put(with(u, now, UpdateSuperseded, fmt.Sprintf("superseded by version %08X", im.FileVersion))))
+		changes = append(changes, store.Put(with(h.figures(d, u), now, UpdateSuperseded, fmt.Sprintf("superseded by version %08X", im.FileVersion))))
 	}
 	u := store.Update{Device: eui, FileHash: im.FileHash, StartedAt: now.UnixMicro()}
 	return append(changes, store.Put(with(u, now, UpdatePending, ""))), nil

@@ -124,7 +124,7 @@ func (b *Bootloader) Candidate() *Slot { return b.slots[1-b.control.Active] }
 // HoldsImage reports whether the candidate slot holds a verified image that can
 // be activated. The previous image, kept to fall back on, is not one.
 func (b *Bootloader) HoldsImage() bool {
-	return b.Candidate().State() == SlotVerified && !b.control.CandidateIsPrevious
+	return b.Candidate().State() == SlotVerified && !b.control.CandidateIsPrevious && !b.control.Trial
 }
 
 // Trial reports whether the running image has yet to be confirmed.

@@ -107,7 +107,7 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 // booted is the application's start.
 func (m *Meter) booted(now time.Time, out *han.Outbox) {
 	m.tunnel = loadTunnel(m.Journal)
-	m.blocks = m.Agent.Client().Stats().Blocks
+	m.blocks = m.Agent.Client().BlocksEver()
 	m.radioOn, m.charge = m.Ledger.RadioOn(), m.Ledger.Active()
 	m.report(now, out)
 	m.Agent.Client().Resume(now, out)
@@ -157,15 +157,15 @@ func (m *Meter) proceed(now time.Time, out *han.Outbox) {
 }
 
 // keepReport adds what the update took since the last time to its report. An
-// always-on meter has no heartbeat windows; its first stretch counts as one.
+// always-on meter has no heartbeat windows; each uninterrupted stretch counts as
+// one.
 func (m *Meter) keepReport() {
-	blocks := m.Agent.Client().Stats().Blocks
+	blocks := m.Agent.Client().BlocksEver()
 	if blocks == m.blocks {
 		return
 	}
-	first := m.Agent.UpdateReport().Windows == 0
 	radioOn, charge := m.Ledger.RadioOn(), m.Ledger.Active()
-	m.Agent.AddWindow(first, radioOn-m.radioOn, charge-m.charge)
+	m.Agent.AddWindow(radioOn-m.radioOn, charge-m.charge)
 	m.blocks, m.radioOn, m.charge = blocks, radioOn, charge
 	m.KeepLedger()
 }

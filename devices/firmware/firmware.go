@@ -92,7 +92,12 @@ func New(cfg Config, parts Parts, boot bootloader.Boot) *Agent {
 		a.state = state{ReportedVersion: boot.Info.ID.FileVersion}
 	}
 	a.client = otaclient.New(cfg.OTA, cfg.Device, parts.Boot, boot.Info.ID, a)
-	a.client.SetStats(otaclient.Stats{Blocks: a.state.Update.Blocks, Retries: a.state.Update.Retries})
+	update := &a.state.Update
+	if slot := parts.Boot.Candidate(); slot.State() != bootloader.SlotEmpty && slot.ID().FileVersion == update.Version {
+		update.Blocks += update.blocksSince(slot.Offset())
+		update.Offset = slot.Offset()
+	}
+	a.client.SetStats(otaclient.Stats{Blocks: update.Blocks, Retries: update.Retries})
 	return a
 }
 
@@ -210,15 +215,27 @@ func (a *Agent) UpdateReport() UpdateReport {
 	r := a.state.Update
 	stats := a.client.Stats()
 	r.Blocks, r.Retries = stats.Blocks, stats.Retries
+	if slot := a.parts.Boot.Candidate(); slot.State() != bootloader.SlotEmpty && slot.ID().FileVersion == r.Version {
+		r.Offset = slot.Offset()
+	}
 	return r
 }
 
-// AddWindow adds a heartbeat window to the report of the update in hand and
-// keeps the report.
-func (a *Agent) AddWindow(blocks bool, radioOn time.Duration, charge battery.Charge) {
-	if blocks {
-		a.state.Update.Windows++
+// blocksSince returns how many blocks were stored after the report was last kept,
+// because power failed before it could be kept again. They are reckoned from the
+// offset and the mean size of the blocks before; only the marks are kept per block.
+func (r *UpdateReport) blocksSince(offset uint32) uint32 {
+	if r.Blocks == 0 || offset <= r.Offset {
+		return 0
 	}
+	size := (r.Offset + r.Blocks - 1) / r.Blocks
+	return (offset - r.Offset + size - 1) / size
+}
+
+// AddWindow adds a window in which blocks came to the report of the update in
+// hand and keeps the report.
+func (a *Agent) AddWindow(radioOn time.Duration, charge battery.Charge) {
+	a.state.Update.Windows++
 	a.state.Update.RadioOn += radioOn
 	a.state.Update.Charge += charge
 	a.save()

@@ -39,6 +39,7 @@ type activation struct {
 type UpdateReport struct {
 	Version     uint32
 	Size        uint32 // bytes
+	Offset      uint32 // bytes stored
 	StartedAt   int64
 	CompletedAt int64 // all bytes there
 	ActivatedAt int64
@@ -84,7 +85,7 @@ func (a *activation) append(b []byte) []byte {
 
 func (u *UpdateReport) append(b []byte) []byte {
 	le := binary.LittleEndian
-	for _, v := range []uint32{u.Version, u.Size, u.Windows, u.Blocks, u.Retries} {
+	for _, v := range []uint32{u.Version, u.Size, u.Offset, u.Windows, u.Blocks, u.Retries} {
 		b = le.AppendUint32(b, v)
 	}
 	for _, v := range []int64{u.StartedAt, u.CompletedAt, u.ActivatedAt, int64(u.RadioOn), int64(u.Charge)} {
@@ -107,7 +108,7 @@ func parseState(b []byte) state {
 	s.Dated = readActivation(&r)
 	s.Activating = readActivation(&r)
 	u := &s.Update
-	for _, v := range []*uint32{&u.Version, &u.Size, &u.Windows, &u.Blocks, &u.Retries} {
+	for _, v := range []*uint32{&u.Version, &u.Size, &u.Offset, &u.Windows, &u.Blocks, &u.Retries} {
 		*v = r.Uint32()
 	}
 	u.StartedAt, u.CompletedAt, u.ActivatedAt = int64(r.Uint64()), int64(r.Uint64()), int64(r.Uint64())

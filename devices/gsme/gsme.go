@@ -91,7 +91,7 @@ type Meter struct {
 
 	// The window in hand.
 	window  battery.Window
-	blocks  uint32 // the client's count at its start
+	blocks  uint32 // the client's count of blocks at its start
 	flags   metering.FunctionalNotificationFlags
 	pending bool // messages wait in the mailbox
 	done    struct{ report, update bool }
@@ -218,7 +218,7 @@ func (m *Meter) wake(now time.Time, out *han.Outbox) {
 	m.beats++
 	m.Ledger.Elapse(now)
 	m.window = m.cfg.Budget.Open(m.Ledger)
-	m.blocks = m.Agent.Client().Stats().Blocks
+	m.blocks = m.Agent.Client().BlocksEver()
 	m.flags, m.pending = 0, false
 	m.done.report, m.done.update = false, false
 	m.record(out, trace.Record{At: now, Kind: trace.HeartbeatStarted, Count: m.beats})
@@ -336,13 +336,10 @@ func (m *Meter) sleep(now time.Time, out *han.Outbox) {
 func (m *Meter) closeWindow(now time.Time, out *han.Outbox) {
 	client := m.Agent.Client()
 	client.Pause()
-	blocks := client.Stats().Blocks
-	if blocks >= m.blocks {
-		blocks -= m.blocks // else a new image began in this window
-	}
+	blocks := client.BlocksEver() - m.blocks
 	radioOn, charge := m.window.RadioOn(m.Ledger), m.window.Charge(m.Ledger)
 	if blocks > 0 {
-		m.Agent.AddWindow(true, radioOn, charge)
+		m.Agent.AddWindow(radioOn, charge)
 	}
 	m.KeepLedger()
 	m.record(out, trace.Record{At: now, Kind: trace.HeartbeatEnded, Count: blocks, Took: radioOn, Charge: int64(charge)})

@@ -119,8 +119,11 @@ func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, pay
 		m.done.report = true
 		m.next(now, out)
 	case h.ClusterSpecific && h.Command == metering.CommandMirrorRemoved:
-		m.join = join{} // joins anew at the next heartbeat
+		m.join = join{}
 		m.join.keep(m.Journal)
+		if m.state == stateReporting {
+			m.next(now, out) // joins anew
+		}
 	}
 	return nil
 }

@@ -191,9 +191,12 @@ func (c *Chassis) powerOn(now time.Time, out *han.Outbox) {
 	}, boot)
 	c.Agent.Start(now, out)
 	c.selfCheck(now, out)
-	if c.Agent.Hung() {
+	switch {
+	case c.Agent.Hung():
 		c.on = false
 		c.deadlines.Schedule(timerWatchdog, now.Add(watchdogPeriod))
+	case c.Agent.WantsReboot():
+		c.Restart(now) // a failed self-test, or an activation cut short
 	}
 }
 

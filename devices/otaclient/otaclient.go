@@ -137,6 +137,8 @@ type Client struct {
 	endStatus zcl.Status    // what is reported while ending
 	endImage  ota.ImageID
 	stats     Stats
+
+	blocksEver uint32
 }
 
 // New returns a client of a device that runs the given image. What it does first
@@ -160,6 +162,10 @@ func (c *Client) State() State { return c.state }
 
 // Stats returns the counts of the download in hand or just ended.
 func (c *Client) Stats() Stats { return c.stats }
+
+// BlocksEver returns how many blocks the client stored since it was made, of any
+// image.
+func (c *Client) BlocksEver() uint32 { return c.blocksEver }
 
 // SetStats takes over counts kept from before a restart.
 func (c *Client) SetStats(s Stats) { c.stats = s }

@@ -91,6 +91,7 @@ func (c *Client) takeBlock(now time.Time, out *han.Outbox, r ota.ImageBlockRespo
 		return c.startOver(now, out, err)
 	}
 	c.stats.Blocks++
+	c.blocksEver++
 	c.record(out, trace.Record{At: now, Kind: trace.BlockReceived, Offset: r.Offset, Size: uint32(len(r.Data))})
 	if slot.State() == bootloader.SlotComplete {
 		c.state = StateComplete
@@ -173,23 +174,24 @@ func matches(r, image ota.ImageID) bool {
 		(r.FileVersion == ota.WildcardFileVersion || r.FileVersion == image.FileVersion)
 }
 
-// HandleDefaultResponse takes the server's word that it could not carry out a
-// request. The client pauses as if no answer had come.
+// HandleDefaultResponse takes the server's word on a request that has no answer of
+// its own. For an image that was rejected that is how an Upgrade End Request is
+// answered (ZCL §11.13.9.5); for other requests it says that the server could not
+// carry them out, and the client pauses as if no answer had come.
 func (c *Client) HandleDefaultResponse(now time.Time, r zcl.DefaultResponse) {
-	if r.Status == zcl.StatusSuccess || !c.deadlines.IsSet(timerAnswer) {
+	if !c.deadlines.IsSet(timerAnswer) {
 		return
 	}
 	switch {
+	case c.state == StateEnding && r.Command == ota.CommandUpgradeEndRequest:
+		c.deadlines.Clear(timerAnswer)
+		c.state = c.restingState()
+	case r.Status == zcl.StatusSuccess:
 	case c.state == StateDownloading && r.Command == ota.CommandImageBlockRequest,
 		c.state == StateQuerying && r.Command == ota.CommandQueryNextImageRequest:
 		c.Pause()
 		if c.cfg.RetryPause > 0 {
 			c.deadlines.Schedule(timerResume, now.Add(c.cfg.RetryPause))
 		}
-	case c.state == StateEnding && r.Command == ota.CommandUpgradeEndRequest:
-		// For a rejected image the server answers an Upgrade End Request with a
-		// Default Response (ZCL §11.13.9.5).
-		c.deadlines.Clear(timerAnswer)
-		c.state = c.restingState()
 	}
 }

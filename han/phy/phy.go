@@ -166,6 +166,23 @@ func (p *Params) Fetch(zcl int) Cost {
 	return c
 }
 
+// Receive returns what receiving a ZCL frame costs a device whose radio is always
+// on: the frame and its acknowledgements, not the listening in between.
+func (p *Params) Receive(zcl int) Cost {
+	n, psdu := p.fragments(zcl)
+	c := Cost{
+		Transmit: time.Duration(n) * p.Ack,
+		Receive:  time.Duration(psdu+n*p.SyncBytes) * p.ByteTime,
+		Frames:   n,
+	}
+	if p.APSAck {
+		c.Transmit += p.AirTime(p.header())
+		c.Listen += p.talk()
+		c.Backoff += p.Backoff
+	}
+	return c
+}
+
 // Exchange returns what a request and its answer cost a sleeping child, both
 // lengths those of ZCL frames.
 func (p *Params) Exchange(request, response int) Cost {

@@ -150,7 +150,7 @@ var kinds = [kindEnd]kindInfo{
 	BlockReceived:         {"block-received", []field{fieldOffset, fieldSize}},
 	RequestRetried:        {"request-retried", []field{fieldOffset, fieldCount}},
 	WaitForData:           {"wait-for-data", []field{fieldOffset, fieldTook}},
-	BudgetSpent:           {"budget-spent", []field{fieldOffset, fieldTook, fieldText}},
+	BudgetSpent:           {"budget-spent", []field{fieldOffset, fieldText}},
 	DownloadComplete:      {"download-complete", []field{fieldVersion, fieldSize}},
 	DownloadAborted:       {"download-aborted", []field{fieldVersion, fieldOffset, fieldCode, fieldText}},
 	ImageVerified:         {"image-verified", []field{fieldVersion, fieldHash}},
