@@ -135,6 +135,29 @@ func (h *Hub) figures(d *device, u store.Update) store.Update {
 	return u
 }
 
+// Progress are the figures of an update up to this instant.
+type Progress struct {
+	Offset  uint32 // bytes served since the hub started
+	Windows uint32
+	Blocks  uint32
+	Repeats uint32
+}
+
+// Progress returns the figures of an update, those not stored yet included.
+func (h *Hub) Progress(u store.Update) Progress {
+	d, ok := h.devices[u.Device]
+	if !ok || UpdateState(u.State).Ended() {
+		return Progress{Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries}
+	}
+	p := h.server.Progress(u.Device)
+	out := Progress{Offset: p.Offset, Windows: u.Windows, Blocks: u.Blocks, Repeats: max(u.Retries, p.Repeats)}
+	if p.Blocks > d.windowBlocks {
+		out.Windows++
+		out.Blocks += p.Blocks - d.windowBlocks
+	}
+	return out
+}
+
 // updateEvent moves the update of a device on what the OTA server learned.
 func (h *Hub) updateEvent(now time.Time, out *han.Outbox, d *device, r otaserver.Result) error {
 	u, ok := h.current(d.log.EUI64)

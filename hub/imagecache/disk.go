@@ -266,5 +266,5 @@ func keepError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("keep image: %w", reason(err))
+	return StorageError{reason(err)}
 }

@@ -16,6 +16,7 @@
 package imagecache
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -93,6 +94,19 @@ func (c *Cache) List() ([]Hash, error) { return c.shelf.list() }
 
 // Close ends the use of the folder. Files that are open stay readable.
 func (c *Cache) Close() error { return c.shelf.close() }
+
+// ErrTooLarge is wrapped by Put's error for a file over the limit.
+var ErrTooLarge = errors.New("the file is too large")
+
+// StorageError is what Put and Add return if the image could not be kept: the
+// reader of the message looks at the hub's disk, not at the file.
+type StorageError struct{ Err error }
+
+// Error implements error.
+func (e StorageError) Error() string { return "keep image: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e StorageError) Unwrap() error { return e.Err }
 
 // missing returns the error for an image that is not there.
 func missing(hash Hash) error { return fmt.Errorf("image %s is not cached: %w", hash, fs.ErrNotExist) }

@@ -187,9 +187,9 @@ func TestPutRefuses(t *testing.T) {
 		{"text", strings.NewReader("<html>not found</html>"), MaxUpload, "upgrade file identifier 0BEEF11E not found"},
 		{"a truncated file", bytes.NewReader(file[:len(file)-1]), MaxUpload, "only 5061 bytes are there (truncated?)"},
 		{"a header alone", bytes.NewReader(ota.ImageHeader{TotalSize: 56}.Append(nil)), MaxUpload, "parse OTA file: no image behind the header"},
-		{"more than the limit", bytes.NewReader(file), int64(len(file)) - 1, "receive image: more than 5061 bytes, want at most that"},
+		{"more than the limit", bytes.NewReader(file), int64(len(file)) - 1, "receive image: the file is too large: more than 5061 bytes"},
 		{"more than any image", bytes.NewReader(huge), 1 << 40, "parse OTA file: 10240001 bytes, want at most 10240000"},
-		{"more than any upload", bytes.NewReader(make([]byte, MaxUpload+1)), 1 << 40, "receive image: more than 10305536 bytes"},
+		{"more than any upload", bytes.NewReader(make([]byte, MaxUpload+1)), 1 << 40, "receive image: the file is too large: more than 10305536 bytes"},
 		{"a sender that hangs up", io.MultiReader(bytes.NewReader(file[:3000]), iotest.ErrReader(io.ErrUnexpectedEOF)), MaxUpload, "receive image: unexpected EOF"},
 	}
 	for _, tt := range tests {

@@ -68,5 +68,5 @@ func compareHashes(a, b Hash) int { return bytes.Compare(a[:], b[:]) }
 func receiveError(err error) error { return fmt.Errorf("receive image: %w", err) }
 
 func tooLarge(limit int64) error {
-	return fmt.Errorf("receive image: more than %d bytes, want at most that", limit)
+	return fmt.Errorf("receive image: %w: more than %d bytes", ErrTooLarge, limit)
 }
