@@ -127,7 +127,7 @@ func (h *Hub) takeElectricityReport(now time.Time, out *han.Outbox, d *device, f
 	if d.tunnel.id == tunnel.NoTunnel {
 		h.requestTunnel(now, out, d)
 	}
-	h.server.Notify(out, zcl.PeerOf(f))
+	h.server.Notify(now, out, zcl.PeerOf(f))
 	return nil
 }
 

@@ -107,7 +107,7 @@ func (h *Hub) startUpdate(now time.Time, out *han.Outbox, d *device, im store.Im
 		return
 	}
 	if Kind(d.log.Kind) != KindGSME {
-		h.server.Notify(out, zcl.Peer{Node: eui, Endpoint: d.log.Endpoint})
+		h.server.Notify(now, out, zcl.Peer{Node: eui, Endpoint: d.log.Endpoint})
 	}
 }
 

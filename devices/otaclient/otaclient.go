@@ -80,7 +80,8 @@ type Config struct {
 	// one, which waits for its next window.
 	RetryPause time.Duration
 	// HeartbeatPeriod is a sleeping device's; 0 for a mains-powered one. Told to
-	// wait, a sleeping client takes the window that is nearest to the time named.
+	// wait, a sleeping client goes on in the window nearest to the time named. It
+	// counts windows, so that a late answer does not cost another period.
 	HeartbeatPeriod time.Duration
 }
 
@@ -132,7 +133,7 @@ type Client struct {
 	state     State
 	deadlines han.Deadlines[timer]
 	retries   uint32        // of the request in hand
-	notBefore time.Time     // told to wait until then
+	skip      int           // windows to let pass before the next block request
 	minPeriod time.Duration // MinimumBlockPeriod
 	endStatus zcl.Status    // what is reported while ending
 	endImage  ota.ImageID
@@ -193,7 +194,8 @@ func (c *Client) Offer(now time.Time, out *han.Outbox) {
 func (c *Client) Resume(now time.Time, out *han.Outbox) {
 	switch c.state {
 	case StatePaused:
-		if now.Add(c.cfg.HeartbeatPeriod / 2).Before(c.notBefore) {
+		if c.skip > 0 {
+			c.skip--
 			return // told to wait past this window
 		}
 		c.becomeDownloading(now, out)
@@ -294,7 +296,7 @@ func (c *Client) becomeDownloading(now time.Time, out *han.Outbox) {
 	slot := c.boot.Candidate()
 	c.state = StateDownloading
 	c.retries = 0
-	c.notBefore = time.Time{}
+	c.skip = 0
 	c.deadlines.Clear(timerResume)
 	if slot.Offset() > 0 {
 		c.record(out, trace.Record{At: now, Kind: trace.DownloadResumed,

@@ -135,9 +135,10 @@ func (c *Client) wait(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) 
 	delay = min(delay+c.minPeriod, maxWait)
 	c.record(out, trace.Record{At: now, Kind: trace.WaitForData, Offset: c.boot.Candidate().Offset(), Took: delay})
 	c.Pause()
-	c.notBefore = now.Add(delay)
-	if c.cfg.HeartbeatPeriod == 0 {
-		c.deadlines.Schedule(timerResume, c.notBefore)
+	if period := c.cfg.HeartbeatPeriod; period > 0 {
+		c.skip = int((delay+period/2)/period) - 1
+	} else {
+		c.deadlines.Schedule(timerResume, now.Add(delay))
 	}
 }
 

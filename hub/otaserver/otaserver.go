@@ -83,7 +83,11 @@ type download struct {
 	offer    Offer
 	finished bool // nothing is offered any more
 	progress Progress
+	served   time.Time // when the last block was
 }
+
+// activeFor is how long after a block a download counts as going on.
+const activeFor = time.Minute
 
 // DefaultBlockSize is the most data sent in a block by default: it fits one
 // unfragmented radio frame with APS link-key security.
@@ -126,10 +130,11 @@ func (s *Server) Progress(device han.EUI64) Progress {
 	return Progress{}
 }
 
-// Notify tells a device that always listens that an image waits for it.
-func (s *Server) Notify(out *han.Outbox, to zcl.Peer) {
+// Notify tells a device that always listens that an image waits for it, unless
+// its download is going on.
+func (s *Server) Notify(now time.Time, out *han.Outbox, to zcl.Peer) {
 	d, ok := s.downloads[to.Node]
-	if !ok || d.finished {
+	if !ok || d.finished || now.Sub(d.served) < activeFor {
 		return
 	}
 	to.Cluster = ota.ClusterID
@@ -243,6 +248,7 @@ func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 		return fmt.Errorf("read image %s at %d: %w", q.Image, q.Offset, err)
 	}
 	d.progress.count(q.Offset, uint32(size))
+	d.served = now
 	answer(s, out, f, h, ota.CommandImageBlockResponse, ota.ImageBlockResponse{
 		Status: zcl.StatusSuccess, Image: q.Image, Offset: q.Offset, Data: data,
 	})

@@ -261,10 +261,16 @@ func (s *story) operate(d *datadriven.TestData, f func(h *hub.Hub, now time.Time
 	return s.home.Operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return f(h, now, out, eui) })
 }
 
-func (s *story) cancelActivation(d *datadriven.TestData) error { return s.operate(d, (*hub.Hub).CancelActivation) }
-func (s *story) cancelUpdate(d *datadriven.TestData) error     { return s.operate(d, (*hub.Hub).CancelUpdate) }
-func (s *story) readVersion(d *datadriven.TestData) error      { return s.operate(d, (*hub.Hub).ReadVersion) }
-func (s *story) remove(d *datadriven.TestData) error           { return s.operate(d, (*hub.Hub).RemoveDevice) }
+func (s *story) cancelActivation(d *datadriven.TestData) error {
+	return s.operate(d, (*hub.Hub).CancelActivation)
+}
+func (s *story) cancelUpdate(d *datadriven.TestData) error {
+	return s.operate(d, (*hub.Hub).CancelUpdate)
+}
+func (s *story) readVersion(d *datadriven.TestData) error {
+	return s.operate(d, (*hub.Hub).ReadVersion)
+}
+func (s *story) remove(d *datadriven.TestData) error { return s.operate(d, (*hub.Hub).RemoveDevice) }
 
 func (s *story) add(d *datadriven.TestData) error {
 	var name string
