@@ -159,7 +159,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		{"another vendor", testimage.GB(testimage.Options{Version: 2, Sequence: 2, Vendor: 0x1234}), "manufacturer code 1234, want 109A"},
 		{"another class", testimage.GB(testimage.Options{Version: 2, Sequence: 2, Class: 9}), "image type 0009, want 0001"},
 		{"other hardware", testimage.GB(testimage.Options{Version: 2, Sequence: 2, HardwareMin: 0x200, HardwareMax: 0x300}), "hardware versions 0200 to 0300, this is 0100"},
-		{"header and manifest disagree", testimage.GB(testimage.Options{Version: 2, Sequence: 2, ManifestVersion: 9}), "manifest for version 00000009"},
+		{"header and manifest disagree", testimage.Mislabelled(2, 9), "manifest for version 00000009"},
 		{"no manifest at all", testimage.VendorFile(2, 100), "no COSE_Sign1"},
 		{"not an OTA file", []byte("hello"), "OTA header"},
 	}

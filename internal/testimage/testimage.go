@@ -7,11 +7,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"math/rand/v2"
 
 	"github.com/commshub/commshub/devices/bootloader"
-	"github.com/commshub/commshub/han/manifest"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/imagebuild"
 )
 
 // What images made here are for, unless an Option says otherwise.
@@ -46,16 +45,15 @@ func key(name string) *ecdsa.PrivateKey {
 
 // Options describe an image; zero fields take the defaults above.
 type Options struct {
-	Version         uint32
-	Sequence        uint32
-	PayloadSize     int
-	Program         bootloader.Program
-	Vendor, Class   uint16
-	HardwareMin     uint16
-	HardwareMax     uint16
-	ManifestVersion uint32 // if it shall differ from Version
-	Manufacturer    *ecdsa.PrivateKey
-	Supplier        *ecdsa.PrivateKey
+	Version       uint32
+	Sequence      uint32
+	PayloadSize   int
+	Program       bootloader.Program
+	Vendor, Class uint16
+	HardwareMin   uint16
+	HardwareMax   uint16
+	Manufacturer  *ecdsa.PrivateKey
+	Supplier      *ecdsa.PrivateKey
 }
 
 func (o Options) withDefaults() Options {
@@ -68,9 +66,6 @@ func (o Options) withDefaults() Options {
 	set(&o.Class, Class)
 	set(&o.HardwareMin, Hardware)
 	set(&o.HardwareMax, Hardware)
-	if o.ManifestVersion == 0 {
-		o.ManifestVersion = o.Version
-	}
 	if o.PayloadSize == 0 {
 		o.PayloadSize = 300
 	}
@@ -86,35 +81,33 @@ func (o Options) withDefaults() Options {
 // GB returns a GB OTA file.
 func GB(o Options) []byte {
 	o = o.withDefaults()
-	m := manifest.Manifest{
-		Sequence: o.Sequence, Vendor: o.Vendor, Class: o.Class, Model: "test",
-		HardwareMin: o.HardwareMin, HardwareMax: o.HardwareMax, Version: o.ManifestVersion,
+	spec := imagebuild.Spec{
+		ID:          ota.ImageID{Manufacturer: o.Vendor, ImageType: o.Class, FileVersion: o.Version},
+		HardwareMin: o.HardwareMin, HardwareMax: o.HardwareMax,
+		Sequence: o.Sequence, Model: "test", Text: "test image",
+		Payload: imagebuild.SamplePayload(o.Program, o.Version, 1, o.PayloadSize),
 	}
-	image, err := manifest.Build(m, Payload(o), o.Manufacturer)
-	if err != nil {
-		panic(err)
-	}
-	h := ota.ImageHeader{
-		ImageID:      ota.ImageID{Manufacturer: o.Vendor, ImageType: o.Class, FileVersion: o.Version},
-		StackVersion: ota.StackVersionPRO, Text: "test image",
-		HasHardware: true, HardwareMin: o.HardwareMin, HardwareMax: o.HardwareMax,
-	}
-	file, err := ota.BuildGB(h, image, false, o.Supplier)
+	file, err := imagebuild.Build(spec, o.Manufacturer, o.Supplier)
 	if err != nil {
 		panic(err)
 	}
 	return file
 }
 
-// Payload returns the payload of an image: the program marker and bytes that
-// depend on the version.
-func Payload(o Options) []byte {
-	b := o.Program.Append(nil)
-	rng := rand.New(rand.NewPCG(uint64(o.Version), 1))
-	for len(b) < o.PayloadSize {
-		b = append(b, byte(rng.Uint32()))
+// Mislabelled returns a GB OTA file whose header names another version than its
+// manifest.
+func Mislabelled(header, manifest uint32) []byte {
+	inner, outer := must(ota.ParseImage(GB(Options{Version: manifest}))), Options{}.withDefaults()
+	h := inner.Header
+	h.FileVersion = header
+	return must(ota.BuildGB(h, inner.ManufacturerImage, false, outer.Supplier))
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
 	}
-	return b
+	return v
 }
 
 // VendorFile returns a file as Zigbee manufacturers publish it: one sub-element, no signature.

@@ -79,8 +79,9 @@ var rules = map[string]rule{
 
 	"hub/api": {floor: floorFaces, thirdParty: []string{humaModule}},
 
-	"internal/pki":      {floor: floorWiring, thirdParty: []string{renameioModule}},
-	"internal/scenario": {floor: floorWiring, siblings: []string{"internal/pki"}},
+	"internal/imagebuild": {floor: floorWiring},
+	"internal/pki":        {floor: floorWiring, thirdParty: []string{renameioModule}},
+	"internal/scenario":   {floor: floorWiring, siblings: []string{"internal/pki"}},
 
 	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, termModule, yamlModule}},
 

@@ -1,0 +1,71 @@
+package pki
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/certid"
+)
+
+// Entry is one certificate in a folder.
+type Entry struct {
+	Name     string
+	Role     Role
+	ID       han.EUI64 // zero if the certificate names none
+	Hosts    []string  // only of a broker
+	NotAfter time.Time
+	HasKey   bool
+	Err      error // what is wrong with the files, if anything
+}
+
+// List returns what lies in dir, ordered by file name.
+func List(dir string) ([]Entry, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list certificates: %w", err)
+	}
+	root, err := readCertificate(certFile(dir, rootName))
+	if err != nil {
+		return nil, fmt.Errorf("list certificates: %w", err)
+	}
+	var entries []Entry
+	for _, file := range files {
+		name, isCert := strings.CutSuffix(file.Name(), ".pem")
+		if !isCert {
+			continue
+		}
+		if role, known := roleOfFile(name); known {
+			entries = append(entries, describe(dir, name, role, root))
+		}
+	}
+	return entries, nil
+}
+
+func describe(dir, name string, role Role, root *x509.Certificate) Entry {
+	e := Entry{Name: name, Role: role}
+	cert, err := readCertificate(certFile(dir, name))
+	if err != nil {
+		e.Err = err
+		return e
+	}
+	e.NotAfter = cert.NotAfter
+	e.Hosts = hostNames(cert)
+	if id, err := certid.FromCertificate(cert); err == nil {
+		e.ID = id
+	}
+	if cert.CheckSignatureFrom(root) != nil {
+		e.Err = fmt.Errorf("%s is not signed by %s", certFile(dir, name), certFile(dir, rootName))
+	}
+	_, err = readKey(keyFile(dir, name))
+	e.HasKey = err == nil
+	if e.Err == nil && err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.Err = err
+	}
+	return e
+}
