@@ -124,6 +124,7 @@ func (h *Hub) takeElectricityReport(now time.Time, out *han.Outbox, d *device, f
 		return err
 	}
 	h.record(out, trace.Record{At: now, Kind: trace.MirrorUpdated, Peer: uint64(f.Src), Count: uint32(len(r.Attributes))})
+	zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusSuccess)
 	if d.tunnel.id == tunnel.NoTunnel {
 		h.requestTunnel(now, out, d)
 	}

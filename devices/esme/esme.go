@@ -177,7 +177,8 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 	m.KeepLedger()
 	number := func(t zcl.DataType, n uint64) zcl.Value { return zcl.Value{Type: t, Number: n} }
 	version := m.Agent.Running().ID.FileVersion
-	h := zcl.Header{ToClient: true, DisableDefaultResponse: true, Command: zcl.CommandReportAttributes}
+	// The Default Response asked for is the meter's sign that the hub is there.
+	h := zcl.Header{ToClient: true, Command: zcl.CommandReportAttributes}
 	zcl.Send(&m.Station, out, m.HubPeer(metering.ClusterID), h, zcl.ReportAttributes{Attributes: []zcl.Attribute{
 		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(m.Clock.Read(now)))},
 		{ID: metering.AttributeInstantaneousDemand, Value: number(zcl.TypeInt24, m.Metrology.Load())},

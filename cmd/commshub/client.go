@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// client talks to a running hub.
+type client struct {
+	base string
+	http *http.Client
+}
+
+// apiFlag adds --api, the address of a running hub.
+func apiFlag(cmd *cobra.Command, base *string) {
+	cmd.Flags().StringVar(base, "api", "http://127.0.0.1:8080", "address of the running hub")
+}
+
+func newClient(base string) (*client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, badInput("--api %q: want an address such as http://127.0.0.1:8080", base)
+	}
+	return &client{base: u.JoinPath().String(), http: &http.Client{Timeout: 5 * time.Minute}}, nil
+}
+
+// problem is an RFC 9457 answer.
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Message  string `json:"message"`
+		Location string `json:"location"`
+	} `json:"errors"`
+}
+
+func (p problem) String() string {
+	text := p.Detail
+	if text == "" {
+		text = p.Title
+	}
+	for _, e := range p.Errors {
+		text += fmt.Sprintf("; %s: %s", e.Location, e.Message)
+	}
+	return text
+}
+
+// call sends a request with an optional JSON body and decodes the answer into out,
+// if out is not nil.
+func (c *client) call(ctx context.Context, method, path string, body, out any) error {
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		reader = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return c.do(req, out)
+}
+
+// do sends a request. What the hub refuses for the input's sake is bad input; what
+// it cannot do is an outcome.
+func (c *client) do(req *http.Request, out any) error {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return outcomeError{fmt.Sprintf("no hub answers at %s: %v (is commshub hub running?)", c.base, err)}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		return refusal(resp)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(out); err != nil {
+		return outcomeError{fmt.Sprintf("the answer of %s cannot be read: %v", c.base, err)}
+	}
+	return nil
+}
+
+func refusal(resp *http.Response) error {
+	var p problem
+	text := resp.Status
+	if json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p) == nil {
+		text = p.String()
+	}
+	switch {
+	case resp.StatusCode == http.StatusInsufficientStorage, resp.StatusCode < http.StatusInternalServerError && resp.StatusCode != http.StatusConflict:
+		return inputError{errors.New(text)}
+	default:
+		return outcomeError{text}
+	}
+}
