@@ -69,13 +69,14 @@ var rules = map[string]rule{
 	"devices/ihd":  {floor: floorNodes},
 	"hub":          {floor: floorNodes},
 
-	"transport/broker": {floor: floorDrivers, thirdParty: []string{natsModule, rateModule}},
-	"transport/dtls":   {floor: floorDrivers, thirdParty: []string{dtlsModule, pionLogModule, pionTransportModule, rateModule}},
-	"transport/link":   {floor: floorDrivers, siblings: []string{"transport/dtls", "transport/mqtt"}, thirdParty: []string{cborModule, rateModule}},
-	"transport/live":   {floor: floorDrivers},
-	"transport/mqtt":   {floor: floorDrivers, thirdParty: []string{pahoModule}},
-	"transport/radio":  {floor: floorDrivers},
-	"transport/sim":    {floor: floorDrivers, siblings: []string{"transport/radio"}},
+	"transport/broker":         {floor: floorDrivers, thirdParty: []string{natsModule, rateModule}},
+	"transport/dtls":           {floor: floorDrivers, thirdParty: []string{dtlsModule, pionLogModule, pionTransportModule, rateModule}},
+	"transport/link":           {floor: floorDrivers, siblings: []string{"transport/dtls", "transport/link/cborframe", "transport/mqtt"}, thirdParty: []string{rateModule}},
+	"transport/link/cborframe": {floor: floorDrivers},
+	"transport/live":           {floor: floorDrivers},
+	"transport/mqtt":           {floor: floorDrivers, thirdParty: []string{pahoModule}},
+	"transport/radio":          {floor: floorDrivers},
+	"transport/sim":            {floor: floorDrivers, siblings: []string{"transport/radio"}},
 
 	"hub/api": {floor: floorFaces, thirdParty: []string{humaModule}},
 
@@ -83,7 +84,7 @@ var rules = map[string]rule{
 	"internal/pki":        {floor: floorWiring, thirdParty: []string{renameioModule}},
 	"internal/scenario":   {floor: floorWiring, siblings: []string{"internal/pki"}},
 
-	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, termModule, yamlModule}},
+	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, renameioModule, termModule, yamlModule}},
 
 	"internal/codectest": {floor: floorTests, thirdParty: []string{cmpModule}},
 	"internal/testimage": {floor: floorTests},

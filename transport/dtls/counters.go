@@ -1,0 +1,30 @@
+package dtls
+
+import "sync/atomic"
+
+// Counters says what a server or a client did since it was made.
+type Counters struct {
+	HandshakesStarted   uint64
+	HandshakesCompleted uint64
+	HandshakesFailed    uint64 // also those that a newer one replaced
+	RecordsSent         uint64
+	RecordsReceived     uint64 // handed to the application
+	DatagramsDropped    uint64 // malformed, for nobody, or no room
+	Refused             uint64 // attempts of devices that were refused
+}
+
+type counters struct {
+	started, completed, failed, sent, received, dropped, refused atomic.Uint64
+}
+
+func (c *counters) snapshot() Counters {
+	return Counters{
+		HandshakesStarted:   c.started.Load(),
+		HandshakesCompleted: c.completed.Load(),
+		HandshakesFailed:    c.failed.Load(),
+		RecordsSent:         c.sent.Load(),
+		RecordsReceived:     c.received.Load(),
+		DatagramsDropped:    c.dropped.Load(),
+		Refused:             c.refused.Load(),
+	}
+}

@@ -1,0 +1,81 @@
+package dtls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	pion "github.com/pion/dtls/v3"
+)
+
+// handshakeReason turns pion's nested errors into one line for a person.
+// A wrong install code shows only by silence: the other side cannot read what
+// was encrypted with it.
+func handshakeReason(err error, timeout time.Duration, usesKey bool) error {
+	if own, ok := fromCarrier(err); ok {
+		return own
+	}
+	if errors.Is(err, context.DeadlineExceeded) && usesKey {
+		return fmt.Errorf("no answer within %s: do both sides have the same install code?", timeout)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", timeout)
+	}
+	if errors.Is(err, context.Canceled) {
+		return errSuperseded
+	}
+	var identity *identityError
+	if errors.As(err, &identity) {
+		return identity
+	}
+	for {
+		switch e := err.(type) {
+		case *pion.HandshakeError:
+			err = e.Err
+		case *pion.FatalError:
+			err = e.Err
+		case *pion.InternalError:
+			err = e.Err
+		case *pion.TemporaryError:
+			err = e.Err
+		default:
+			return alertReason(err)
+		}
+	}
+}
+
+// alertReason words an alert of the other side, and passes other errors on.
+func alertReason(err error) error {
+	_, words, isAlert := strings.Cut(err.Error(), "alert: Alert ")
+	if !isAlert {
+		return err
+	}
+	_, description, _ := strings.Cut(words, ": ")
+	return fmt.Errorf("the other side refused: %s", spaced(description))
+}
+
+// spaced writes "BadCertificate" as "bad certificate".
+func spaced(camel string) string {
+	var words strings.Builder
+	for i, c := range camel {
+		if 'A' <= c && c <= 'Z' {
+			if i > 0 {
+				words.WriteByte(' ')
+			}
+			c += 'a' - 'A'
+		}
+		words.WriteRune(c)
+	}
+	return words.String()
+}
+
+// identityError says that the other side is not who it has to be.
+type identityError struct{ text string }
+
+func (e *identityError) Error() string { return e.text }
+
+func identityErrorf(format string, args ...any) error {
+	return &identityError{fmt.Sprintf(format, args...)}
+}

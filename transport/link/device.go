@@ -1,0 +1,117 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/transport/dtls"
+)
+
+// DeviceOptions says who a device is and how it reaches its hub. Certificate and
+// Roots, or InstallKey, are required.
+type DeviceOptions struct {
+	Broker      Broker
+	Device, Hub han.EUI64
+
+	Certificate *tls.Certificate
+	Roots       *x509.CertPool
+	InstallKey  *Key // in place of a certificate
+
+	// Receive takes a frame, whose payload is only valid during the call. Calls
+	// come one at a time.
+	Receive func(f han.Frame)
+	// Clock takes the emulated clock of the hub when it changes. Optional.
+	Clock  func(Clock)
+	Events Events
+
+	Unanswered         int           // frames sent without any back that make doubtful; default 3
+	Patience           time.Duration // after the last of them; default 2 s
+	HandshakeTimeout   time.Duration // default 10 s
+	FlightInterval     time.Duration // until an unanswered flight is sent again; default 500 ms
+	RetryMin, RetryMax time.Duration // between handshakes that fail; default 500 ms growing to 5 s
+}
+
+// Device is a device's end: its link to its hub.
+type Device struct {
+	end     *end
+	session *dtls.Client
+	stop    func() bool
+	closing sync.Once
+}
+
+// DialDevice starts a device's end. It lives until Close is called or ctx is done.
+func DialDevice(ctx context.Context, opts DeviceOptions) (*Device, error) {
+	if opts.Receive == nil {
+		return nil, fmt.Errorf("dial device: %w", errNoReceive)
+	}
+	d := &Device{end: newEnd(opts.Device, opts.Receive, opts.Events)}
+	session, err := dtls.NewClient(dtls.ClientOptions{
+		Device: opts.Device, Hub: opts.Hub,
+		Certificate: opts.Certificate,
+		Roots:       opts.Roots,
+		InstallKey:  opts.InstallKey,
+		Send:        func(datagram []byte) error { return d.end.carrier.Send(opts.Hub, datagram) },
+		Receive:     func(record []byte) { d.end.take(opts.Hub, record) },
+		Established: func() { d.end.events.association(opts.Hub, true, nil) },
+		Lost:        func(reason error) { d.end.events.association(opts.Hub, false, reason) },
+		Failed:      func(reason error) { d.end.events.refused(opts.Hub, reason) },
+
+		Unanswered:       opts.Unanswered,
+		Patience:         opts.Patience,
+		HandshakeTimeout: opts.HandshakeTimeout,
+		FlightInterval:   opts.FlightInterval,
+		RetryMin:         opts.RetryMin,
+		RetryMax:         opts.RetryMax,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dial device: %w", err)
+	}
+	d.session = session
+	carrier := opts.Broker.options()
+	carrier.Hub, carrier.Device = opts.Hub, opts.Device
+	carrier.Clock = opts.Clock
+	carrier.Receive = func(_ han.EUI64, datagram []byte) { session.Receive(datagram) }
+	carrier.Status = func(up bool, reason error) {
+		d.end.events.broker(up, reason)
+		session.CarrierUp(up)
+	}
+	if err := d.end.dial(carrier); err != nil {
+		session.Close()
+		return nil, fmt.Errorf("dial device: %w", err)
+	}
+	d.stop = context.AfterFunc(ctx, d.shut)
+	return d, nil
+}
+
+// Send sends a frame to the hub in the caller's goroutine. The payload may be
+// reused afterwards. No error means that the frame is on its way.
+func (d *Device) Send(f han.Frame) error { return d.end.send(f, d.session.Send) }
+
+// Reset makes a new session although there is one, for a caller that knows better.
+func (d *Device) Reset() { d.session.Reset() }
+
+// WaitUp returns when the broker is connected, or with the error of ctx.
+func (d *Device) WaitUp(ctx context.Context) error { return d.end.carrier.WaitUp(ctx) }
+
+// Counters returns a snapshot.
+func (d *Device) Counters() Counters { return d.end.counters(d.session.Counters()) }
+
+// Close says goodbye to the hub, disconnects, and returns when nothing runs in
+// the background any more. It must not be called from a callback.
+func (d *Device) Close() error {
+	d.stop()
+	d.shut()
+	return nil
+}
+
+func (d *Device) shut() {
+	d.closing.Do(func() {
+		d.session.Close() // first, so that its goodbyes get out
+		d.end.carrier.Close()
+	})
+}

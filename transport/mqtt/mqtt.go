@@ -1,0 +1,281 @@
+// Package mqtt carries HAN datagrams over an MQTT 3.1.1 broker.
+//
+//	han/<hub>/<device>/up     device to hub
+//	han/<hub>/<device>/down   hub to device
+//	han/<hub>/clock           the emulated clock, retained
+//
+// Identifiers in topics are 16 upper-case hex digits. Datagrams travel at QoS 0
+// and are never retained: the HAN is a lossy datagram network, and DTLS and the
+// OTA client do the repeating. Order within a topic is kept.
+//
+// A [Link] is one client of a broker, as hub or as device. It connects by
+// itself, again and again: a device that is started before its broker waits.
+// Every connection starts with a clean session and subscribes anew, because a
+// broker that restarted has forgotten what it was asked.
+package mqtt
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/commshub/commshub/han"
+)
+
+// MaxDatagram is the longest datagram that is sent or accepted. The longest one
+// DTLS makes is about half of it.
+const MaxDatagram = 4096
+
+const (
+	defaultRetryMax = 5 * time.Second
+	retryMin        = 100 * time.Millisecond
+	// clockInterval is how often the hub publishes its clock again. A device that
+	// subscribes just while a broker files a retained message can miss it.
+	clockInterval = 5 * time.Second
+)
+
+// ErrDown says that the broker is not connected; the datagram is lost.
+var ErrDown = errors.New("send datagram: the broker is not connected")
+
+// Options says which broker to use, and as whom.
+type Options struct {
+	URL                string      // mqtt://host:port or tcp://…; mqtts:// or ssl:// for TLS
+	TLS                *tls.Config // roots and client certificate, only with TLS
+	Username, Password string
+	ClientID           string // default commshub-<EUI64 of this side>
+
+	Hub    han.EUI64
+	Device han.EUI64 // zero if this side is the hub
+
+	// Receive takes a datagram from peer and owns it. Calls come one at a time in
+	// the order of arrival. It must not block: nothing else is read meanwhile.
+	Receive func(peer han.EUI64, datagram []byte)
+	// Status tells that the link came up, or went down and why. While it stays
+	// down, a reason is told once. Calls come one at a time. Optional.
+	Status func(up bool, reason error)
+	// Clock takes the emulated clock when it changes. Device only; optional.
+	Clock func(Clock)
+
+	RetryMax time.Duration // longest wait between two attempts to connect, default 5 s
+}
+
+// Counters says what a link did since Dial.
+type Counters struct {
+	Connected uint64 // times the broker accepted connection and subscriptions
+	Sent      uint64 // datagrams handed to the broker's connection
+	Received  uint64 // datagrams handed to Receive
+	Dropped   uint64 // messages refused: topic, size, retained, or not a clock
+}
+
+// Link is one client of a broker.
+type Link struct {
+	opts   Options
+	server server
+	topics topics
+
+	session atomic.Pointer[session] // nil while down
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	mu         sync.Mutex
+	up         chan struct{} // closed while up
+	clock      Clock         // last published (hub) or received (device)
+	lastReason string
+
+	connected, sent, received, dropped atomic.Uint64
+}
+
+// Dial starts a link and returns at once. The link lives until Close is called
+// or ctx is done.
+func Dial(ctx context.Context, opts Options) (*Link, error) {
+	address, err := parseURL(opts.URL)
+	if err != nil {
+		return nil, fmt.Errorf("dial broker: %w", err)
+	}
+	if opts.Hub == 0 || opts.Receive == nil {
+		return nil, errors.New("dial broker: hub and receive function are required")
+	}
+	if opts.Username == "" {
+		opts.Username, opts.Password = address.username, address.password
+	}
+	if opts.ClientID == "" {
+		opts.ClientID = "commshub-" + self(&opts).String()
+	}
+	if opts.RetryMax <= 0 {
+		opts.RetryMax = defaultRetryMax
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	l := &Link{
+		opts:   opts,
+		server: address,
+		topics: newTopics(opts.Hub, opts.Device),
+		cancel: cancel,
+		done:   make(chan struct{}),
+		up:     make(chan struct{}),
+	}
+	go l.run(ctx)
+	return l, nil
+}
+
+func self(opts *Options) han.EUI64 {
+	if opts.Device != 0 {
+		return opts.Device
+	}
+	return opts.Hub
+}
+
+// WaitUp returns when the link is up, or with the error of ctx.
+func (l *Link) WaitUp(ctx context.Context) error {
+	l.mu.Lock()
+	up := l.up
+	l.mu.Unlock()
+	select {
+	case <-up:
+		return nil
+	case <-l.done:
+		return ErrDown
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Send publishes a datagram to peer in the caller's goroutine. The link owns the
+// datagram afterwards. A device can send to its hub only. No error means that
+// the datagram is on its way, not that it arrives.
+func (l *Link) Send(peer han.EUI64, datagram []byte) error {
+	if len(datagram) > MaxDatagram {
+		return fmt.Errorf("send datagram: %d bytes, at most %d are allowed", len(datagram), MaxDatagram)
+	}
+	topic, ok := l.topics.to(peer)
+	if !ok {
+		return fmt.Errorf("send datagram: a device reaches its hub only, not %s", peer)
+	}
+	s := l.session.Load()
+	if s == nil {
+		return ErrDown
+	}
+	if err := s.publish(topic, datagram, false); err != nil {
+		return fmt.Errorf("send datagram: %w", err)
+	}
+	l.sent.Add(1)
+	return nil
+}
+
+// PublishClock tells the devices the emulated clock: now, after every
+// reconnection, and every few seconds. Hub only.
+func (l *Link) PublishClock(c Clock) error {
+	if l.opts.Device != 0 {
+		return errors.New("publish clock: only the hub does")
+	}
+	if err := c.validate(); err != nil {
+		return fmt.Errorf("publish clock: %w", err)
+	}
+	l.mu.Lock()
+	l.clock = c
+	l.mu.Unlock()
+	if s := l.session.Load(); s != nil {
+		return l.sendClock(s)
+	}
+	return nil
+}
+
+// sendClock publishes the clock if the hub has one.
+func (l *Link) sendClock(s *session) error {
+	l.mu.Lock()
+	clock := l.clock
+	l.mu.Unlock()
+	if l.opts.Device != 0 || clock.Speed == 0 {
+		return nil
+	}
+	return s.publish(l.topics.clock, clock.Append(nil), true)
+}
+
+// Counters returns a snapshot.
+func (l *Link) Counters() Counters {
+	return Counters{
+		Connected: l.connected.Load(),
+		Sent:      l.sent.Load(),
+		Received:  l.received.Load(),
+		Dropped:   l.dropped.Load(),
+	}
+}
+
+// Close disconnects and returns when nothing runs in the background any more.
+// It must not be called from a callback.
+func (l *Link) Close() error {
+	l.cancel()
+	<-l.done
+	return nil
+}
+
+// run keeps the link connected.
+func (l *Link) run(ctx context.Context) {
+	defer close(l.done)
+	defer l.cancel()
+	wait := retryMin
+	for ctx.Err() == nil {
+		s, err := l.connect(ctx)
+		if err == nil {
+			wait = retryMin
+			l.becomeUp(s)
+			err = l.stay(ctx, s)
+			l.becomeDown()
+			s.close()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		l.tellDown(err)
+		sleep(ctx, jitter(wait))
+		wait = min(2*wait, l.opts.RetryMax)
+	}
+}
+
+// stay returns why the connection was lost.
+func (l *Link) stay(ctx context.Context, s *session) error {
+	again := time.NewTicker(clockInterval)
+	defer again.Stop()
+	for {
+		// An error of publishing means that the connection is about to be lost.
+		_ = l.sendClock(s)
+		select {
+		case err := <-s.lost:
+			return fmt.Errorf("connection lost: %w", plain(err))
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+		}
+	}
+}
+
+func (l *Link) becomeUp(s *session) {
+	l.connected.Add(1)
+	l.session.Store(s)
+	l.mu.Lock()
+	l.lastReason = ""
+	close(l.up)
+	l.mu.Unlock()
+	if l.opts.Status != nil {
+		l.opts.Status(true, nil)
+	}
+}
+
+func (l *Link) becomeDown() {
+	l.session.Store(nil)
+	l.mu.Lock()
+	l.up = make(chan struct{})
+	l.mu.Unlock()
+}
+
+// tellDown tells a reason once, until the link was up again.
+func (l *Link) tellDown(reason error) {
+	if l.opts.Status == nil || reason.Error() == l.lastReason {
+		return
+	}
+	l.lastReason = reason.Error()
+	l.opts.Status(false, reason)
+}
