@@ -26,26 +26,39 @@ func (im *Image) splitTrailer() bool {
 
 // BuildGB returns a GB OTA file around a Manufacturer Image, authorised by
 // signer's ECDSA P-256 key over the Manufacturer Image alone. The header's
-// TotalSize is set here; HasHardware must be set.
+// TotalSize is set here; HasHardware must be set. A file that [ParseImage] would
+// not take for a GB image is refused.
 func BuildGB(h ImageHeader, manufacturerImage []byte, forceReplace bool, signer crypto.Signer) ([]byte, error) {
-	if !h.HasHardware {
+	size := h.Size() + len(manufacturerImage) + trailerSize
+	switch {
+	case !h.HasHardware:
 		return nil, errors.New("build GB image: hardware versions missing from the header")
+	case len(h.Text) > headerStringSize:
+		return nil, fmt.Errorf("build GB image: header string of %d bytes, want at most %d", len(h.Text), headerStringSize)
+	case len(manufacturerImage) == 0:
+		return nil, errors.New("build GB image: the Manufacturer Image is empty")
+	case size > MaxFileSize:
+		return nil, fmt.Errorf("build GB image: file of %d bytes, want at most %d", size, MaxFileSize)
 	}
 	signature, err := rawsig.Sign(signer, manufacturerImage)
 	if err != nil {
 		return nil, fmt.Errorf("build GB image: %w", err)
 	}
-	size := h.Size() + len(manufacturerImage) + trailerSize
-	if size > MaxFileSize {
-		return nil, fmt.Errorf("build GB image: file of %d bytes, want at most %d", size, MaxFileSize)
-	}
 	h.TotalSize = uint32(size)
-	b := append(h.Append(make([]byte, 0, size)), manufacturerImage...)
+	file := append(h.Append(make([]byte, 0, size)), manufacturerImage...)
 	flag := byte(0)
 	if forceReplace {
 		flag = 1
 	}
-	return append(append(b, flag, rawsig.Size), signature...), nil
+	file = append(append(file, flag, rawsig.Size), signature...)
+	im, err := ParseImage(file)
+	if err != nil {
+		return nil, fmt.Errorf("build GB image: %w", err)
+	}
+	if im.Layout != LayoutGB {
+		return nil, fmt.Errorf("build GB image: the Manufacturer Image reads as %s", im.Layout)
+	}
+	return file, nil
 }
 
 // VerifyAuthority checks the authorising signature of a GB image.

@@ -52,6 +52,11 @@ type SubElement struct {
 
 const subElementHeader = 6
 
+// maxSubElements bounds what a hostile file can make of its bytes: 10 MB of
+// empty elements would take hundreds of megabytes. Published files have a
+// handful.
+const maxSubElements = 64
+
 // Append appends the sub-element.
 func (e SubElement) Append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(e.Tag))
@@ -60,10 +65,11 @@ func (e SubElement) Append(b []byte) []byte {
 }
 
 // splitSubElements takes whole sub-elements off file from offset on and returns
-// them with the offset behind the last. It stops at the first that does not fit.
+// them with the offset behind the last. It stops at the first that does not fit,
+// and after maxSubElements.
 func splitSubElements(file []byte, offset int) ([]SubElement, int) {
 	var elements []SubElement
-	for len(file)-offset >= subElementHeader {
+	for len(elements) < maxSubElements && len(file)-offset >= subElementHeader {
 		length := binary.LittleEndian.Uint32(file[offset+2:])
 		end := uint64(offset) + subElementHeader + uint64(length)
 		if end > uint64(len(file)) {

@@ -1,0 +1,27 @@
+package zcl
+
+import (
+	"testing"
+
+	"github.com/commshub/commshub/internal/codectest"
+)
+
+const defaultResponseGolden = `
+	05 # answers Image Block Response
+	97 # WAIT_FOR_DATA`
+
+func TestDefaultResponse(t *testing.T) {
+	golden := codectest.Hex(t, defaultResponseGolden)
+	codectest.RoundTrip(t, golden, DefaultResponse{Command: 5, Status: StatusWaitForData},
+		DefaultResponse.Append, ParseDefaultResponse)
+	codectest.RefusesPrefixes(t, golden, ParseDefaultResponse)
+}
+
+func FuzzParseDefaultResponse(f *testing.F) {
+	f.Add(codectest.Hex(f, defaultResponseGolden))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if c, err := ParseDefaultResponse(data); err == nil {
+			codectest.RoundTrip(t, c.Append(nil), c, DefaultResponse.Append, ParseDefaultResponse)
+		}
+	})
+}
