@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ func newClient(base string) (*client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, badInput("--api %q: want an address such as http://127.0.0.1:8080", base)
 	}
-	return &client{base: u.JoinPath().String(), http: &http.Client{Timeout: 5 * time.Minute}}, nil
+	return &client{base: strings.TrimRight(base, "/"), http: &http.Client{Timeout: 5 * time.Minute}}, nil
 }
 
 // problem is an RFC 9457 answer.

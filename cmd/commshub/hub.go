@@ -98,7 +98,7 @@ func runHub(ctx context.Context, pkiDir, listen string, o scenario.LiveHubOption
 	if err != nil {
 		return errors.Join(err, listener.Close(), h.Close())
 	}
-	o.Log.Info("hub ready", "api", "http://"+listener.Addr().String(), "speed", h.Clock.Anchor().Speed, "pacing", o.Config.Policy)
+	o.Log.Info("hub ready", "api", "http://"+listener.Addr().String(), "speed", h.Clock.Anchor().Speed, "pacing", o.Config.Policy.String())
 	select {
 	case <-ctx.Done():
 	case err = <-h.Done():

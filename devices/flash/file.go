@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// ErrInUse is wrapped by Open if another process has the file open.
+var ErrInUse = errors.New("in use by another process")
+
 // file keeps a part's bytes in a file, so that they survive the end of the
 // process at any instant. Writes are not synced one by one: the emulated
 // device's power is the process, not the host.
@@ -34,7 +37,7 @@ func Open(path string, g Geometry) (*Chip, error) {
 
 func load(f *os.File, path string, g Geometry) (*Chip, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("open flash %s: in use by another process", path)
+		return nil, fmt.Errorf("open flash %s: %w", path, ErrInUse)
 	}
 	info, err := f.Stat()
 	if err != nil {

@@ -38,8 +38,8 @@ type alertsOutput struct {
 }
 
 type activateInput struct {
-	deviceInput
-	Body struct {
+	EUI64 string `path:"eui64" doc:"16 hex digits"`
+	Body  struct {
 		Hash string     `json:"hash,omitempty" doc:"Manufacturer Image Hash, 64 hex digits; default: that of the device's update"`
 		At   *time.Time `json:"at,omitempty" doc:"when to switch, in emulated time; default: at once"`
 	}
@@ -99,7 +99,7 @@ func (b Backend) alerts(after uint64, limit int) []Alert {
 }
 
 func (b Backend) activate(_ context.Context, in *activateInput) (*struct{}, error) {
-	eui, err := in.parse()
+	eui, err := deviceInput{in.EUI64}.parse()
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func StartMeter(ctx context.Context, m Meter, dir string, o LiveDeviceOptions) (
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start meter %s: %w", m.EUI64, err)
 	}
-	chip, err := flash.Open(filepath.Join(dir, m.EUI64.String()+".flash"), meter.Geometry(m.SlotCapacity))
+	chip, err := openFlash(ctx, filepath.Join(dir, m.EUI64.String()+".flash"), meter.Geometry(m.SlotCapacity))
 	if err != nil {
 		return nil, fmt.Errorf("start meter %s: %w", m.EUI64, err)
 	}
@@ -69,6 +69,23 @@ func StartMeter(ctx context.Context, m Meter, dir string, o LiveDeviceOptions) (
 	}
 	d.chip = chip
 	return d, nil
+}
+
+// openFlash opens a meter's flash. A process that was just killed may hold it for
+// another moment.
+func openFlash(ctx context.Context, path string, g flash.Geometry) (*flash.Chip, error) {
+	const tries, pause = 20, 100 * time.Millisecond
+	for i := 1; ; i++ {
+		chip, err := flash.Open(path, g)
+		if !errors.Is(err, flash.ErrInUse) || i == tries {
+			return chip, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // StartDisplay starts an in-home display.
