@@ -45,6 +45,7 @@ type LiveHub struct {
 	Clock *live.Clock
 
 	hub    *hub.Hub
+	member membership
 	driver *live.Driver
 	link   *link.Hub
 	done   chan error
@@ -60,7 +61,7 @@ func StartHub(ctx context.Context, o LiveHubOptions) (*LiveHub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start hub: %w", err)
 	}
-	h := &LiveHub{Store: records, done: make(chan error, 1)}
+	h := &LiveHub{Store: records, member: membership{store: records}, done: make(chan error, 1)}
 	if err := h.start(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("start hub: %w", err), h.closeStorage())
 	}
@@ -84,7 +85,7 @@ func (h *LiveHub) start(ctx context.Context, o LiveHubOptions) error {
 	h.link, err = link.DialHub(ctx, link.HubOptions{
 		Broker: o.Broker, Hub: o.Config.EUI64,
 		Certificate: certificate(o.Credential), Roots: o.Credential.Roots(),
-		Authorise: h.authorise,
+		Authorise: h.member.authorise,
 		Receive: func(f han.Frame) {
 			if d := driver.Load(); d != nil {
 				d.Deliver(f)
@@ -110,14 +111,6 @@ func (h *LiveHub) start(ctx context.Context, o LiveHubOptions) error {
 	runCtx, cancel := context.WithCancel(ctx)
 	h.cancel = cancel
 	go func() { h.done <- h.driver.Run(runCtx) }()
-	return nil
-}
-
-// authorise is asked by the link about every device, from its own goroutines.
-func (h *LiveHub) authorise(peer han.EUI64) error {
-	if _, ok := h.Store.Device(peer); !ok {
-		return hub.ErrUnknownDevice
-	}
 	return nil
 }
 

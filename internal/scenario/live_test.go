@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -195,7 +196,7 @@ func (tr *transcript) first(n int) []string {
 
 // liveHome is a broker, a hub and meters in this process, over real sockets.
 type liveHome struct {
-	t         *testing.T
+	t         testing.TB
 	ctx       context.Context
 	dir       string
 	authority *pki.Authority
@@ -203,9 +204,10 @@ type liveHome struct {
 	config    hub.Config
 	hub       *LiveHub
 	devices   []*LiveDevice
+	closers   []func() error
 }
 
-func startLiveHome(t *testing.T, ctx context.Context, policy gasproxy.Policy) *liveHome {
+func startLiveHome(t testing.TB, ctx context.Context, policy gasproxy.Policy) *liveHome {
 	t.Helper()
 	dir := t.TempDir()
 	h := &liveHome{t: t, ctx: ctx, dir: dir, config: hub.DefaultConfig()}
@@ -215,6 +217,7 @@ func startLiveHome(t *testing.T, ctx context.Context, policy gasproxy.Policy) *l
 	for _, eui := range []han.EUI64{DefaultESME, DefaultGSME, DefaultIHD} {
 		accounts[eui.String()] = broker.Account{Password: "d", Grant: broker.DeviceGrant(h.config.EUI64, eui)}
 	}
+	maps.Copy(accounts, bareAccounts())
 	h.broker = must(broker.Start(broker.Options{StoreDir: filepath.Join(dir, "broker"), Accounts: accounts}))
 	return h
 }
@@ -272,6 +275,11 @@ func (h *liveHome) until(done func() bool) {
 }
 
 func (h *liveHome) close() {
+	for _, c := range h.closers {
+		if err := c(); err != nil {
+			h.t.Error(err)
+		}
+	}
 	for _, d := range h.devices {
 		if err := d.Close(); err != nil {
 			h.t.Error(err)
