@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -35,12 +36,11 @@ func uploadFile(cmd *cobra.Command, c *client, path string, im *api.Image) error
 
 // prefixed puts a file's name before what the hub said about it.
 func prefixed(path string, err error) error {
-	switch e := err.(type) {
-	case inputError:
-		return badInput("%s: %w", path, e.err)
-	default:
-		return err
+	var input inputError
+	if errors.As(err, &input) {
+		return badInput("%s: %w", path, input.err)
 	}
+	return err
 }
 
 func (c *client) upload(ctx context.Context, body io.Reader, size int64, im *api.Image) error {

@@ -84,7 +84,6 @@ func hubIdentity(f *pflag.FlagSet, c *hub.Config) {
 // brokerFlags say how to reach an MQTT broker.
 type brokerFlags struct {
 	url, user, passwordFile string
-	roots                   string
 }
 
 const defaultBrokerURL = "mqtts://127.0.0.1:8883"

@@ -83,6 +83,7 @@ func (v *transferView) take(r *trace.Record) {
 			v.line(r, fmt.Sprintf("window %d: %d blocks in %v of radio-on time, %s", s.windows, r.Count, r.Took.Round(10*time.Millisecond), s.share()))
 		}
 		return
+	default:
 	}
 	if text := story(r); text != "" {
 		v.line(r, text)

@@ -24,13 +24,14 @@ import (
 	"github.com/commshub/commshub/devices/flash"
 )
 
+const magic uint32 = 0x314A4843 // "CHJ1"
+
 const (
-	magic        uint32 = 0x314A4843 // "CHJ1"
-	headerSize          = 12
-	recordHeader        = 6
-	entryHeader         = 3
-	deleted             = 0xFFFF
-	erasedLength        = 0xFFFF
+	headerSize   = 12
+	recordHeader = 6
+	entryHeader  = 3
+	deleted      = 0xFFFF
+	erasedLength = 0xFFFF
 )
 
 // Key names a record. Each user of a journal has its own list of keys.

@@ -1,6 +1,7 @@
 package imagecache
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -68,7 +69,7 @@ func (f *File) fill(off int64) error {
 	n, err := f.source.ReadAt(window, off)
 	if n < len(window) {
 		f.window = f.window[:0]
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("read image: the file ends at %d of %d bytes", off+int64(n), f.size)
 		}
 		return fmt.Errorf("read image: %w", reason(err))

@@ -48,7 +48,7 @@ func TestReadAtReadsAsFromMemory(t *testing.T) {
 			if len(p) == 0 {
 				wantErr = nil // either is right for a reader of nothing
 			}
-			if n != m || err != wantErr || !bytes.Equal(p, q) {
+			if n != m || !errors.Is(err, wantErr) || !bytes.Equal(p, q) {
 				t.Fatalf("read %d bytes at %d: %d, %v, want %d, %v", len(p), off, n, err, m, wantErr)
 			}
 			off += int64(n)

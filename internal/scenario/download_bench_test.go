@@ -83,6 +83,7 @@ func (h *liveHome) benchMeter(b *testing.B) func(version uint32) time.Duration {
 			began <- time.Now()
 		case trace.DownloadComplete:
 			ended <- time.Now()
+		default:
 		}
 	}
 	d, err := StartMeter(h.ctx, m, filepath.Join(h.dir, "meters"), o)

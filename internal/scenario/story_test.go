@@ -94,6 +94,7 @@ func (s *story) take(r *trace.Record) {
 		return
 	case trace.MirrorUpdated, trace.MirrorRead, trace.TimeSet, trace.RequestRetried:
 		return
+	default:
 	}
 	s.flush()
 	line := r.String()

@@ -67,11 +67,11 @@ func TestRecordsOverTheLimitAreRefused(t *testing.T) {
 func TestSendWithoutAssociation(t *testing.T) {
 	inHome(t, func(t *testing.T, h *home) {
 		server := h.startHub(nil)
-		if err := server.Send(gasMeter, []byte("x")); err != ErrNoAssociation {
+		if err := server.Send(gasMeter, []byte("x")); !errors.Is(err, ErrNoAssociation) {
 			t.Errorf("server: %v", err)
 		}
 		h.setFilter(func(han.EUI64, bool, []byte) bool { return false })
-		if err := h.startDevice(gasMeter, nil).Send([]byte("x")); err != ErrNoAssociation {
+		if err := h.startDevice(gasMeter, nil).Send([]byte("x")); !errors.Is(err, ErrNoAssociation) {
 			t.Errorf("client: %v", err)
 		}
 	})
@@ -93,7 +93,7 @@ func TestSendErrorOfTheCarrierIsReturned(t *testing.T) {
 		})
 		h.expectEstablished(gasMeter)
 		cut = true
-		if err := client.Send([]byte("x")); err != down {
+		if err := client.Send([]byte("x")); !errors.Is(err, down) {
 			t.Errorf("Send: %v, want %v", err, down)
 		}
 		cut = false // an association outlives a time without a carrier

@@ -36,7 +36,7 @@ func TestCarrierAfterClose(t *testing.T) {
 	c := newCarrier(1, func([]byte) error { return nil })
 	c.Close()
 	c.Close()
-	if _, _, err := c.ReadFrom(make([]byte, 10)); err != io.EOF {
+	if _, _, err := c.ReadFrom(make([]byte, 10)); !errors.Is(err, io.EOF) {
 		t.Errorf("read: %v", err)
 	}
 	if _, err := c.WriteTo([]byte("x"), nil); !errors.Is(err, net.ErrClosed) {

@@ -30,19 +30,28 @@ func handshakeReason(err error, timeout time.Duration, usesKey bool) error {
 	if errors.As(err, &identity) {
 		return identity
 	}
-	for {
-		switch e := err.(type) {
-		case *pion.HandshakeError:
-			err = e.Err
-		case *pion.FatalError:
-			err = e.Err
-		case *pion.InternalError:
-			err = e.Err
-		case *pion.TemporaryError:
-			err = e.Err
-		default:
-			return alertReason(err)
-		}
+	return alertReason(innermost(err))
+}
+
+// innermost strips what pion wraps around a cause.
+func innermost(err error) error {
+	var (
+		handshake *pion.HandshakeError
+		fatal     *pion.FatalError
+		internal  *pion.InternalError
+		temporary *pion.TemporaryError
+	)
+	switch {
+	case errors.As(err, &handshake):
+		return innermost(handshake.Err)
+	case errors.As(err, &fatal):
+		return innermost(fatal.Err)
+	case errors.As(err, &internal):
+		return innermost(internal.Err)
+	case errors.As(err, &temporary):
+		return innermost(temporary.Err)
+	default:
+		return err
 	}
 }
 

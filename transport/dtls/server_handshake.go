@@ -14,12 +14,12 @@ func (s *Server) receiveHello(peer han.EUI64, hello random, datagram []byte) {
 		s.alert(peer, alertAccessDenied)
 		return
 	}
-	switch err := s.admit(peer, hello, datagram); err {
-	case nil:
-	case errNotTaken:
-		s.counters.dropped.Add(1)
-	default:
-		s.counters.dropped.Add(1)
+	err := s.admit(peer, hello, datagram)
+	if err == nil {
+		return
+	}
+	s.counters.dropped.Add(1)
+	if !errors.Is(err, errNotTaken) {
 		s.refuse(peer, hello, err)
 	}
 }

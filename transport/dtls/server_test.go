@@ -137,7 +137,7 @@ func TestDropCutsARemovedDevice(t *testing.T) {
 		log.set(gasMeter, false)
 		server.Drop(gasMeter)
 		server.Drop(gasMeter)
-		if err := server.Send(gasMeter, []byte("x")); err != ErrNoAssociation {
+		if err := server.Send(gasMeter, []byte("x")); !errors.Is(err, ErrNoAssociation) {
 			t.Errorf("Send after Drop: %v", err)
 		}
 		time.Sleep(defaultRetryMin)
@@ -146,7 +146,7 @@ func TestDropCutsARemovedDevice(t *testing.T) {
 			!strings.Contains(got, "failed: the other side refused: access denied") {
 			t.Errorf("diary:\n%s", got)
 		}
-		if err := client.Send([]byte("x")); err != ErrNoAssociation {
+		if err := client.Send([]byte("x")); !errors.Is(err, ErrNoAssociation) {
 			t.Errorf("the device still sends: %v", err)
 		}
 		h.mustTalk(server, display, other)
@@ -186,7 +186,7 @@ func TestEachRecordIsAuthorised(t *testing.T) {
 		if strings.Contains(got, "hub got") || !strings.Contains(got, "hub refused 00DB1234567890A1: 00DB1234567890A1 is not in the device log") {
 			t.Errorf("diary:\n%s", got)
 		}
-		if err := server.Send(gasMeter, []byte("x")); err != ErrNoAssociation {
+		if err := server.Send(gasMeter, []byte("x")); !errors.Is(err, ErrNoAssociation) {
 			t.Errorf("Send to a removed device: %v", err)
 		}
 	})

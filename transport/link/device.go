@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Device struct {
 	session *dtls.Client
 	stop    func() bool
 	closing sync.Once
+	closed  error // set in closing
 }
 
 // DialDevice starts a device's end. It lives until Close is called or ctx is done.
@@ -81,8 +83,7 @@ func DialDevice(ctx context.Context, opts DeviceOptions) (*Device, error) {
 		session.CarrierUp(up)
 	}
 	if err := d.end.dial(carrier); err != nil {
-		session.Close()
-		return nil, fmt.Errorf("dial device: %w", err)
+		return nil, fmt.Errorf("dial device: %w", errors.Join(err, session.Close()))
 	}
 	d.stop = context.AfterFunc(ctx, d.shut)
 	return d, nil
@@ -106,12 +107,12 @@ func (d *Device) Counters() Counters { return d.end.counters(d.session.Counters(
 func (d *Device) Close() error {
 	d.stop()
 	d.shut()
-	return nil
+	return d.closed
 }
 
 func (d *Device) shut() {
 	d.closing.Do(func() {
-		d.session.Close() // first, so that its goodbyes get out
-		d.end.carrier.Close()
+		goodbye := d.session.Close() // first, so that its goodbyes get out
+		d.closed = errors.Join(goodbye, d.end.carrier.Close())
 	})
 }

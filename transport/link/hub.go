@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ type Hub struct {
 	sessions *dtls.Server
 	stop     func() bool
 	closing  sync.Once
+	closed   error // set in closing
 }
 
 // DialHub starts the hub's end. It lives until Close is called or ctx is done.
@@ -75,8 +77,7 @@ func DialHub(ctx context.Context, opts HubOptions) (*Hub, error) {
 	carrier.Receive = sessions.Receive
 	carrier.Status = h.end.events.broker
 	if err := h.end.dial(carrier); err != nil {
-		sessions.Close()
-		return nil, fmt.Errorf("dial hub: %w", err)
+		return nil, fmt.Errorf("dial hub: %w", errors.Join(err, sessions.Close()))
 	}
 	h.stop = context.AfterFunc(ctx, h.shut)
 	return h, nil
@@ -108,12 +109,12 @@ func (h *Hub) Counters() Counters { return h.end.counters(h.sessions.Counters())
 func (h *Hub) Close() error {
 	h.stop()
 	h.shut()
-	return nil
+	return h.closed
 }
 
 func (h *Hub) shut() {
 	h.closing.Do(func() {
-		h.sessions.Close() // first, so that its goodbyes get out
-		h.end.carrier.Close()
+		goodbye := h.sessions.Close() // first, so that its goodbyes get out
+		h.closed = errors.Join(goodbye, h.end.carrier.Close())
 	})
 }

@@ -311,7 +311,7 @@ func TestUnknownDeviceIsRefusedAndARemovedOneCut(t *testing.T) {
 	hub.Drop(gasMeter)
 	atMeter.expectEvent(t, "association lost")
 	atMeter.expectEvent(t, "access denied")
-	if err := meter.Send(frameUp(gasMeter, "x")); err != ErrNoAssociation {
+	if err := meter.Send(frameUp(gasMeter, "x")); !errors.Is(err, ErrNoAssociation) {
 		t.Errorf("Send after Drop: %v", err)
 	}
 	if len(atHub.frames) > 0 {

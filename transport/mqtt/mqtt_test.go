@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -156,7 +157,7 @@ func TestDeviceWaitsForItsBrokerAndSurvivesARestart(t *testing.T) {
 
 	h, d := dial(t, "tcp://"+address, 0, nil), dial(t, "mqtt://"+address, gasMeter, nil)
 	expect(t, d.status, "the reason", has("down: connect to mqtt://"+address+": dial tcp "+address+": connect: connection refused"))
-	if err := d.Send(hub, []byte("x")); err != ErrDown {
+	if err := d.Send(hub, []byte("x")); !errors.Is(err, ErrDown) {
 		t.Errorf("Send while down: %v", err)
 	}
 	dir := t.TempDir()
@@ -356,7 +357,7 @@ func TestCloseInterruptsWhateverGoesOn(t *testing.T) {
 			if err := s.WaitUp(context.Background()); err == nil && s.session.Load() != nil {
 				t.Error("up after Close")
 			}
-			if err := s.Send(hub, []byte("x")); err != ErrDown {
+			if err := s.Send(hub, []byte("x")); !errors.Is(err, ErrDown) {
 				t.Errorf("Send after Close: %v", err)
 			}
 		})
