@@ -8,10 +8,3 @@ type PowerFailure interface {
 	// PowerFailed returns the number of the operation at which power failed.
 	PowerFailed() int64
 }
-
-// StorageFault is what a node panics with when the file behind its storage
-// cannot be written. The node cannot go on; a driver ends it with the error.
-type StorageFault interface {
-	error
-	StorageFault()
-}

@@ -22,9 +22,8 @@
 // frame that depends on it is put into the outbox; HandleFrame never fires a
 // deadline; no panic from input.
 //
-// A [PowerFailure] and a [StorageFault] are the exceptions: the flash model
-// throws the one to cut a node's power in the middle of an operation, the other
-// when the file behind it fails.
+// A [PowerFailure] is the exception: the flash model throws it to cut a node's
+// power in the middle of an operation.
 package han
 
 import "time"

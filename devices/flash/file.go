@@ -1,9 +1,9 @@
 package flash
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -12,17 +12,14 @@ import (
 // ErrInUse is wrapped by Open if another process has the file open.
 var ErrInUse = errors.New("in use by another process")
 
-// file keeps a part's bytes in a file, so that they survive the end of the
-// process at any instant. Writes are not synced one by one: the emulated
-// device's power is the process, not the host.
-type file struct {
-	f *os.File
-}
-
 // Open returns the part kept in the file at path, made erased if there is none.
-// The file is locked: a second process that opens it is refused. It has its
-// full size from the start, so that a disk that fills up later cannot stop a
-// device in the middle of an operation.
+// The file is mapped into memory, so an operation is in the file the instant it is
+// done and survives the end of the process; it is not synced to disk one by one,
+// because the emulated device's power is the process, not the host.
+//
+// The file is locked: a second process that opens it is refused. It has its full
+// size from the start, so that a disk that fills up later cannot stop a device in
+// the middle of an operation.
 func Open(path string, g Geometry) (*Chip, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -43,20 +40,24 @@ func load(f *os.File, path string, g Geometry) (*Chip, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open flash: %w", err)
 	}
-	c := New(g)
 	switch info.Size() {
 	case int64(g.Size()):
-		if _, err := io.ReadFull(f, c.mem); err != nil {
-			return nil, fmt.Errorf("open flash %s: %w", path, err)
-		}
 	case 0:
-		if err := create(f, path, c.mem); err != nil {
+		if err := create(f, path, bytes.Repeat([]byte{Erased}, g.Size())); err != nil {
 			return nil, err
 		}
 	default:
 		return nil, fmt.Errorf("open flash %s: file of %d bytes, want %d (made for another slot size?)", path, info.Size(), g.Size())
 	}
-	c.backing = file{f}
+	mem, err := syscall.Mmap(int(f.Fd()), 0, g.Size(), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("open flash %s: map the file: %w", path, err)
+	}
+	c := &Chip{geometry: g, mem: mem, erases: make([]uint32, g.Sectors)}
+	c.unmap = func() error {
+		c.mem = nil
+		return errors.Join(syscall.Munmap(mem), f.Sync(), f.Close())
+	}
 	return c, nil
 }
 
@@ -74,18 +75,4 @@ func create(f *os.File, path string, mem []byte) error {
 		err = errors.Join(err, rmErr)
 	}
 	return fmt.Errorf("make flash %s of %d bytes: %w", path, len(mem), err)
-}
-
-func (b file) write(offset int, data []byte) error {
-	if _, err := b.f.WriteAt(data, int64(offset)); err != nil {
-		return fmt.Errorf("write flash: %w", err)
-	}
-	return nil
-}
-
-func (b file) close() error {
-	if err := errors.Join(b.f.Sync(), b.f.Close()); err != nil {
-		return fmt.Errorf("close flash: %w", err)
-	}
-	return nil
 }

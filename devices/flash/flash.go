@@ -58,29 +58,11 @@ func (p PowerCut) Error() string { return fmt.Sprintf("power cut at flash operat
 // PowerFailed implements han.PowerFailure.
 func (p PowerCut) PowerFailed() int64 { return p.Operation }
 
-// Fault is what a part panics with when the file behind it cannot be written.
-type Fault struct{ Err error }
-
-// Error implements error.
-func (f Fault) Error() string { return f.Err.Error() }
-
-// StorageFault implements han.StorageFault.
-func (f Fault) StorageFault() {}
-
-// Unwrap returns the cause.
-func (f Fault) Unwrap() error { return f.Err }
-
 // Stats counts what a part did since it was made or opened.
 type Stats struct {
 	Operations   int64 // programs and erases
 	BytesWritten int64
 	Erases       int64
-}
-
-// backing is where a part's bytes are kept besides memory.
-type backing interface {
-	write(offset int, data []byte) error
-	close() error
 }
 
 // Chip is one part. It is not safe for concurrent use.
@@ -89,7 +71,7 @@ type Chip struct {
 	mem      []byte
 	erases   []uint32 // per sector
 	stats    Stats
-	backing  backing // nil for a part in memory
+	unmap    func() error // nil for a part in memory
 
 	cutAt int64 // operation number, 0 = never
 	cut   Cut
@@ -126,12 +108,16 @@ func (c *Chip) Clone() *Chip {
 	return d
 }
 
-// Close releases the file behind the part, if there is one.
+// Close releases the file behind the part, if there is one. The part must not be
+// used afterwards.
 func (c *Chip) Close() error {
-	if c.backing == nil {
+	if c.unmap == nil {
 		return nil
 	}
-	return c.backing.close()
+	if err := c.unmap(); err != nil {
+		return fmt.Errorf("close flash: %w", err)
+	}
+	return nil
 }
 
 // program clears bits so that the bytes at offset become data. It is one
@@ -148,7 +134,6 @@ func (c *Chip) program(offset int, data []byte) {
 	}, len(data), func(at int) {
 		c.mem[offset+at] &= data[at] | 0xAA // half of the bits that should go down did
 	})
-	c.persist(offset, len(data))
 	c.fail()
 }
 
@@ -164,7 +149,6 @@ func (c *Chip) erase(sector int) {
 	}, c.geometry.SectorSize, func(at int) {
 		c.mem[offset+at] |= 0x55 // half of the bits that should go up did
 	})
-	c.persist(offset, c.geometry.SectorSize)
 	c.fail()
 }
 
@@ -187,14 +171,5 @@ func (c *Chip) fail() {
 	if c.stats.Operations == c.cutAt {
 		c.cutAt = 0
 		panic(PowerCut{Operation: c.stats.Operations})
-	}
-}
-
-func (c *Chip) persist(offset, n int) {
-	if c.backing == nil {
-		return
-	}
-	if err := c.backing.write(offset, c.mem[offset:offset+n]); err != nil {
-		panic(Fault{err})
 	}
 }

@@ -222,15 +222,13 @@ func (d *Driver) call(now time.Time, f func(now time.Time)) {
 	}
 }
 
-// survive calls f and reports false if the node's power or storage failed in it.
+// survive calls f and reports false if the node's power failed in it.
 func (d *Driver) survive(now time.Time, f func(now time.Time)) (alive bool) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
 		case han.PowerFailure:
 			d.powerCut(now, v)
-		case han.StorageFault:
-			d.fault = v
 		default:
 			panic(v)
 		}
