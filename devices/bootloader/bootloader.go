@@ -137,8 +137,12 @@ func (b *Bootloader) MinSequence() uint32 { return b.control.MinSequence }
 // Policy returns what is burnt in.
 func (b *Bootloader) Policy() Policy { return b.policy }
 
-// BeginDownload makes the candidate slot ready for an image of the given size.
+// BeginDownload makes the candidate slot ready for an image of the given size. An
+// image that does not fit leaves the slot as it is.
 func (b *Bootloader) BeginDownload(id imageID, size uint32) error {
+	if err := b.Candidate().Takes(id, size); err != nil {
+		return err
+	}
 	if b.control.CandidateIsPrevious {
 		c := b.control
 		c.CandidateIsPrevious = false

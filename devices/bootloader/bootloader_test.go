@@ -179,6 +179,28 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestAnOfferThatDoesNotFitLeavesThePreviousImage: a hub that offers an image too
+// large for the slot must not cost a meter what it can fall back on.
+func TestAnOfferThatDoesNotFitLeavesThePreviousImage(t *testing.T) {
+	chip := factory(t, oldFile)
+	b := open(chip, policy)
+	if err := download(b, newFile); err != nil {
+		t.Fatal(err)
+	}
+	b.RequestActivation()
+	b = open(chip, policy)
+	b.Confirm(b.Boot().Info)
+	for _, size := range []uint32{0, capacity + 1, 1<<32 - 1} {
+		operations := chip.Stats().Operations
+		if err := b.BeginDownload(ota.ImageID{FileVersion: 3}, size); err == nil {
+			t.Errorf("%d bytes were taken", size)
+		}
+		if b.Candidate().ID().FileVersion != 1 || b.HoldsImage() || chip.Stats().Operations != operations {
+			t.Errorf("an offer of %d bytes touched the previous image", size)
+		}
+	}
+}
+
 func TestARunningImageThatRotsIsReplacedByThePreviousOne(t *testing.T) {
 	chip := factory(t, oldFile)
 	b := open(chip, policy)

@@ -155,10 +155,18 @@ func (s *Slot) Discard() {
 	s.id, s.size, s.offset, s.fileHash = ota.ImageID{}, 0, 0, [32]byte{}
 }
 
-// Begin empties the slot and makes it ready for an image of size bytes.
-func (s *Slot) Begin(id ota.ImageID, size uint32) error {
+// Takes returns why an image of size bytes does not fit the slot, or nil.
+func (s *Slot) Takes(id ota.ImageID, size uint32) error {
 	if size == 0 || size > s.Capacity() {
 		return fmt.Errorf("begin image %s: %d bytes, want 1 to %d", id, size, s.Capacity())
+	}
+	return nil
+}
+
+// Begin empties the slot and makes it ready for an image of size bytes.
+func (s *Slot) Begin(id ota.ImageID, size uint32) error {
+	if err := s.Takes(id, size); err != nil {
+		return err
 	}
 	s.Discard()
 	for at := 0; at < s.marks.Size(); at += s.marks.SectorSize() {
