@@ -31,8 +31,11 @@ func (c *Clock) gain(elapsed time.Duration) time.Duration {
 
 // When returns the emulated instant at which the clock will read t.
 func (c *Clock) When(t time.Time) time.Time {
-	reading := t.Sub(c.base.Add(c.offset)) // clock time since base
-	return c.base.Add(time.Duration(reading.Microseconds()*1_000_000/(1_000_000+c.DriftPPM)) * time.Microsecond)
+	reading := t.Sub(c.base.Add(c.offset)).Microseconds() // clock time since base
+	perSecond := 1_000_000 + c.DriftPPM
+	// In two steps: the product alone does not fit for a time months ahead.
+	whole, rest := reading/perSecond, reading%perSecond
+	return c.base.Add(time.Duration(whole*1_000_000+rest*1_000_000/perSecond) * time.Microsecond)
 }
 
 // Set makes the clock read t at now and returns by how much it moved.

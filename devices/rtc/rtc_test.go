@@ -27,9 +27,11 @@ func TestWhenIsTheInverseOfRead(t *testing.T) {
 		c := Clock{DriftPPM: ppm}
 		c.Start(start)
 		c.Set(start.Add(time.Hour), start.Add(time.Hour+3*time.Second))
-		want := start.Add(77 * time.Hour)
-		if got := c.Read(c.When(want)); got.Sub(want).Abs() > time.Millisecond {
-			t.Errorf("%d ppm: at When(%v) the clock reads %v", ppm, want, got)
+		for _, after := range []time.Duration{-time.Hour, 77 * time.Hour, 107 * 24 * time.Hour, 110 * 365 * 24 * time.Hour} {
+			want := start.Add(after)
+			if got := c.Read(c.When(want)); got.Sub(want).Abs() > time.Millisecond {
+				t.Errorf("%d ppm: at When(%v) the clock reads %v", ppm, want, got)
+			}
 		}
 	}
 }
