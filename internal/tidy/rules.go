@@ -87,6 +87,7 @@ var rules = map[string]rule{
 	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, renameioModule, termModule, yamlModule}},
 
 	"internal/codectest": {floor: floorTests, thirdParty: []string{cmpModule}},
+	"internal/nodetest":  {floor: floorTests, siblings: []string{"internal/testimage"}},
 	"internal/testimage": {floor: floorTests},
 	"internal/tidy":      {floor: floorTests},
 }

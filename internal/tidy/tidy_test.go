@@ -68,7 +68,7 @@ func forbidden(pkg string, from rule, target string) string {
 	switch {
 	case !ok:
 		return "it has no rule in internal/tidy/rules.go"
-	case to.floor == floorTests:
+	case to.floor == floorTests && from.floor != floorTests:
 		return "only tests use it"
 	case to.floor > from.floor:
 		return fmt.Sprintf("imports go down, and it is on floor %d, above floor %d", to.floor, from.floor)
