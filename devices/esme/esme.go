@@ -95,8 +95,7 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 			switch t {
 			case timerReport:
 				m.report(now, out)
-			case timerDelivery:
-				m.deliver(now, out)
+			case timerDelivery: // proceed delivers it again
 			}
 		}
 		m.proceed(now, out)
@@ -140,10 +139,10 @@ func (m *Meter) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 	m.Account(out, mark)
 }
 
-// proceed delivers what waits, and restarts for an activation once everything
-// has been delivered.
+// proceed delivers what waits. For an activation it restarts instead, as soon as
+// no message is in flight; what waits is in flash and is delivered afterwards.
 func (m *Meter) proceed(now time.Time, out *han.Outbox) {
-	if !m.deadlines.IsSet(timerDelivery) {
+	if !m.deadlines.IsSet(timerDelivery) && !m.Agent.WantsReboot() {
 		m.deliver(now, out)
 	}
 	if s := m.Agent.Client().State(); s != otaclient.StateDownloading {
@@ -180,7 +179,7 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 	// The Default Response asked for is the meter's sign that the hub is there.
 	h := zcl.Header{ToClient: true, Command: zcl.CommandReportAttributes}
 	zcl.Send(&m.Station, out, m.HubPeer(metering.ClusterID), h, zcl.ReportAttributes{Attributes: []zcl.Attribute{
-		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(m.Clock.Read(now)))},
+		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(now))},
 		{ID: metering.AttributeInstantaneousDemand, Value: number(zcl.TypeInt24, m.Metrology.Load())},
 		{ID: metering.AttributeSupplyStatus, Value: number(zcl.TypeEnum8, uint64(metering.SupplyOn))},
 		{ID: metering.AttributeCurrentMeterID, Value: zcl.Value{Type: zcl.TypeOctetString,
@@ -221,6 +220,7 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 	for _, a := range r.Attributes {
 		if a.ID == zcl.AttributeTime && a.Status == zcl.StatusSuccess && a.Value.Type == zcl.TypeUTCTime {
 			moved := m.Clock.Set(now, zcl.UTCTime(a.Value.Number).Time())
+			m.Agent.ClockSet()
 			m.record(out, trace.Record{At: now, Kind: trace.TimeSet, Took: moved})
 			m.clockSet = now
 		}
@@ -250,8 +250,9 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 				tunnel.TransferDataError{TunnelID: t.TunnelID, Status: tunnel.TransferNoSuchTunnel})
 			return nil
 		}
-		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
-		m.Agent.HandleCommand(now, out, t.Data)
+		if m.Agent.HandleCommand(now, out, t.Data) {
+			zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
+		}
 	case tunnel.CommandCloseTunnel:
 		m.setTunnel(noTunnel)
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)

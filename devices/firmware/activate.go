@@ -52,7 +52,15 @@ func (a *Agent) storeDated(now time.Time, out *han.Outbox, act activation, m gbc
 	due := a.parts.Clock.When(act.At.Time())
 	a.record(out, trace.Record{At: now, Kind: trace.ActivationDated, Took: max(0, due.Sub(now)), Hash: act.Hash})
 	a.respond(now, m, gbcs.ActivateFirmwareResponse{Accepted: true}.Append(nil))
-	a.deadlines.Schedule(timerActivation, due)
+	a.ClockSet()
+}
+
+// ClockSet reckons anew when a dated activation is due: it is dated by the meter's
+// own clock, which was just set.
+func (a *Agent) ClockSet() {
+	if a.state.Dated.Set {
+		a.deadlines.Schedule(timerActivation, a.parts.Clock.When(a.state.Dated.At.Time()))
+	}
 }
 
 // activateDated carries the dated activation out: its time has come.
@@ -154,9 +162,7 @@ func (a *Agent) Start(now time.Time, out *han.Outbox) {
 		a.queueGenericAlert(now, out, gbcs.AlertFirmwareVersionChanged)
 		a.save()
 	}
-	if a.state.Dated.Set {
-		a.deadlines.Schedule(timerActivation, a.parts.Clock.When(a.state.Dated.At.Time()))
-	}
+	a.ClockSet()
 }
 
 // passTrial runs new firmware's self-test. It reports whether the firmware lives on.

@@ -11,8 +11,17 @@ import (
 
 // HandleCommand takes a GBCS command that came through the tunnel. What is not
 // for this meter, not from its supplier, malformed or replayed is refused and
-// changes nothing.
-func (a *Agent) HandleCommand(now time.Time, out *han.Outbox, data []byte) {
+// changes nothing. A meter about to restart takes no command: it must not be
+// confirmed, so that the hub delivers it again.
+func (a *Agent) HandleCommand(now time.Time, out *han.Outbox, data []byte) (taken bool) {
+	if a.reboot {
+		return false
+	}
+	a.handleCommand(now, out, data)
+	return true
+}
+
+func (a *Agent) handleCommand(now time.Time, out *han.Outbox, data []byte) {
 	m, err := gbcs.ParseMessage(data)
 	if err != nil {
 		a.refuse(now, out, 0, err.Error())
@@ -52,8 +61,10 @@ func (a *Agent) repeat(now time.Time, out *han.Outbox, m gbcs.Message) {
 	if stored, ok := a.parts.Journal.Get(keyResponse); ok {
 		response, err := gbcs.ParseMessage(stored)
 		if err == nil && response.OriginatorCounter == m.OriginatorCounter && response.Code == m.Code {
-			a.outbox.push(append([]byte(nil), stored...))
-			a.save()
+			if !a.outbox.holds(stored) {
+				a.outbox.push(append([]byte(nil), stored...))
+				a.save()
+			}
 			return
 		}
 	}

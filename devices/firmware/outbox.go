@@ -1,6 +1,8 @@
 package firmware
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"github.com/commshub/commshub/devices/journal"
@@ -21,6 +23,7 @@ const outboxSize = 16
 type outbox struct {
 	messages []outboxMessage // oldest first
 	next     byte            // sequence number of the next message
+	shown    byte            // sequence number of the message shown last
 	dirty    []journal.Entry // changes not yet committed
 }
 
@@ -65,6 +68,11 @@ func (o *outbox) push(data []byte) {
 	o.dirty = append(o.dirty, journal.Entry{Key: m.key(), Data: append([]byte{m.sequence}, data...)})
 }
 
+// holds reports whether a message waits.
+func (o *outbox) holds(data []byte) bool {
+	return slices.ContainsFunc(o.messages, func(m outboxMessage) bool { return bytes.Equal(m.data, data) })
+}
+
 func (o *outbox) pop() {
 	o.dirty = append(o.dirty, journal.Entry{Key: o.messages[0].key()})
 	o.messages = o.messages[1:]
@@ -82,12 +90,14 @@ func (a *Agent) Outgoing() (message []byte, ok bool) {
 	if len(a.outbox.messages) == 0 {
 		return nil, false
 	}
+	a.outbox.shown = a.outbox.messages[0].sequence
 	return a.outbox.messages[0].data, true
 }
 
-// Delivered drops the message that Outgoing returned: the hub confirmed it.
+// Delivered drops the message that Outgoing returned last: the hub confirmed it.
+// If the ring has dropped it meanwhile, nothing is left to do.
 func (a *Agent) Delivered() {
-	if len(a.outbox.messages) > 0 {
+	if len(a.outbox.messages) > 0 && a.outbox.messages[0].sequence == a.outbox.shown {
 		a.outbox.pop()
 		a.save()
 	}

@@ -199,8 +199,9 @@ func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
 	}
 }
 
-// booted is the application's start: everything from RAM is gone, and the meter
-// wakes at once the first time, later as its clock says.
+// booted is the application's start: everything from RAM is gone. After a restart
+// the meter wakes at once, to tell how it went; when it is first switched on, at
+// its first heartbeat.
 func (m *Meter) booted(now time.Time, out *han.Outbox) {
 	m.join = loadJoin(m.Journal)
 	m.state = stateAsleep
@@ -255,7 +256,7 @@ func (m *Meter) next(now time.Time, out *han.Outbox) {
 			m.become(now, out, stateReporting)
 		case m.clockSet.IsZero() || now.Sub(m.clockSet) >= clockInterval:
 			m.become(now, out, stateReadingTime)
-		case m.pending:
+		case m.pending && !m.Agent.WantsReboot():
 			m.become(now, out, stateGetting)
 		case outgoing:
 			m.become(now, out, statePutting)

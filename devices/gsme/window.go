@@ -74,7 +74,7 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 	to.Endpoint = m.join.Mirror
 	h := zcl.Header{ToClient: true, DisableDefaultResponse: true, Command: zcl.CommandReportAttributes}
 	zcl.Send(&m.Station, out, to, h, zcl.ReportAttributes{Attributes: []zcl.Attribute{
-		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(m.Clock.Read(now)))},
+		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(now))},
 		{ID: metering.AttributeSupplyStatus, Value: number(zcl.TypeEnum8, uint64(metering.SupplyOn))},
 		{ID: metering.AttributeRemainingBatteryLife, Value: number(zcl.TypeUint8, uint64(m.Ledger.Percent()))},
 		{ID: metering.AttributeRemainingBatteryLifeInDays, Value: number(zcl.TypeUint16, uint64(min(days, 0xFFFE)))},
@@ -103,7 +103,7 @@ func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, pay
 		if err != nil {
 			return err
 		}
-		if r.Endpoint == metering.MirrorFailed || r.Endpoint > 0xFF {
+		if r.Endpoint == 0 || r.Endpoint > 0xFF { // metering.MirrorFailed is one of them
 			m.sleep(now, out)
 			return fmt.Errorf("the hub has no mirror for this meter (endpoint %04X)", r.Endpoint)
 		}
@@ -155,8 +155,7 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 		if err != nil {
 			return err
 		}
-		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
-		return m.handleGetResponse(now, out, t)
+		return m.handleGetResponse(now, out, f, h, t)
 	case tunnel.CommandTransferDataErrorToClient:
 		m.join.HasTunnel = false // the hub forgot the tunnel
 		m.join.keep(m.Journal)
@@ -167,19 +166,20 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	return nil
 }
 
-func (m *Meter) handleGetResponse(now time.Time, out *han.Outbox, t tunnel.TransferData) error {
-	if m.state != stateGetting {
-		return nil // late, and confirmed already
-	}
+// handleGetResponse takes a message. A late one is taken too, because the hub
+// drops what is confirmed; one that was taken before does no harm.
+func (m *Meter) handleGetResponse(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, t tunnel.TransferData) error {
 	r, err := tunnel.ParseGetResponse(t.Data)
 	if err != nil {
 		return err
 	}
-	m.pending = r.Remaining > 0
-	if len(r.Message) > 0 {
-		m.Agent.HandleCommand(now, out, r.Message)
+	if len(r.Message) == 0 || m.Agent.HandleCommand(now, out, r.Message) {
+		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
 	}
-	m.next(now, out)
+	if m.state == stateGetting {
+		m.pending = r.Remaining > 0
+		m.next(now, out)
+	}
 	return nil
 }
 
@@ -195,6 +195,7 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 	for _, a := range r.Attributes {
 		if a.ID == zcl.AttributeTime && a.Status == zcl.StatusSuccess && a.Value.Type == zcl.TypeUTCTime {
 			moved := m.Clock.Set(now, zcl.UTCTime(a.Value.Number).Time())
+			m.Agent.ClockSet()
 			m.record(out, trace.Record{At: now, Kind: trace.TimeSet, Took: moved})
 		}
 	}

@@ -29,17 +29,21 @@ const DefaultInterval = 10 * time.Minute
 type Reading struct {
 	Valid       bool
 	Litres      uint64
-	BatteryDays uint16 // of the meter
-	Taken       time.Time
+	BatteryDays uint16        // of the meter
+	Taken       time.Time     // zero if the mirror does not tell
 	Age         time.Duration // when it was read
 }
 
 // String returns the display's line.
 func (r Reading) String() string {
-	if !r.Valid {
+	switch {
+	case !r.Valid:
 		return "no reading yet"
+	case r.Taken.IsZero():
+		return fmt.Sprintf("%d.%03d m³, of unknown age", r.Litres/1000, r.Litres%1000)
+	default:
+		return fmt.Sprintf("%d.%03d m³, %s old", r.Litres/1000, r.Litres%1000, r.Age.Round(time.Second))
 	}
-	return fmt.Sprintf("%d.%03d m³, %s old", r.Litres/1000, r.Litres%1000, r.Age.Round(time.Second))
 }
 
 type timer uint8
@@ -101,9 +105,12 @@ func (d *Display) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 		d.refuse(now, out, f, err)
 		return
 	}
-	if f.Cluster != metering.ClusterID || h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse || h.TSN != d.tsn {
+	if f.Cluster != metering.ClusterID || h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse {
 		zcl.AnswerDefault(&d.station, out, f, h, zcl.StatusUnsupCommand)
 		return
+	}
+	if h.TSN != d.tsn {
+		return // late
 	}
 	r, err := zcl.ParseReadAttributesResponse(payload)
 	if err != nil {
@@ -130,7 +137,7 @@ func (d *Display) show(now time.Time, out *han.Outbox, f han.Frame, r zcl.ReadAt
 			reading.BatteryDays = uint16(a.Value.Number)
 		}
 	}
-	if reading.Valid {
+	if reading.Valid && !reading.Taken.IsZero() {
 		reading.Age = max(0, now.Sub(reading.Taken))
 	}
 	d.reading = reading

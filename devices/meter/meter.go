@@ -173,8 +173,8 @@ func (c *Chassis) powerOn(now time.Time, out *han.Outbox) {
 		}
 	}
 	c.Journal = journal.Open(m.Application)
-	if data, ok := c.Journal.Get(keyLedger); ok {
-		c.Ledger.Restore(data)
+	if data, ok := c.Journal.Get(keyLedger); ok && c.Agent == nil {
+		c.Ledger.Restore(data) // a reset of the processor alone leaves the ledger
 	}
 	c.Ledger.Reboot()
 	boot := c.boot.Boot()
