@@ -46,6 +46,7 @@ type LiveDevice struct {
 	link   *link.Device
 	chip   *flash.Chip // of a meter
 	done   chan error
+	ended  chan struct{} // closed when the driver makes no further call
 	cancel context.CancelFunc
 }
 
@@ -121,7 +122,7 @@ func onJoin(events *link.Events) <-chan struct{} {
 
 // startDevice dials the link, waits for the clock and runs the node.
 func startDevice(ctx context.Context, eui han.EUI64, o LiveDeviceOptions, build func(now time.Time) han.Node) (*LiveDevice, error) {
-	d := &LiveDevice{done: make(chan error, 1)}
+	d := &LiveDevice{done: make(chan error, 1), ended: make(chan struct{})}
 	var driver atomic.Pointer[live.Driver]
 	clock := make(chan live.Anchor, 1)
 	events := linkEvents(o.Log)
@@ -163,7 +164,10 @@ func startDevice(ctx context.Context, eui han.EUI64, o LiveDeviceOptions, build 
 	driver.Store(d.driver)
 	runCtx, cancel := context.WithCancel(ctx)
 	d.cancel = cancel
-	go func() { d.done <- d.driver.Run(runCtx) }()
+	go func() {
+		d.done <- d.driver.Run(runCtx)
+		close(d.ended)
+	}()
 	go d.followClock(runCtx, clock, o.Clock)
 	return d, nil
 }
@@ -217,6 +221,7 @@ func (d *LiveDevice) Done() <-chan error { return d.done }
 func (d *LiveDevice) Close() error {
 	d.cancel()
 	err := d.link.Close()
+	<-d.ended // the flash must not go away under a running call
 	if d.chip != nil {
 		err = errors.Join(err, d.chip.Close())
 	}

@@ -49,6 +49,7 @@ type LiveHub struct {
 	driver *live.Driver
 	link   *link.Hub
 	done   chan error
+	ended  chan struct{} // closed when the driver makes no further call
 	cancel context.CancelFunc
 }
 
@@ -61,7 +62,7 @@ func StartHub(ctx context.Context, o LiveHubOptions) (*LiveHub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start hub: %w", err)
 	}
-	h := &LiveHub{Store: records, member: membership{store: records}, done: make(chan error, 1)}
+	h := &LiveHub{Store: records, member: membership{store: records}, done: make(chan error, 1), ended: make(chan struct{})}
 	if err := h.start(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("start hub: %w", err), h.closeStorage())
 	}
@@ -110,7 +111,10 @@ func (h *LiveHub) start(ctx context.Context, o LiveHubOptions) error {
 	}
 	runCtx, cancel := context.WithCancel(ctx)
 	h.cancel = cancel
-	go func() { h.done <- h.driver.Run(runCtx) }()
+	go func() {
+		h.done <- h.driver.Run(runCtx)
+		close(h.ended)
+	}()
 	return nil
 }
 
@@ -148,7 +152,9 @@ func (h *LiveHub) Done() <-chan error { return h.done }
 // Close stops the hub: sessions are closed, records are on disk.
 func (h *LiveHub) Close() error {
 	h.cancel()
-	return errors.Join(h.link.Close(), h.hub.Close(), h.closeStorage())
+	err := h.link.Close()
+	<-h.ended // records must not go away under a running call
+	return errors.Join(err, h.hub.Close(), h.closeStorage())
 }
 
 func (h *LiveHub) closeStorage() error {

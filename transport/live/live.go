@@ -275,9 +275,13 @@ func (d *Driver) powerUp() {
 }
 
 // Node runs f with the node between two calls, to look at it. f gets nil while the
-// node's power is off.
+// node's power is off, and after Run.
 func (d *Driver) Node(f func(now time.Time, n han.Node)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	f(d.opt.Clock.Now(), d.node)
+	node := d.node
+	if d.ended {
+		node = nil
+	}
+	f(d.opt.Clock.Now(), node)
 }
