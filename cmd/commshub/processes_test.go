@@ -300,7 +300,8 @@ func (p *processes) checkTransfer(role string) {
 		}
 	}
 	const want = (40000 + 47) / 48
-	if started != 1 || len(blocks) != want || twice > 1 {
-		p.t.Errorf("%s: %d downloads started, %d different blocks stored, %d of them twice; want 1, %d, at most 1", role, started, len(blocks), twice, want)
+	// A kill may come between storing a block and telling of it.
+	if started != 1 || len(blocks) < want-1 || len(blocks) > want || twice > 1 {
+		p.t.Errorf("%s: %d downloads started, %d different blocks told of, %d of them twice; want 1, %d or one less, at most 1", role, started, len(blocks), twice, want)
 	}
 }
