@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/gasproxy"
+	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/internal/pki"
@@ -23,6 +24,7 @@ func newHub(g *global) *cobra.Command {
 	var start timeFlag
 	var speed float64
 	var b brokerFlags
+	var devices devicesFlag
 	config := hub.DefaultConfig()
 	policy := policyFlag{gasproxy.DefaultPolicy}
 	cmd := &cobra.Command{
@@ -49,7 +51,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 			if err != nil {
 				return err
 			}
-			return runHub(cmd.Context(), pkiDir, listen, scenario.LiveHubOptions{
+			return runHub(cmd.Context(), pkiDir, listen, devices, scenario.LiveHubOptions{
 				Config: config, Dir: g.path("", "hub"), Broker: broker, Credential: own,
 				Speed: speed, Start: start.Time, Records: recordLogger(log), Log: log,
 			})
@@ -63,6 +65,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 	f.Float64Var(&speed, "speed", 0, "emulated seconds per second (default: as before, or 1)")
 	f.Var(&start, "start", "emulated time of the very first start (default: now)")
 	f.Var(&policy, "pacing", fmt.Sprintf("how much a sleeping meter may fetch per window: %v", gasproxy.PolicyExamples()))
+	f.Var(&devices, "device", "a device in the log of a new hub; may be given several times, counts at the very first start only")
 	f.IntVar(&config.BlockSize, "block-size", config.BlockSize, "most bytes of an image in one block, 1 to 255")
 	f.DurationVar(&config.MailboxTime, "mailbox-time", config.MailboxTime, "how long a message waits for a sleeping meter")
 	return cmd
@@ -85,7 +88,7 @@ func checkHub(config hub.Config, speed float64, listen string) error {
 const maxSpeed = 100_000
 
 // runHub runs hub and REST interface until ctx is done or one of them fails.
-func runHub(ctx context.Context, pkiDir, listen string, o scenario.LiveHubOptions) error {
+func runHub(ctx context.Context, pkiDir, listen string, devices devicesFlag, o scenario.LiveHubOptions) error {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		return badInput("--listen %s: %w", listen, err)
@@ -93,6 +96,11 @@ func runHub(ctx context.Context, pkiDir, listen string, o scenario.LiveHubOption
 	h, err := scenario.StartHub(ctx, o)
 	if err != nil {
 		return inputError{errors.Join(err, listener.Close())}
+	}
+	if h.New {
+		if err := logDevices(h, devices); err != nil {
+			return errors.Join(err, listener.Close(), h.Close())
+		}
 	}
 	server, err := serveAPI(listener, h, pkiDir, true)
 	if err != nil {
@@ -112,6 +120,18 @@ func runHub(ctx context.Context, pkiDir, listen string, o scenario.LiveHubOption
 	return nil
 }
 
+// logDevices fills a new hub's device log.
+func logDevices(h *scenario.LiveHub, devices devicesFlag) error {
+	return h.Operate(func(hb *hub.Hub, now time.Time, out *han.Outbox) error {
+		for _, d := range devices {
+			if err := hb.AddDevice(now, out, d.eui64, d.kind); err != nil {
+				return inputError{fmt.Errorf("--device %s=%s: %w", d.kind, d.eui64, err)}
+			}
+		}
+		return nil
+	})
+}
+
 // apiServer is the REST interface on its listener.
 type apiServer struct {
 	http   *http.Server
@@ -129,11 +149,11 @@ func serveAPI(listener net.Listener, h *scenario.LiveHub, pkiDir string, checkSu
 		},
 	}
 	if checkSupplier {
-		supplier, err := signer(pkiDir, pki.RoleSupplier)
+		key, err := signerKey(pkiDir, pki.RoleSupplier)
 		if err != nil {
 			return nil, err
 		}
-		backend.SupplierKey = &supplier.Key.PublicKey
+		backend.SupplierKey = key
 	}
 	s := &apiServer{
 		http: &http.Server{

@@ -168,7 +168,8 @@ in an OTA file authorised by the supplier. Both keys come from the certificates 
 
 Without --payload the payload is made up: --program says how the emulated meter behaves that runs it.`,
 		Example: `  commshub image build --out meter.ota --version 03000000 --size 256KiB
-  commshub image build --out bad.ota --program fails-self-test`,
+  commshub image build --out bad.ota --program fails-self-test
+  commshub image build --out - >meter.ota`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
 				return badInput("--out is missing: name the file to write")
@@ -203,7 +204,7 @@ Without --payload the payload is made up: --program says how the emulated meter 
 	}
 	f := cmd.Flags()
 	pkiFlag(cmd, &dir)
-	f.StringVar(&out, "out", "", "file to write")
+	f.StringVar(&out, "out", "", "file to write; - for standard output")
 	f.StringVar(&payloadFile, "payload", "", "file with the payload")
 	f.Var(&size, "size", "size of the whole file without --payload")
 	f.StringVar(&program, "program", "works", "what a made-up payload does: works, fails-self-test, hangs")
@@ -242,10 +243,16 @@ func writeImage(cmd *cobra.Command, out string, file []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(out, file, 0o644); err != nil {
+	told := cmd.OutOrStdout()
+	if out == "-" {
+		told = cmd.ErrOrStderr()
+		if _, err := cmd.OutOrStdout().Write(file); err != nil {
+			return outcomeError{fmt.Sprintf("write the image: %v", err)}
+		}
+	} else if err := renameio.WriteFile(out, file, 0o644); err != nil {
 		return badInput("%s: %w", out, reason(err))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: image %s, %d bytes, hash %s\n", filepath.Base(out), im.Header.ImageID, len(file), im.Hash())
+	fmt.Fprintf(told, "%s: image %s, %d bytes, hash %s\n", filepath.Base(out), im.Header.ImageID, len(file), im.Hash())
 	return nil
 }
 
@@ -327,11 +334,7 @@ the certificates folder or with those named. Exit code 1 if a signature is wrong
 // publicKey returns the key of the certificate named, or of the one in the folder.
 func publicKey(dir string, role pki.Role, named string) (*ecdsa.PublicKey, error) {
 	if named == "" {
-		c, err := signer(dir, role)
-		if err != nil {
-			return nil, err
-		}
-		return &c.Key.PublicKey, nil
+		return signerKey(dir, role)
 	}
 	text, err := readBounded(named)
 	if err != nil {

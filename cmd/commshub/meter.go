@@ -40,6 +40,7 @@ type deviceFlags struct {
 	hub    hub.Config
 	broker brokerFlags
 	pkiDir string
+	health string
 }
 
 func (d *deviceFlags) register(cmd *cobra.Command, def han.EUI64) {
@@ -48,10 +49,16 @@ func (d *deviceFlags) register(cmd *cobra.Command, def han.EUI64) {
 	hubIdentity(cmd.Flags(), &d.hub)
 	d.broker.register(cmd, defaultBrokerURL)
 	pkiFlag(cmd, &d.pkiDir)
+	cmd.Flags().StringVar(&d.health, "health", "", "address that answers commshub health, such as 127.0.0.1:8081 (default: none)")
 }
 
 // options opens the device's certificate and returns how it reaches its hub.
 func (d *deviceFlags) options(g *global) (scenario.LiveDeviceOptions, error) {
+	if d.health != "" {
+		if err := listenAddress("health", d.health); err != nil {
+			return scenario.LiveDeviceOptions{}, err
+		}
+	}
 	log, err := g.logger()
 	if err != nil {
 		return scenario.LiveDeviceOptions{}, err
@@ -105,7 +112,7 @@ A new meter leaves the factory with firmware signed by the manufacturer in the c
 			}
 			o.Log.Info("starting", "device", kind, "eui64", m.eui64, "broker", m.broker.url)
 			d, err := scenario.StartMeter(cmd.Context(), description, g.path("", "meters"), o)
-			return runDevice(cmd.Context(), d, err, o)
+			return m.run(cmd.Context(), d, err, o)
 		},
 	}
 	m.register(cmd, def)
@@ -134,31 +141,31 @@ func (m *meterFlags) describe(g *global, kind hub.Kind) (scenario.Meter, error) 
 		return scenario.Meter{}, badInput("--heartbeat %v: want 1m to 24h", m.period)
 	}
 	pkiDir := g.path(m.pkiDir, "pki")
-	manufacturer, err := signer(pkiDir, pki.RoleManufacturer)
+	manufacturer, err := signerKey(pkiDir, pki.RoleManufacturer)
 	if err != nil {
 		return scenario.Meter{}, err
 	}
-	supplier, err := signer(pkiDir, pki.RoleSupplier)
+	supplier, err := signerKey(pkiDir, pki.RoleSupplier)
 	if err != nil {
 		return scenario.Meter{}, err
 	}
 	policy := bootloader.Policy{
-		Trust: bootloader.Trust(m.trust), Manufacturer: &manufacturer.Key.PublicKey,
+		Trust: bootloader.Trust(m.trust), Manufacturer: manufacturer,
 		Vendor: uint16(m.vendor), Class: uint16(m.class), Hardware: uint16(m.hardware),
 	}
-	factory, err := m.factory(policy, manufacturer, supplier)
+	factory, err := m.factory(policy, pkiDir)
 	if err != nil {
 		return scenario.Meter{}, err
 	}
 	out := scenario.NewMeter(m.eui64, kind, policy, factory)
-	out.SupplierKey = &supplier.Key.PublicKey
+	out.SupplierKey = supplier
 	out.SlotCapacity, out.DriftPPM = int(m.slotSize), m.driftPPM
 	out.Period, out.FirstHeartbeat, out.Budget.RadioOn = m.period, m.firstDelay, m.budget
 	return out, nil
 }
 
 // factory returns the image that a new meter is made with.
-func (m *meterFlags) factory(policy bootloader.Policy, manufacturer, supplier *pki.Credential) ([]byte, error) {
+func (m *meterFlags) factory(policy bootloader.Policy, pkiDir string) ([]byte, error) {
 	if m.factoryFile != "" {
 		im, _, err := readImageFile(m.factoryFile)
 		if err != nil {
@@ -168,6 +175,14 @@ func (m *meterFlags) factory(policy bootloader.Policy, manufacturer, supplier *p
 			return nil, badInput("%s: the meter would not run it: %w", m.factoryFile, err)
 		}
 		return im.File, nil
+	}
+	manufacturer, err := signer(pkiDir, pki.RoleManufacturer)
+	if err != nil {
+		return nil, err
+	}
+	supplier, err := signer(pkiDir, pki.RoleSupplier)
+	if err != nil {
+		return nil, err
 	}
 	return factoryImage(policy, uint32(m.factoryVersion), manufacturer, supplier)
 }
@@ -182,20 +197,24 @@ func factoryImage(policy bootloader.Policy, version uint32, manufacturer, suppli
 	return imagebuild.Build(spec, manufacturer.Key, supplier.Key)
 }
 
-// runDevice runs a started device until ctx is done or it cannot go on.
-func runDevice(ctx context.Context, d *scenario.LiveDevice, err error, o scenario.LiveDeviceOptions) error {
+// run runs a started device until ctx is done or it cannot go on.
+func (d *deviceFlags) run(ctx context.Context, device *scenario.LiveDevice, err error, o scenario.LiveDeviceOptions) error {
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it was up
 		}
 		return inputError{err}
 	}
+	stopHealth, err := serveHealth(d.health, device.Joined)
+	if err != nil {
+		return errors.Join(err, device.Close())
+	}
 	o.Log.Info("ready")
 	select {
 	case <-ctx.Done():
-	case err = <-d.Done():
+	case err = <-device.Done():
 	}
-	err = errors.Join(err, d.Close())
+	err = errors.Join(err, stopHealth(), device.Close())
 	if err != nil {
 		return outcomeError{oneLine(err)}
 	}
@@ -205,6 +224,7 @@ func runDevice(ctx context.Context, d *scenario.LiveDevice, err error, o scenari
 
 func newDisplay(g *global) *cobra.Command {
 	var d deviceFlags
+	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "ihd",
 		Short: "Run an in-home display",
@@ -217,11 +237,12 @@ waking the meter, and prints them with their age.`,
 				return err
 			}
 			o.Log.Info("starting", "device", hub.KindIHD, "eui64", d.eui64, "broker", d.broker.url)
-			o.Records = displayRecords(cmd.OutOrStdout(), o.Records)
+			o.Records = displayRecords(cmd.OutOrStdout(), every, o.Records)
 			device, err := scenario.StartDisplay(cmd.Context(), d.eui64, o)
-			return runDevice(cmd.Context(), device, err, o)
+			return d.run(cmd.Context(), device, err, o)
 		},
 	}
 	d.register(cmd, scenario.DefaultIHD)
+	cmd.Flags().DurationVar(&every, "print-every", 0, "wall time from one reading printed to the next (default: print all)")
 	return cmd
 }

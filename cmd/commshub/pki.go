@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"fmt"
 	"strings"
 	"time"
@@ -104,6 +105,21 @@ func signer(dir string, role pki.Role) (*pki.Credential, error) {
 		return nil, inputError{err}
 	}
 	return c, nil
+}
+
+// signerKey returns the key that checks what a signer signed. Its certificate is
+// enough; without it, the signer is made as signer does.
+func signerKey(dir string, role pki.Role) (*ecdsa.PublicKey, error) {
+	if cert, err := pki.LoadCertificate(dir, role.String()); err == nil {
+		if key, ok := cert.PublicKey.(*ecdsa.PublicKey); ok {
+			return key, nil
+		}
+	}
+	c, err := signer(dir, role)
+	if err != nil {
+		return nil, err
+	}
+	return &c.Key.PublicKey, nil
 }
 
 func newPKIIssue(g *global) *cobra.Command {

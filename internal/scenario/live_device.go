@@ -47,8 +47,12 @@ type LiveDevice struct {
 	chip   *flash.Chip // of a meter
 	done   chan error
 	ended  chan struct{} // closed when the driver makes no further call
+	joined atomic.Bool   // has a DTLS session
 	cancel context.CancelFunc
 }
+
+// Joined reports whether the device has a DTLS session with its hub.
+func (d *LiveDevice) Joined() bool { return d.joined.Load() }
 
 // StartMeter starts a meter whose flash is kept in a file of the folder dir.
 func StartMeter(ctx context.Context, m Meter, dir string, o LiveDeviceOptions) (*LiveDevice, error) {
@@ -104,12 +108,14 @@ const powerOff = 5 * time.Second
 // joinPatience is how long a device waits for its first DTLS session.
 const joinPatience = 3 * time.Second
 
-// onJoin returns a channel that is closed when the first session is established.
-func onJoin(events *link.Events) <-chan struct{} {
+// onJoin returns a channel that is closed when the first session is established,
+// and keeps in up whether there is one.
+func onJoin(events *link.Events, up *atomic.Bool) <-chan struct{} {
 	joined := make(chan struct{})
 	var once sync.Once
 	next := events.Association
 	events.Association = func(peer han.EUI64, established bool, reason error) {
+		up.Store(established)
 		if next != nil {
 			next(peer, established, reason)
 		}
@@ -126,7 +132,7 @@ func startDevice(ctx context.Context, eui han.EUI64, o LiveDeviceOptions, build 
 	var driver atomic.Pointer[live.Driver]
 	clock := make(chan live.Anchor, 1)
 	events := linkEvents(o.Log)
-	joined := onJoin(&events)
+	joined := onJoin(&events, &d.joined)
 	var err error
 	d.link, err = link.DialDevice(ctx, link.DeviceOptions{
 		Broker: o.Broker, Device: eui, Hub: o.Hub.EUI64,

@@ -43,6 +43,8 @@ type LiveHub struct {
 	Store *store.Store
 	Cache *imagecache.Cache
 	Clock *live.Clock
+	// New tells that the hub had no records before.
+	New bool
 
 	hub    *hub.Hub
 	member membership
@@ -76,6 +78,8 @@ func (h *LiveHub) start(ctx context.Context, o LiveHubOptions) error {
 		return err
 	}
 	h.Cache = cache
+	_, before := h.Store.ClockAnchor()
+	h.New = !before
 	if h.Clock, err = resumeClock(h.Store, o.Speed, o.Start); err != nil {
 		return err
 	}
