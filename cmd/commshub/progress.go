@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"sync"
 	"time"
 
@@ -154,6 +155,9 @@ func (v *transferView) close() {
 	v.bars = nil
 }
 
+// longHash finds a SHA-256, of which the first 8 bytes tell people enough.
+var longHash = regexp.MustCompile(`\b([0-9a-f]{16})[0-9a-f]{48}\b`)
+
 // story returns what a record means, in words for somebody who watches.
 func story(r *trace.Record) string {
 	switch r.Kind {
@@ -184,7 +188,7 @@ func story(r *trace.Record) string {
 	case trace.AlertRaised:
 		return fmt.Sprintf("alert %04X %s", r.Code, r.Text)
 	case trace.MessageReceived:
-		return fmt.Sprintf("from %s for the supplier: %s", han.EUI64(r.Peer), r.Text)
+		return fmt.Sprintf("from %s for the supplier: %s", han.EUI64(r.Peer), longHash.ReplaceAllString(r.Text, "$1…"))
 	case trace.TransferFailed:
 		return fmt.Sprintf("the transfer to %s failed: %s", han.EUI64(r.Peer), r.Text)
 	case trace.FrameRefused:
