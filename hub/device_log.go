@@ -72,8 +72,8 @@ func (h *Hub) AddDevice(now time.Time, out *han.Outbox, eui han.EUI64, kind Kind
 	if _, known := kindNames[kind]; !known {
 		return fmt.Errorf("add device %s: %s is no kind of device", eui, kind)
 	}
-	if eui == h.cfg.EUI64 || eui == 0 {
-		return fmt.Errorf("add device %s: this is not the address of a device", eui)
+	if err := h.CheckAddress(eui); err != nil {
+		return fmt.Errorf("add device %s: %w", eui, err)
 	}
 	if _, there := h.devices[eui]; there {
 		return fmt.Errorf("add device %s: %w: it is in the device log already", eui, ErrConflict)
@@ -89,6 +89,14 @@ func (h *Hub) AddDevice(now time.Time, out *han.Outbox, eui han.EUI64, kind Kind
 	h.admit(entry)
 	h.record(out, trace.Record{At: now, Kind: trace.DeviceAdded, Peer: uint64(eui), Text: kind.String()})
 	h.recordAlert(now, out, alert)
+	return nil
+}
+
+// CheckAddress refuses what cannot be the address of a device: none, and the hub's.
+func (h *Hub) CheckAddress(eui han.EUI64) error {
+	if eui == h.cfg.EUI64 || eui == 0 {
+		return errors.New("this is not the address of a device")
+	}
 	return nil
 }
 

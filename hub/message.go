@@ -19,6 +19,14 @@ const (
 	messageDelivered                     // the device has it; its response is to come
 )
 
+// IsQueued reports whether a stored message still waits to be taken.
+func IsQueued(m store.Message) bool { return messageState(m.State) == messageQueued }
+
+// IsActivation reports whether a stored message is an order to activate firmware.
+func IsActivation(m store.Message) bool {
+	return gbcs.MessageCode(m.Code) == gbcs.CodeActivateFirmware
+}
+
 // Series of sequence numbers in the store.
 const (
 	seriesMessage uint8 = 1

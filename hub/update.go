@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -63,6 +64,15 @@ func (h *Hub) current(eui han.EUI64) (store.Update, bool) {
 		}
 	}
 	return store.Update{}, false
+}
+
+// DatedAt returns when a device will activate, of an update that is dated.
+func DatedAt(u store.Update) (time.Time, bool) {
+	if UpdateState(u.State) != UpdateDated {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(time.RFC3339, u.Outcome[strings.LastIndexByte(u.Outcome, ' ')+1:])
+	return at, err == nil
 }
 
 // resumeUpdate offers again, after a start of the hub, what was being downloaded.

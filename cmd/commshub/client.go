@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -17,21 +19,54 @@ import (
 
 // client talks to a running hub.
 type client struct {
-	base string
-	http *http.Client
+	base  string
+	token string // "" for none
+	http  *http.Client
 }
 
-// apiFlag adds --api, the address of a running hub.
+const defaultAPI = "http://127.0.0.1:8080"
+
+// apiFlag adds --api, the address of a running hub, and --token-file.
 func apiFlag(cmd *cobra.Command, base *string) {
-	cmd.Flags().StringVar(base, "api", "http://127.0.0.1:8080", "address of the running hub")
+	cmd.Flags().StringVar(base, "api", defaultAPI, "address of the running hub")
+	cmd.Flags().String("token-file", "", "file with the token for changes (default: "+tokenVariable+", or "+tokenFile+" in the state folder)")
 }
 
-func newClient(base string) (*client, error) {
+// newClient returns a client for a command that has the flags of apiFlag. It finds
+// the token by itself. That of the state folder is this machine's own: it is shown
+// to nobody else.
+func newClient(cmd *cobra.Command, base string) (*client, error) {
+	c, err := clientOf(base, "")
+	if err != nil {
+		return nil, err
+	}
+	named := cmd.Flag("token-file").Value.String()
+	if named == "" && os.Getenv(tokenVariable) == "" && !c.isLocal() {
+		return c, nil
+	}
+	c.token, err = findToken(cmd.Flag("state").Value.String(), named)
+	return c, err
+}
+
+// clientOf returns a client that bears a token.
+func clientOf(base, token string) (*client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, badInput("--api %q: want an address such as http://127.0.0.1:8080", base)
+		return nil, badInput("--api %q: want an address such as %s", base, defaultAPI)
 	}
-	return &client{base: strings.TrimRight(base, "/"), http: &http.Client{Timeout: 5 * time.Minute}}, nil
+	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Timeout: 5 * time.Minute}}, nil
+}
+
+// isLocal reports whether the hub is on this machine.
+func (c *client) isLocal() bool {
+	u, err := url.Parse(c.base)
+	return err == nil && isLoopback(u.Hostname())
+}
+
+// isLoopback reports whether a host is this machine itself.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // problem is an RFC 9457 answer.
@@ -80,6 +115,9 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 // do sends a request. What the hub refuses for the input's sake is bad input; what
 // it cannot do is an outcome.
 func (c *client) do(req *http.Request, out any) error {
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		var u *url.Error

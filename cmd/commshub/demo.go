@@ -23,6 +23,8 @@ type demoFlags struct {
 	policy    policyFlag
 	listen    string
 	broker    brokerFlags
+	lab       bool
+	token     apiToken
 	seed      uint64
 	until     string
 	asJSON    bool
@@ -61,6 +63,8 @@ not happen (exit code 1, with the reason).`,
 	f.Var(&d.trust, "trust", "what the meters demand of an image: signed, or any (laboratories only)")
 	f.Var(&d.policy, "pacing", fmt.Sprintf("how much the gas meter may fetch per window: %v", gasproxy.PolicyExamples()))
 	f.StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the hub's REST interface")
+	f.BoolVar(&d.lab, "lab", false, "allow faults to be ordered over the REST interface")
+	d.token.register(cmd)
 	d.broker.register(cmd, "")
 	f.Uint64Var(&d.seed, "seed", 1, "seed of the sample image and of the gas meter's phase")
 	f.StringVar(&d.until, "until", "", "updated: end when both meters run the new firmware")

@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/commshub/commshub/devices/bootloader"
@@ -43,6 +44,7 @@ type demoHome struct {
 	hub       *scenario.LiveHub
 	api       *apiServer
 	apiURL    string
+	devices   deviceSet
 	meters    []*demoMeter
 	display   *scenario.LiveDevice
 	view      *transferView
@@ -123,20 +125,30 @@ func (h *demoHome) startHub(ctx context.Context, config hub.Config, dir string) 
 	if err != nil {
 		return err
 	}
+	token, _, err := h.flags.token.resolve(dir, h.flags.listen)
+	if err != nil {
+		return err
+	}
 	listener, err := h.listen()
 	if err != nil {
 		return err
 	}
 	h.apiURL = "http://" + listener.Addr().String()
-	h.hub, err = scenario.StartHub(ctx, scenario.LiveHubOptions{
+	h.api = &apiServer{token: token, hosts: h.flags.token.hosts, devices: h.devices.get}
+	if h.flags.trust == trustFlag(bootloader.TrustSigned) {
+		h.api.supplierIn = demoPKI(dir)
+	}
+	o := scenario.LiveHubOptions{
 		Config: config, Dir: filepath.Join(dir, "hub"), Broker: b, Credential: c,
 		Speed: h.flags.speed, Records: h.take,
-	})
+	}
+	h.api.observe(&o, h.flags.lab)
+	h.hub, err = scenario.StartHub(ctx, o)
 	if err != nil {
 		return inputError{errors.Join(err, listener.Close())}
 	}
 	h.closers = append(h.closers, h.hub.Close)
-	if h.api, err = serveAPI(listener, h.hub, demoPKI(dir), h.flags.trust == trustFlag(bootloader.TrustSigned)); err != nil {
+	if err := h.api.serve(listener, h.hub); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	h.closers = append(h.closers, h.api.stop)
@@ -144,6 +156,9 @@ func (h *demoHome) startHub(ctx context.Context, config hub.Config, dir string) 
 	defer cancel()
 	if err := h.hub.WaitUp(wait); err != nil {
 		return outcomeError{fmt.Sprintf("the broker does not answer: %v", err)}
+	}
+	if token != "" {
+		h.view.say("to change something from a browser, open %s/#token=%s", h.apiURL, token)
 	}
 	h.view.say("hub ready; REST interface at %s/v1, one second is %g emulated ones, pacing %s", h.apiURL, h.flags.speed, h.flags.policy.Policy)
 	return nil
@@ -179,7 +194,7 @@ func (h *demoHome) fillDeviceLog() error {
 
 // upload puts the image into the hub the way a supplier does.
 func (h *demoHome) upload(ctx context.Context) error {
-	c, err := newClient(h.apiURL)
+	c, err := clientOf(h.apiURL, h.api.token)
 	if err != nil {
 		return err
 	}
@@ -220,7 +235,7 @@ func (h *demoHome) startMeters(ctx context.Context, config hub.Config, dir strin
 
 func (h *demoHome) deviceOptions(eui han.EUI64, config hub.Config) (scenario.LiveDeviceOptions, error) {
 	c, b, err := h.credentials(eui)
-	return scenario.LiveDeviceOptions{Hub: config, Broker: b, Credential: c, Clock: h.hub.Clock, Records: h.take}, err
+	return scenario.LiveDeviceOptions{Hub: config, Broker: b, Credential: c, Clock: h.hub.Clock, Records: h.takeDevice}, err
 }
 
 func (h *demoHome) startMeter(ctx context.Context, config hub.Config, dir string, m *demoMeter, description scenario.Meter) error {
@@ -231,6 +246,7 @@ func (h *demoHome) startMeter(ctx context.Context, config hub.Config, dir string
 	if m.device, err = scenario.StartMeter(ctx, description, filepath.Join(dir, "meters"), o); err != nil {
 		return inputError{err}
 	}
+	h.devices.put(m.eui, m.device)
 	h.closers = append(h.closers, m.device.Close)
 	h.meters = append(h.meters, m)
 	return h.wait(ctx, func() bool {
@@ -248,6 +264,7 @@ func (h *demoHome) startDisplay(ctx context.Context, config hub.Config) error {
 	if h.display, err = scenario.StartDisplay(ctx, scenario.DefaultIHD, o); err != nil {
 		return inputError{err}
 	}
+	h.devices.put(scenario.DefaultIHD, h.display)
 	h.closers = append(h.closers, h.display.Close)
 	return nil
 }
@@ -279,6 +296,33 @@ func (h *demoHome) take(r *trace.Record) {
 	case h.changed <- struct{}{}:
 	default:
 	}
+}
+
+// takeDevice takes a record of a device in this process.
+func (h *demoHome) takeDevice(r *trace.Record) {
+	h.api.observer.Record(r)
+	h.take(r)
+}
+
+// deviceSet are the devices that run in this process.
+type deviceSet struct {
+	mu  sync.Mutex
+	all map[han.EUI64]*scenario.LiveDevice
+}
+
+func (s *deviceSet) put(eui han.EUI64, d *scenario.LiveDevice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[han.EUI64]*scenario.LiveDevice{}
+	}
+	s.all[eui] = d
+}
+
+func (s *deviceSet) get(eui han.EUI64) *scenario.LiveDevice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[eui]
 }
 
 // wait returns when done reports true, looking whenever something happened.

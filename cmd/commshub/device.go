@@ -40,7 +40,7 @@ func newDeviceAdd() *cobra.Command {
 			if err != nil {
 				return inputError{err}
 			}
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func newDeviceRemove() *cobra.Command {
 			if err != nil {
 				return inputError{err}
 			}
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -91,7 +91,7 @@ func newDeviceList() *cobra.Command {
 		Short:   "List the device log",
 		Example: "  commshub device list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ The hub checks the supplier's signature of a GB image. --sample makes and upload
 		Example: "  commshub firmware upload meter.ota",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -75,7 +76,7 @@ func newFirmwareList() *cobra.Command {
 		Short:   "List the images in the hub's cache",
 		Example: "  commshub firmware list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -111,7 +112,7 @@ func newFirmwareDistribute() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -157,7 +158,7 @@ its next heartbeat. The outcome comes as a response or an alert; see commshub fi
 				}
 				body["at"] = t
 			}
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -187,7 +188,7 @@ func newFirmwareCancel() *cobra.Command {
 			if err != nil {
 				return inputError{err}
 			}
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -215,7 +216,7 @@ func newFirmwareStatus() *cobra.Command {
 		Short:   "Show the updates of a running hub",
 		Example: "  commshub firmware status",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -230,7 +231,7 @@ func newFirmwareStatus() *cobra.Command {
 			}
 			t := newTable(cmd.OutOrStdout(), "DEVICE\tKIND\tVERSION\tSTATE\tSERVED\tWINDOWS\tBLOCKS\tREPEATS\tNOTE")
 			for _, u := range list.Updates {
-				t.row("%s\t%s\t%s\t%s\t%d/%d\t%d\t%d\t%d\t%s", u.Device, u.Kind, u.Version, u.State, u.Offset, u.Size, u.Windows, u.Blocks, u.Repeats, u.Outcome)
+				t.row("%s\t%s\t%s\t%s\t%s/%d\t%d\t%d\t%d\t%s", u.Device, u.Kind, u.Version, u.State, served(u.Offset), u.Size, u.Windows, u.Blocks, u.Repeats, u.Outcome)
 			}
 			return t.flush()
 		},
@@ -238,4 +239,12 @@ func newFirmwareStatus() *cobra.Command {
 	apiFlag(cmd, &base)
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// served shows how far a transfer is, if that is known.
+func served(offset *uint32) string {
+	if offset == nil {
+		return "?"
+	}
+	return strconv.FormatUint(uint64(*offset), 10)
 }

@@ -15,7 +15,7 @@ func newHealth(*global) *cobra.Command {
 		Short:   "Tell whether a hub answers; exit code 1 if not",
 		Example: "  commshub health --api http://127.0.0.1:8080",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := newClient(base)
+			c, err := newClient(cmd, base)
 			if err != nil {
 				return err
 			}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,13 +12,12 @@ import (
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
-	"github.com/commshub/commshub/hub/api"
-	"github.com/commshub/commshub/internal/pki"
 	"github.com/commshub/commshub/internal/scenario"
 )
 
 func newHub(g *global) *cobra.Command {
-	var listen, dir string
+	var dir string
+	var run hubRun
 	var start timeFlag
 	var speed float64
 	var b brokerFlags
@@ -35,7 +32,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 		Example: "  commshub hub --broker mqtts://127.0.0.1:8883 --pacing radio=10s --speed 600",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config.Policy = policy.Policy
-			if err := checkHub(config, speed, listen); err != nil {
+			if err := checkHub(config, speed, run.listen); err != nil {
 				return err
 			}
 			log, err := g.logger()
@@ -51,14 +48,17 @@ interface on --listen. Records and images are kept in the state folder; a restar
 			if err != nil {
 				return err
 			}
-			return runHub(cmd.Context(), pkiDir, listen, devices, scenario.LiveHubOptions{
+			run.pkiDir, run.devices = pkiDir, devices
+			return g.runHub(cmd.Context(), run, scenario.LiveHubOptions{
 				Config: config, Dir: g.path("", "hub"), Broker: broker, Credential: own,
 				Speed: speed, Start: start.Time, Records: recordLogger(log), Log: log,
 			})
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&listen, "listen", "127.0.0.1:8080", "address of the REST interface")
+	f.StringVar(&run.listen, "listen", "127.0.0.1:8080", "address of the REST interface")
+	f.BoolVar(&run.lab, "lab", false, "allow faults to be ordered over the REST interface")
+	run.token.register(cmd)
 	pkiFlag(cmd, &dir)
 	b.register(cmd, defaultBrokerURL)
 	hubIdentity(f, &config)
@@ -87,26 +87,44 @@ func checkHub(config hub.Config, speed float64, listen string) error {
 // maxSpeed is the fastest clock: a heartbeat every 18 ms.
 const maxSpeed = 100_000
 
+// hubRun is what a hub process is started with, besides the hub itself.
+type hubRun struct {
+	pkiDir  string
+	listen  string
+	devices devicesFlag // of a new hub's device log
+	lab     bool
+	token   apiToken
+}
+
 // runHub runs hub and REST interface until ctx is done or one of them fails.
-func runHub(ctx context.Context, pkiDir, listen string, devices devicesFlag, o scenario.LiveHubOptions) error {
-	listener, err := net.Listen("tcp", listen)
+func (g *global) runHub(ctx context.Context, r hubRun, o scenario.LiveHubOptions) error {
+	token, fresh, err := r.token.resolve(g.state, r.listen)
 	if err != nil {
-		return badInput("--listen %s: %w", listen, err)
+		return err
 	}
+	listener, err := net.Listen("tcp", r.listen)
+	if err != nil {
+		return badInput("--listen %s: %w", r.listen, err)
+	}
+	server := &apiServer{token: token, hosts: r.token.hosts, supplierIn: r.pkiDir, log: o.Log}
+	server.observe(&o, r.lab)
 	h, err := scenario.StartHub(ctx, o)
 	if err != nil {
 		return inputError{errors.Join(err, listener.Close())}
 	}
 	if h.New {
-		if err := logDevices(h, devices); err != nil {
+		if err := logDevices(h, r.devices); err != nil {
 			return errors.Join(err, listener.Close(), h.Close())
 		}
 	}
-	server, err := serveAPI(listener, h, pkiDir, true)
-	if err != nil {
+	if err := server.serve(listener, h); err != nil {
 		return errors.Join(err, listener.Close(), h.Close())
 	}
-	o.Log.Info("hub ready", "api", "http://"+listener.Addr().String(), "speed", h.Clock.Anchor().Speed, "pacing", o.Config.Policy.String())
+	url := "http://" + listener.Addr().String()
+	if fresh {
+		tellToken(g.err, url, token)
+	}
+	o.Log.Info("hub ready", "api", url, "speed", h.Clock.Anchor().Speed, "pacing", o.Config.Policy.String())
 	select {
 	case <-ctx.Done():
 	case err = <-h.Done():
@@ -130,52 +148,4 @@ func logDevices(h *scenario.LiveHub, devices devicesFlag) error {
 		}
 		return nil
 	})
-}
-
-// apiServer is the REST interface on its listener.
-type apiServer struct {
-	http   *http.Server
-	failed chan error
-}
-
-// serveAPI serves the REST interface. checkSupplier tells whether uploads with an
-// authorising signature are checked with the supplier's key in pkiDir.
-func serveAPI(listener net.Listener, h *scenario.LiveHub, pkiDir string, checkSupplier bool) (*apiServer, error) {
-	backend := api.Backend{
-		Operate: h.Operate, Store: h.Store, Cache: h.Cache, Version: version,
-		Clock: func() api.Clock {
-			a := h.Clock.Anchor()
-			return api.Clock{Now: h.Clock.Now(), Speed: a.Speed, Wall: a.Wall, Emulated: a.Emulated}
-		},
-	}
-	if checkSupplier {
-		key, err := signerKey(pkiDir, pki.RoleSupplier)
-		if err != nil {
-			return nil, err
-		}
-		backend.SupplierKey = key
-	}
-	s := &apiServer{
-		http: &http.Server{
-			Handler: api.New(backend), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
-			MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-		},
-		failed: make(chan error, 1),
-	}
-	go func() {
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
-		}
-	}()
-	return s, nil
-}
-
-// stop lets requests in hand finish for a moment.
-func (s *apiServer) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return s.http.Close()
-	}
-	return nil
 }

@@ -242,7 +242,7 @@ func (p *processes) command(args ...string) []byte {
 func (p *processes) update(eui string) api.Update {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	c, err := newClient(p.apiURL)
+	c, err := clientOf(p.apiURL, "")
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -109,12 +109,18 @@ func (l *Ledger) Percent() uint8 {
 // DaysLeft returns how many days the rest lasts at the base load, self-discharge
 // and the given charge per heartbeat period.
 func (l *Ledger) DaysLeft(perPeriod Charge, period time.Duration) int64 {
+	return int64(l.Remaining() / max(1, l.set.Day(perPeriod, period)))
+}
+
+// Day returns what a day costs at the base load, self-discharge and the given
+// charge per heartbeat period.
+func (s *Set) Day(perPeriod Charge, period time.Duration) Charge {
 	const dayMS = 24 * 3600 * 1000
-	day := Charge((l.set.SleepNanoamps+l.set.BaseNanoamps)*dayMS/1000) + l.set.selfDischarge(dayMS)
+	day := Charge((s.SleepNanoamps+s.BaseNanoamps)*dayMS/1000) + s.selfDischarge(dayMS)
 	if period > 0 {
 		day += perPeriod * Charge(24*time.Hour/period)
 	}
-	return int64(l.Remaining() / max(1, day))
+	return day
 }
 
 const ledgerSize = 8 * (int(numCauses) + 2)

@@ -1,17 +1,20 @@
 // Package api is the hub's REST interface: what the command line, the page and
 // scripts use to see and steer a running hub. The OpenAPI 3.1 description is made
-// from this code and served at /openapi.json.
+// from this code and served at /openapi.json, readable at /docs.
+//
+//	request ──► guard ──► body, idempotency ──► operation ──► hub, between two calls
+//	            host, origin, token             huma
 //
 // Errors are RFC 9457 problems whose detail is one line for a person. Times are
 // emulated time in RFC 3339, UTC. Device identifiers are 16 hex digits, hashes 64.
+// What happens is told at /events as server-sent events; see stream.go.
 package api
 
 import (
+	"context"
 	"crypto/ecdsa"
-	"errors"
-	"io/fs"
+	"log/slog"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,10 +23,12 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
 )
 
-// Backend is the hub behind the interface.
+// Backend is the hub behind the interface. The functions may be called from any
+// goroutine.
 type Backend struct {
 	// Operate runs an operation on the hub between two of its calls.
 	Operate func(f func(h *hub.Hub, now time.Time, out *han.Outbox) error) error
@@ -31,46 +36,124 @@ type Backend struct {
 	Clock func() Clock
 	Store *store.Store
 	Cache *imagecache.Cache
+	// Observer looks on; it is fed by the hub's driver.
+	Observer *observe.Observer
+	Config   hub.Config
 	// SupplierKey checks the authorising signature of GB images. Without it they
 	// are taken unchecked.
 	SupplierKey *ecdsa.PublicKey
 	Version     string
+
+	// Token is what a request that changes something has to bear; empty for none.
+	Token string
+	// Hosts are names that the Host header may have, besides localhost and IP addresses.
+	Hosts []string
+	// Connected reports whether a device has a DTLS session, BrokerUp whether the
+	// hub has its broker. Nil means nobody knows.
+	Connected func(device han.EUI64) bool
+	BrokerUp  func() bool
+	// Node looks at a device that runs in this process, between two of its calls,
+	// and reports whether there is one. n is nil while its power is off.
+	Node func(device han.EUI64, look func(now time.Time, n han.Node)) bool
+	// Lab injects faults; nil if the hub was not started for that.
+	Lab *Lab
+
+	// Metrics serves /metrics, Page the page at /. Both are optional.
+	Metrics http.Handler
+	Page    http.Handler
+	// Answered is told of each request that was answered, by the pattern of its route.
+	Answered func(method, route string, status int, took time.Duration)
+	Log      *slog.Logger
+	// BodyTimeout is how long the body of a request may take, an upload's next part
+	// too; default 30 s.
+	BodyTimeout time.Duration
 }
 
-// New returns the handler of the whole interface.
-func New(b Backend) http.Handler {
-	mux := http.NewServeMux()
-	config := huma.DefaultConfig("commshub", b.Version)
-	config.Info.Description = "A smart-meter Communications Hub and its Gas Proxy, emulated."
-	config.CreateHooks = nil // no $schema links in answers
-	config.DocsPath = ""
-	a := humago.New(mux, config)
-	b.registerDevices(a)
-	b.registerImages(a, mux)
-	b.registerUpdates(a)
-	b.registerSupplier(a)
-	b.registerStatus(a)
-	return mux
+// API is the handler of the whole interface.
+type API struct {
+	Backend
+	http.Handler
+
+	instance  string // of this run
+	started   time.Time
+	events    *eventRing
+	traffic   *eventRing // frames, which nobody reads twice
+	readers   readers
+	failures  map[string][]int // by operation, the statuses it can fail with
+	described huma.API
+
+	stop    context.CancelFunc
+	stopped chan struct{}
 }
 
-// problem turns an error of the hub into an HTTP error with a one-line detail.
-func problem(err error) error {
-	status := http.StatusInternalServerError
-	switch {
-	case errors.Is(err, hub.ErrUnknownDevice), errors.Is(err, hub.ErrUnknownImage), errors.Is(err, fs.ErrNotExist):
-		status = http.StatusNotFound
-	case errors.Is(err, hub.ErrConflict):
-		status = http.StatusConflict
-	case errors.Is(err, syscall.ENOSPC):
-		status = http.StatusInsufficientStorage
+// New returns the interface. Close ends its streams.
+func New(b Backend) *API {
+	b.fillIn()
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &API{
+		Backend: b, instance: newInstance(), started: time.Now().UTC(),
+		failures: map[string][]int{}, stop: cancel, stopped: make(chan struct{}),
 	}
-	return huma.NewError(status, err.Error())
+	a.events, a.traffic = newEventRing(a.instance), newEventRing("")
+	a.traffic.maxCount = 64
+	mux := http.NewServeMux()
+	a.described = humago.New(mux, describe(b.Version))
+	a.registerHub()
+	a.registerDevices()
+	a.registerImages(mux)
+	a.registerUpdates()
+	a.registerSupplier()
+	a.registerMessages()
+	a.registerMirror()
+	a.registerBattery()
+	a.registerTraffic()
+	a.registerLab()
+	a.registerStream(mux)
+	a.registerPages(mux)
+	a.documentFailures()
+	a.Handler = a.guard(mux)
+	go a.publish(ctx)
+	return a
 }
 
-func invalid(err error) error { return huma.Error422UnprocessableEntity(err.Error()) }
+// fillIn gives what a backend leaves out a meaning.
+func (b *Backend) fillIn() {
+	if b.Observer == nil {
+		b.Observer = observe.New(b.Config, b.Store, b.Clock().Now)
+	}
+	if b.Connected == nil {
+		b.Connected = func(han.EUI64) bool { return false }
+	}
+	if b.BrokerUp == nil {
+		b.BrokerUp = func() bool { return true }
+	}
+	if b.Node == nil {
+		b.Node = func(han.EUI64, func(time.Time, han.Node)) bool { return false }
+	}
+	if b.Answered == nil {
+		b.Answered = func(string, string, int, time.Duration) {}
+	}
+	if b.Log == nil {
+		b.Log = slog.New(slog.DiscardHandler)
+	}
+	if b.BodyTimeout == 0 {
+		b.BodyTimeout = 30 * time.Second
+	}
+}
+
+// Close ends all streams and the goroutine that feeds them.
+func (a *API) Close() {
+	a.stop()
+	<-a.stopped
+	a.events.close()
+	a.traffic.close()
+}
+
+// now returns the emulated instant.
+func (b *Backend) now() time.Time { return b.Clock().Now }
 
 // operate runs an operation and turns its error into a problem.
-func (b Backend) operate(f func(h *hub.Hub, now time.Time, out *han.Outbox) error) error {
+func (b *Backend) operate(f func(h *hub.Hub, now time.Time, out *han.Outbox) error) error {
 	if err := b.Operate(f); err != nil {
 		return problem(err)
 	}
@@ -83,5 +166,14 @@ func instant(unixMicro int64) *time.Time {
 		return nil
 	}
 	t := time.UnixMicro(unixMicro).UTC()
+	return &t
+}
+
+// optional returns a time, or nil for the zero one.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
 	return &t
 }

@@ -29,6 +29,7 @@ var start = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 type server struct {
 	t     *testing.T
 	http  *httptest.Server
+	api   *api.API
 	store *store.Store
 	cache *imagecache.Cache
 }
@@ -38,15 +39,17 @@ func newServer(t *testing.T) *server {
 	s := &server{t: t, store: store.NewMemory(), cache: imagecache.NewMemory()}
 	var out han.Outbox
 	h := hub.New(hub.DefaultConfig(), s.store, s.cache, start, &out)
-	s.http = httptest.NewServer(api.New(api.Backend{
+	s.api = api.New(api.Backend{
 		Operate: func(f func(*hub.Hub, time.Time, *han.Outbox) error) error {
 			defer out.Reset()
 			return f(h, start, &out)
 		},
 		Clock: func() api.Clock { return api.Clock{Now: start, Speed: 600, Wall: start, Emulated: start} },
-		Store: s.store, Cache: s.cache, SupplierKey: &testimage.Supplier().PublicKey, Version: "test",
-	}))
+		Store: s.store, Cache: s.cache, SupplierKey: &testimage.Supplier().PublicKey, Version: "test", Config: hub.DefaultConfig(),
+	})
+	s.http = httptest.NewServer(s.api)
 	t.Cleanup(s.http.Close)
+	t.Cleanup(s.api.Close)
 	return s
 }
 

@@ -13,34 +13,71 @@ import (
 	"github.com/commshub/commshub/hub/store"
 )
 
-// Device is an entry of the device log.
+// Device is an entry of the device log, and how the device was seen last.
 type Device struct {
 	EUI64           han.EUI64  `json:"eui64" doc:"16 hex digits, for example 00DB1234567890A1"`
 	Kind            string     `json:"kind" enum:"ESME,GSME,HCALCS,IHD,CAD,PPMID"`
 	AddedAt         *time.Time `json:"added_at,omitempty"`
-	LastHeard       *time.Time `json:"last_heard,omitempty" doc:"when its last readings came"`
+	LastHeard       *time.Time `json:"last_heard,omitempty" doc:"when its last readings, or in this run of the hub its last frame, came"`
 	FirmwareVersion string     `json:"firmware_version,omitempty" doc:"as the device reported it, 8 hex digits"`
+	Sleeps          bool       `json:"sleeps" doc:"it wakes for its heartbeats only"`
+	Awake           bool       `json:"awake"`
+	Period          float64    `json:"period_s,omitempty" doc:"of the heartbeats of a device that sleeps"`
+	NextHeartbeat   *time.Time `json:"next_heartbeat,omitempty" doc:"when a device that sleeps should wake, if it was heard in this run of the hub"`
+	Overdue         bool       `json:"overdue" doc:"its heartbeat did not come"`
+	Connected       bool       `json:"connected" doc:"it has a DTLS session"`
+	Mailbox         int        `json:"mailbox" doc:"messages that wait for it"`
+	InProcess       bool       `json:"in_process" doc:"it runs in the hub's process, so that one can look inside"`
 }
 
-func deviceOf(d store.Device) Device {
-	out := Device{EUI64: d.EUI64, Kind: hub.Kind(d.Kind).String(), AddedAt: instant(d.AddedAt), LastHeard: instant(d.LastHeard)}
+// grace is how long after its time a heartbeat is not yet missing.
+const grace = time.Minute
+
+func (a *API) device(d store.Device, now time.Time) Device {
+	out := Device{
+		EUI64: d.EUI64, Kind: hub.Kind(d.Kind).String(), AddedAt: instant(d.AddedAt), LastHeard: instant(d.LastHeard),
+		Connected: a.Connected(d.EUI64), InProcess: a.Node(d.EUI64, func(time.Time, han.Node) {}),
+	}
 	if d.LastHeard != 0 && hub.Kind(d.Kind).IsMeter() {
 		out.FirmwareVersion = versionText(d.FirmwareVersion)
+	}
+	for _, m := range a.Store.MessagesOf(d.EUI64) {
+		if hub.IsQueued(m) {
+			out.Mailbox++
+		}
+	}
+	seen, ok := a.Observer.Device(d.EUI64, now)
+	if !ok {
+		return out
+	}
+	if seen.HeardAt.UnixMicro() > d.LastHeard {
+		out.LastHeard = optional(seen.HeardAt)
+	}
+	out.Sleeps, out.Awake = seen.Sleeps, seen.Awake
+	if !seen.Sleeps {
+		out.Awake = out.Connected
+		return out
+	}
+	if next, ok := seen.NextHeartbeat(); ok {
+		out.Period, out.NextHeartbeat = seen.Period.Seconds(), optional(next)
+		out.Overdue = !out.Awake && now.After(next.Add(grace))
 	}
 	return out
 }
 
+func deviceTag(d store.Device) string { return etag(d.EUI64, d.Kind, d.AddedAt) }
+
 func versionText(v uint32) string { return fmt.Sprintf("%08X", v) }
 
-// deviceInput names a device in the path.
-type deviceInput struct {
+// DevicePath names a device in the path.
+type DevicePath struct {
 	EUI64 string `path:"eui64" doc:"16 hex digits"`
 }
 
-func (i deviceInput) parse() (han.EUI64, error) {
+func (i DevicePath) parse() (han.EUI64, error) {
 	eui, err := han.ParseEUI64(i.EUI64)
 	if err != nil {
-		return 0, invalid(err)
+		return 0, invalid("path.eui64", i.EUI64, err)
 	}
 	return eui, nil
 }
@@ -49,10 +86,14 @@ type devicesOutput struct {
 	Body struct {
 		Devices []Device `json:"devices"`
 		Size    int      `json:"size" doc:"how many entries the device log holds at most"`
+		Next    string   `json:"next,omitempty" doc:"cursor of the next page"`
 	}
 }
 
-type deviceOutput struct{ Body Device }
+type deviceOutput struct {
+	ETag string `header:"ETag"`
+	Body Device
+}
 
 type addDeviceInput struct {
 	Body struct {
@@ -61,50 +102,93 @@ type addDeviceInput struct {
 	}
 }
 
-func (b Backend) registerDevices(a huma.API) {
-	huma.Register(a, huma.Operation{
+type changeDeviceInput struct {
+	DevicePath
+	Precondition
+}
+
+func (a *API) registerDevices() {
+	register(a, huma.Operation{
 		OperationID: "list-devices", Method: http.MethodGet, Path: "/v1/devices",
 		Summary: "List the device log", Tags: []string{"devices"},
-	}, func(context.Context, *struct{}) (*devicesOutput, error) {
-		out := &devicesOutput{}
-		out.Body.Devices, out.Body.Size = []Device{}, hub.DeviceLogSize
-		for _, d := range b.Store.Devices() {
-			out.Body.Devices = append(out.Body.Devices, deviceOf(d))
-		}
-		return out, nil
-	})
-	huma.Register(a, huma.Operation{
-		OperationID: "add-device", Method: http.MethodPost, Path: "/v1/devices", DefaultStatus: http.StatusCreated,
-		Summary: "Add a device to the device log (CCS01)", Tags: []string{"devices"},
-		Errors: []int{http.StatusConflict},
-	}, b.addDevice)
-	huma.Register(a, huma.Operation{
-		OperationID: "remove-device", Method: http.MethodDelete, Path: "/v1/devices/{eui64}", DefaultStatus: http.StatusNoContent,
-		Summary: "Remove a device from the device log (CCS02)", Tags: []string{"devices"},
-		Errors: []int{http.StatusNotFound},
-	}, func(_ context.Context, in *deviceInput) (*struct{}, error) {
+	}, nil, a.listDevices)
+	register(a, huma.Operation{
+		OperationID: "read-device", Method: http.MethodGet, Path: "/v1/devices/{eui64}",
+		Summary: "Read an entry of the device log", Tags: []string{"devices"},
+	}, []int{http.StatusNotFound}, func(_ context.Context, in *DevicePath) (*deviceOutput, error) {
 		eui, err := in.parse()
 		if err != nil {
 			return nil, err
 		}
-		return nil, b.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.RemoveDevice(now, out, eui) })
+		return a.readDevice(eui)
+	})
+	register(a, huma.Operation{
+		OperationID: "add-device", Method: http.MethodPost, Path: "/v1/devices", DefaultStatus: http.StatusCreated,
+		Summary: "Add a device to the device log (CCS01)", Tags: []string{"devices"},
+	}, changing(http.StatusConflict), a.addDevice)
+	register(a, huma.Operation{
+		OperationID: "remove-device", Method: http.MethodDelete, Path: "/v1/devices/{eui64}", DefaultStatus: http.StatusNoContent,
+		Summary: "Remove a device from the device log (CCS02)", Tags: []string{"devices"},
+	}, changing(http.StatusNotFound, http.StatusPreconditionFailed), func(_ context.Context, in *changeDeviceInput) (*struct{}, error) {
+		eui, err := in.parse()
+		if err != nil {
+			return nil, err
+		}
+		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+			if d, ok := a.Store.Device(eui); ok {
+				if err := in.check(deviceTag(d)); err != nil {
+					return err
+				}
+			}
+			return h.RemoveDevice(now, out, eui)
+		})
 	})
 }
 
-func (b Backend) addDevice(_ context.Context, in *addDeviceInput) (*deviceOutput, error) {
+// changing returns the statuses of an operation that changes records, besides
+// failures: the hub may have stopped, the disk may fail or be full.
+func changing(failures ...int) []int {
+	return append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusInsufficientStorage)
+}
+
+func (a *API) listDevices(_ context.Context, in *Paging) (*devicesOutput, error) {
+	now := a.now()
+	items, next, err := cut(*in, a.Store.Devices(), func(d store.Device) string { return d.EUI64.String() })
+	if err != nil {
+		return nil, err
+	}
+	out := &devicesOutput{}
+	out.Body.Devices, out.Body.Size, out.Body.Next = []Device{}, hub.DeviceLogSize, next
+	for _, d := range items {
+		out.Body.Devices = append(out.Body.Devices, a.device(d, now))
+	}
+	return out, nil
+}
+
+func (a *API) readDevice(eui han.EUI64) (*deviceOutput, error) {
+	d, ok := a.Store.Device(eui)
+	if !ok {
+		return nil, problem(fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice))
+	}
+	return &deviceOutput{ETag: deviceTag(d), Body: a.device(d, a.now())}, nil
+}
+
+func (a *API) addDevice(_ context.Context, in *addDeviceInput) (*deviceOutput, error) {
 	eui, err := han.ParseEUI64(in.Body.EUI64)
 	if err != nil {
-		return nil, invalid(err)
+		return nil, invalid("body.eui64", in.Body.EUI64, err)
 	}
 	kind, err := hub.ParseKind(in.Body.Kind)
 	if err != nil {
-		return nil, invalid(err)
+		return nil, invalid("body.kind", in.Body.Kind, err)
 	}
-	if err := b.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+	if err := a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+		if err := h.CheckAddress(eui); err != nil {
+			return invalid("body.eui64", in.Body.EUI64, err)
+		}
 		return h.AddDevice(now, out, eui, kind)
 	}); err != nil {
 		return nil, err
 	}
-	d, _ := b.Store.Device(eui)
-	return &deviceOutput{Body: deviceOf(d)}, nil
+	return a.readDevice(eui)
 }

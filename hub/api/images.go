@@ -2,10 +2,11 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -49,95 +50,154 @@ func imageOf(im store.Image) Image {
 type imagesOutput struct {
 	Body struct {
 		Images []Image `json:"images"`
+		Next   string  `json:"next,omitempty" doc:"cursor of the next page"`
 	}
 }
 
-func (b Backend) registerImages(a huma.API, mux *http.ServeMux) {
-	huma.Register(a, huma.Operation{
-		OperationID: "list-images", Method: http.MethodGet, Path: "/v1/images",
+type imageInput struct {
+	SHA256 string `path:"sha256" doc:"64 hex digits"`
+}
+
+type imageOutput struct {
+	ETag string `header:"ETag"`
+	Body Image
+}
+
+const (
+	pathImages    = "/v1/images"
+	uploadPattern = "POST " + pathImages
+)
+
+func (a *API) registerImages(mux *http.ServeMux) {
+	register(a, huma.Operation{
+		OperationID: "list-images", Method: http.MethodGet, Path: pathImages,
 		Summary: "List the image cache", Tags: []string{"images"},
-	}, func(context.Context, *struct{}) (*imagesOutput, error) {
+	}, nil, func(_ context.Context, in *Paging) (*imagesOutput, error) {
+		items, next, err := cut(*in, a.Store.Images(), func(im store.Image) string { return fmt.Sprintf("%x", im.FileHash) })
+		if err != nil {
+			return nil, err
+		}
 		out := &imagesOutput{}
-		out.Body.Images = []Image{}
-		for _, im := range b.Store.Images() {
+		out.Body.Images, out.Body.Next = []Image{}, next
+		for _, im := range items {
 			out.Body.Images = append(out.Body.Images, imageOf(im))
 		}
 		return out, nil
 	})
-	// An upload is streamed to disk, so it is handled outside huma and only
-	// described here.
-	mux.HandleFunc("POST /v1/images", b.upload)
-	schema := a.OpenAPI().Components.Schemas.Schema(typeOf[Image](), true, "")
-	a.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "upload-image", Method: http.MethodPost, Path: "/v1/images",
+	register(a, huma.Operation{
+		OperationID: "read-image", Method: http.MethodGet, Path: pathImages + "/{sha256}",
+		Summary: "Read an entry of the image cache", Tags: []string{"images"},
+	}, []int{http.StatusNotFound}, func(_ context.Context, in *imageInput) (*imageOutput, error) {
+		hash, err := imagecache.ParseHash(in.SHA256)
+		if err != nil {
+			return nil, invalid("path.sha256", in.SHA256, err)
+		}
+		im, ok := a.Store.ImageByFileHash(hash)
+		if !ok {
+			return nil, problem(fmt.Errorf("image %s: %w", hash, hub.ErrUnknownImage))
+		}
+		return &imageOutput{ETag: etag(im), Body: imageOf(im)}, nil
+	})
+	mux.HandleFunc(uploadPattern, a.upload)
+	a.describeUpload()
+}
+
+// describeUpload describes the upload, which is handled outside huma because it is
+// streamed to disk.
+func (a *API) describeUpload() {
+	const id = "upload-image"
+	document := a.described.OpenAPI()
+	schema := document.Components.Schemas.Schema(reflect.TypeFor[Image](), true, "Image")
+	a.failures[id] = changing()
+	document.AddOperation(&huma.Operation{
+		OperationID: id, Method: http.MethodPost, Path: pathImages,
 		Summary: "Upload a firmware image", Tags: []string{"images"},
-		Description: "The body is the file as it was published, bare or in a vendor's wrapper.",
+		Description: "The body is the file as it was published, bare or in a vendor's wrapper. An image that is there already stays as it is.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}},
 		}},
 		Responses: map[string]*huma.Response{
 			"201": {Description: "Cached", Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}},
-			"413": problemResponse("The file is too large"),
-			"422": problemResponse("The file is no image, or its signature is wrong"),
-			"507": problemResponse("The disk is full"),
 		},
 	})
 }
 
 // upload takes a file into the cache, checks the supplier's signature and makes
 // the image known. Nothing is kept of a file that is refused.
-func (b Backend) upload(w http.ResponseWriter, r *http.Request) {
-	im, err := b.takeImage(w, r)
+func (a *API) upload(w http.ResponseWriter, r *http.Request) {
+	if r.URL.RawQuery != "" {
+		writeProblem(w, invalid("query", r.URL.RawQuery, errors.New("an upload takes no query parameters")))
+		return
+	}
+	im, err := a.takeImage(w, r)
 	if err != nil {
 		writeProblem(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(imageOf(im)) // the client is gone if this fails
+	writeJSON(w, http.StatusCreated, imageOf(im))
 }
 
-func (b Backend) takeImage(w http.ResponseWriter, r *http.Request) (store.Image, error) {
+func (a *API) takeImage(w http.ResponseWriter, r *http.Request) (store.Image, error) {
 	if r.ContentLength > imagecache.MaxUpload {
 		return store.Image{}, tooLarge()
 	}
-	e, err := b.Cache.Put(http.MaxBytesReader(w, r.Body, imagecache.MaxUpload+1), imagecache.MaxUpload)
-	if err != nil {
-		var limit *http.MaxBytesError
-		if errors.As(err, &limit) || errors.Is(err, imagecache.ErrTooLarge) {
-			return store.Image{}, tooLarge()
-		}
-		if errors.As(err, new(imagecache.StorageError)) {
-			return store.Image{}, problem(err)
-		}
-		return store.Image{}, invalid(err)
+	body := &part{Reader: http.MaxBytesReader(w, r.Body, imagecache.MaxUpload+1), control: http.NewResponseController(w), timeout: a.BodyTimeout}
+	e, err := a.Cache.Put(body, imagecache.MaxUpload)
+	switch {
+	case err == nil:
+	case errors.Is(err, imagecache.ErrTooLarge):
+		return store.Image{}, tooLarge()
+	case errors.As(err, new(imagecache.StorageError)):
+		return store.Image{}, problem(err)
+	case body.failed != nil:
+		return store.Image{}, bodyProblem(body.failed, imagecache.MaxUpload)
+	default:
+		return store.Image{}, invalid("body", nil, err)
 	}
-	verified, err := b.verify(e)
+	verified, err := a.verify(e)
 	if err == nil {
-		err = b.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.RegisterImage(now, out, e, verified) })
+		err = a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.RegisterImage(now, out, e, verified) })
 	}
-	im, known := b.Store.ImageByFileHash(e.FileHash)
+	im, known := a.Store.ImageByFileHash(e.FileHash)
 	if err != nil && !known {
-		err = errors.Join(err, b.Cache.Remove(e.FileHash))
+		err = errors.Join(err, a.Cache.Remove(e.FileHash))
 	}
 	return im, err
 }
 
+// part is a body that may take long as a whole but not between two reads.
+type part struct {
+	io.Reader
+	control *http.ResponseController
+	timeout time.Duration
+	failed  error // what reading failed with, but the end
+}
+
+// Read implements io.Reader.
+func (p *part) Read(b []byte) (int, error) {
+	_ = p.control.SetReadDeadline(time.Now().Add(p.timeout)) // not every connection has one
+	n, err := p.Reader.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		p.failed = err
+	}
+	return n, err
+}
+
 // verify checks the authorising signature of an image that has one.
-func (b Backend) verify(e imagecache.Entry) (bool, error) {
-	if e.Layout != ota.LayoutGB || b.SupplierKey == nil {
+func (a *API) verify(e imagecache.Entry) (bool, error) {
+	if e.Layout != ota.LayoutGB || a.SupplierKey == nil {
 		return false, nil
 	}
-	im, err := b.Cache.Load(e.FileHash)
+	im, err := a.Cache.Load(e.FileHash)
 	if err != nil {
 		return false, problem(err)
 	}
-	if err := im.VerifyAuthority(b.SupplierKey); err != nil {
-		return false, invalid(err)
+	if err := im.VerifyAuthority(a.SupplierKey); err != nil {
+		return false, invalid("body", nil, err)
 	}
 	return true, nil
 }
 
 func tooLarge() error {
-	return huma.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("file is too large, want at most %d bytes", imagecache.MaxUpload))
+	return statusProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("file is too large, want at most %d bytes", imagecache.MaxUpload))
 }

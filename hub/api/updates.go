@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -12,112 +13,314 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
 )
 
 // Update is the distribution of one image to one device.
 type Update struct {
-	Device    han.EUI64  `json:"device"`
-	Kind      string     `json:"kind"`
-	Image     string     `json:"image" doc:"SHA-256 of the OTA file"`
-	Version   string     `json:"version" doc:"8 hex digits"`
-	State     string     `json:"state" enum:"pending,downloading,transferred,activating,dated,activated,failed,cancelled,superseded"`
-	Outcome   string     `json:"outcome,omitempty" doc:"why the state is as it is"`
-	Offset    uint32     `json:"offset" doc:"bytes served so far, since the hub started"`
-	Size      uint32     `json:"size" doc:"bytes of the image"`
-	Windows   uint32     `json:"windows" doc:"heartbeat windows in which blocks were served"`
-	Blocks    uint32     `json:"blocks" doc:"blocks served"`
-	Repeats   uint32     `json:"repeats" doc:"blocks served more than once"`
-	StartedAt *time.Time `json:"started_at,omitempty"`
-	ChangedAt *time.Time `json:"changed_at,omitempty"`
+	Device      han.EUI64  `json:"device"`
+	Kind        string     `json:"kind"`
+	Image       string     `json:"image" doc:"SHA-256 of the OTA file"`
+	Version     string     `json:"version" doc:"8 hex digits"`
+	State       string     `json:"state" enum:"pending,downloading,transferred,activating,dated,activated,failed,cancelled,superseded"`
+	Outcome     string     `json:"outcome,omitempty" doc:"why the state is as it is"`
+	Offset      *uint32    `json:"offset,omitempty" doc:"behind the furthest byte served; absent after a restart of the hub until the device asks"`
+	Size        uint32     `json:"size" doc:"bytes of the image"`
+	Windows     uint32     `json:"windows" doc:"heartbeat windows in which blocks were served"`
+	Blocks      uint32     `json:"blocks" doc:"blocks served"`
+	Repeats     uint32     `json:"repeats" doc:"blocks served more than once"`
+	StartedAt   *time.Time `json:"started_at,omitempty"`
+	ChangedAt   *time.Time `json:"changed_at,omitempty"`
+	Waiting     *Waiting   `json:"waiting,omitempty" doc:"why nothing flows at the moment"`
+	ExpectedAt  *time.Time `json:"expected_at,omitempty" doc:"when all bytes will be there at the present pace"`
+	WindowsLeft *uint32    `json:"windows_left,omitempty" doc:"heartbeats that the rest takes at the present pace"`
+	BlockSize   uint32     `json:"block_size,omitempty" doc:"bytes, the largest block seen"`
 }
 
-// updatesOf returns all updates, oldest first.
-func (b Backend) updatesOf(h *hub.Hub) []Update {
-	records := b.Store.Updates()
-	slices.SortStableFunc(records, func(x, y store.Update) int { return int(x.StartedAt - y.StartedAt) })
-	out := []Update{}
-	for _, u := range records {
-		im, _ := b.Store.ImageByFileHash(u.FileHash)
-		d, _ := b.Store.Device(u.Device)
-		view := Update{
-			Device: u.Device, Kind: hub.Kind(d.Kind).String(), Image: fmt.Sprintf("%x", u.FileHash),
-			Version: versionText(im.FileVersion), State: hub.UpdateState(u.State).String(), Outcome: u.Outcome,
-			Size: im.Size, Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries,
-			StartedAt: instant(u.StartedAt), ChangedAt: instant(u.ChangedAt),
-		}
-		p := h.Progress(u)
-		view.Offset, view.Windows, view.Blocks, view.Repeats = p.Offset, p.Windows, p.Blocks, p.Repeats
-		out = append(out, view)
+// Waiting says what an update waits for.
+type Waiting struct {
+	Code  string     `json:"code" enum:"query,heartbeat,overdue,unheard,verifying,order,mailbox,response,date"`
+	Text  string     `json:"text" doc:"in words"`
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// update returns an update with the figures of this instant. It runs between two
+// calls of the hub.
+func (a *API) update(h *hub.Hub, u store.Update, now time.Time) Update {
+	im, _ := a.Store.ImageByFileHash(u.FileHash)
+	d, _ := a.Store.Device(u.Device)
+	p := h.Progress(u)
+	state := hub.UpdateState(u.State)
+	out := Update{
+		Device: u.Device, Kind: hub.Kind(d.Kind).String(), Image: fmt.Sprintf("%x", u.FileHash),
+		Version: versionText(im.FileVersion), State: state.String(), Outcome: u.Outcome, Size: im.Size,
+		Windows: p.Windows, Blocks: p.Blocks, Repeats: p.Repeats,
+		StartedAt: instant(u.StartedAt), ChangedAt: instant(u.ChangedAt),
 	}
+	seen, _ := a.Observer.Device(u.Device, now)
+	t, watched := a.Observer.Timeline(u.Device, u.FileHash, now)
+	out.BlockSize = t.BlockSize
+	switch {
+	case state >= hub.UpdateTransferred && state <= hub.UpdateActivated:
+		out.Offset = &im.Size
+	case watched:
+		if offset, known := t.Offset(); known {
+			out.Offset = &offset
+		}
+	}
+	if state == hub.UpdateDownloading || state == hub.UpdatePending {
+		if e, ok := t.Estimate(&seen, im.Size, now); ok {
+			out.ExpectedAt = optional(e.At.Truncate(time.Second))
+			if seen.Sleeps {
+				out.WindowsLeft = &e.WindowsLeft
+			}
+		}
+	}
+	out.Waiting = a.waiting(u, im, &seen, &t, now)
 	return out
+}
+
+func updateTag(u store.Update) string {
+	return etag(u.Device, u.FileHash, u.State, u.StartedAt, u.Outcome)
+}
+
+// updateKey sorts updates, oldest first.
+func updateKey(u store.Update) string {
+	return fmt.Sprintf("%020d %s %x", u.StartedAt, u.Device, u.FileHash)
+}
+
+// updates returns the updates that keep accepts, oldest first.
+func (a *API) updates(keep func(store.Update) bool) []store.Update {
+	all := slices.DeleteFunc(a.Store.Updates(), func(u store.Update) bool { return !keep(u) })
+	slices.SortFunc(all, func(x, y store.Update) int { return cmp.Compare(updateKey(x), updateKey(y)) })
+	return all
+}
+
+// currentUpdate returns the update of a device that has not ended, or else its newest.
+func (a *API) currentUpdate(eui han.EUI64) (store.Update, error) {
+	if _, ok := a.Store.Device(eui); !ok {
+		return store.Update{}, fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice)
+	}
+	all := a.updates(func(u store.Update) bool { return u.Device == eui })
+	if len(all) == 0 {
+		return store.Update{}, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: no image was distributed to it", eui))
+	}
+	for _, u := range all {
+		if !hub.UpdateState(u.State).Ended() {
+			return u, nil
+		}
+	}
+	return all[len(all)-1], nil
+}
+
+type updatesInput struct {
+	Paging
+	Device string `query:"device" doc:"only those of this device, 16 hex digits"`
+	State  string `query:"state" enum:"pending,downloading,transferred,activating,dated,activated,failed,cancelled,superseded" doc:"only those in this state"`
 }
 
 type updatesOutput struct {
 	Body struct {
 		Updates []Update `json:"updates"`
+		Next    string   `json:"next,omitempty" doc:"cursor of the next page"`
 	}
 }
 
+type updateOutput struct {
+	ETag string `header:"ETag"`
+	Body Update
+}
+
 type distributeInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"64" doc:"the same request with the same key is done once"`
 	Body struct {
 		Image   string   `json:"image" doc:"SHA-256 of the OTA file, 64 hex digits"`
 		Devices []string `json:"devices" minItems:"1" maxItems:"16" doc:"16 hex digits each"`
 	}
 }
 
-func (b Backend) registerUpdates(a huma.API) {
-	huma.Register(a, huma.Operation{
-		OperationID: "list-updates", Method: http.MethodGet, Path: "/v1/updates",
-		Summary: "List the updates", Tags: []string{"updates"},
-	}, func(context.Context, *struct{}) (*updatesOutput, error) { return b.listUpdates() })
-	huma.Register(a, huma.Operation{
-		OperationID: "distribute-image", Method: http.MethodPost, Path: "/v1/updates", DefaultStatus: http.StatusAccepted,
+const pathUpdates = "/v1/updates"
+
+func (a *API) registerUpdates() {
+	register(a, huma.Operation{
+		OperationID: "list-updates", Method: http.MethodGet, Path: pathUpdates,
+		Summary: "List the updates, oldest first", Tags: []string{"updates"},
+	}, []int{http.StatusServiceUnavailable}, a.listUpdates)
+	register(a, huma.Operation{
+		OperationID: "read-update", Method: http.MethodGet, Path: pathUpdates + "/{eui64}",
+		Summary: "Read the update of a device that is under way, or else its newest", Tags: []string{"updates"},
+	}, []int{http.StatusNotFound, http.StatusServiceUnavailable}, a.readUpdate)
+	register(a, huma.Operation{
+		OperationID: "distribute-image", Method: http.MethodPost, Path: pathUpdates, DefaultStatus: http.StatusAccepted,
 		Summary: "Distribute an image to devices (SRV 11.1)", Tags: []string{"updates"},
-		Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, b.distribute)
-	huma.Register(a, huma.Operation{
-		OperationID: "cancel-update", Method: http.MethodDelete, Path: "/v1/updates/{eui64}", DefaultStatus: http.StatusNoContent,
+	}, changing(http.StatusNotFound, http.StatusConflict), a.distribute)
+	register(a, huma.Operation{
+		OperationID: "cancel-update", Method: http.MethodDelete, Path: pathUpdates + "/{eui64}", DefaultStatus: http.StatusNoContent,
 		Summary: "Cancel the update of a device", Tags: []string{"updates"},
-		Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, func(_ context.Context, in *deviceInput) (*struct{}, error) {
-		eui, err := in.parse()
-		if err != nil {
-			return nil, err
-		}
-		return nil, b.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.CancelUpdate(now, out, eui) })
-	})
+	}, changing(http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed), a.cancelUpdate)
+	a.registerTimeline()
 }
 
-func (b Backend) listUpdates() (*updatesOutput, error) {
+func (a *API) listUpdates(_ context.Context, in *updatesInput) (*updatesOutput, error) {
+	keep := func(store.Update) bool { return true }
+	if in.Device != "" {
+		eui, err := han.ParseEUI64(in.Device)
+		if err != nil {
+			return nil, invalid("query.device", in.Device, err)
+		}
+		keep = func(u store.Update) bool { return u.Device == eui }
+	}
+	all := a.updates(func(u store.Update) bool {
+		return keep(u) && (in.State == "" || hub.UpdateState(u.State).String() == in.State)
+	})
+	items, next, err := cut(in.Paging, all, updateKey)
+	if err != nil {
+		return nil, err
+	}
 	out := &updatesOutput{}
-	err := b.operate(func(h *hub.Hub, _ time.Time, _ *han.Outbox) error {
-		out.Body.Updates = b.updatesOf(h)
+	out.Body.Next = next
+	out.Body.Updates, err = a.live(items)
+	return out, err
+}
+
+// live returns updates with the figures of this instant.
+func (a *API) live(records []store.Update) ([]Update, error) {
+	out := []Update{}
+	err := a.operate(func(h *hub.Hub, now time.Time, _ *han.Outbox) error {
+		for _, u := range records {
+			out = append(out, a.update(h, u, now))
+		}
 		return nil
 	})
 	return out, err
 }
 
-func (b Backend) distribute(_ context.Context, in *distributeInput) (*updatesOutput, error) {
+func (a *API) readUpdate(_ context.Context, in *DevicePath) (*updateOutput, error) {
+	eui, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	u, err := a.currentUpdate(eui)
+	if err != nil {
+		return nil, problem(err)
+	}
+	views, err := a.live([]store.Update{u})
+	if err != nil {
+		return nil, err
+	}
+	return &updateOutput{ETag: updateTag(u), Body: views[0]}, nil
+}
+
+func (a *API) distribute(ctx context.Context, in *distributeInput) (*updatesOutput, error) {
 	hash, err := imagecache.ParseHash(in.Body.Image)
 	if err != nil {
-		return nil, invalid(err)
+		return nil, invalid("body.image", in.Body.Image, err)
 	}
 	var devices []han.EUI64
-	for _, text := range in.Body.Devices {
+	for i, text := range in.Body.Devices {
+		where := fmt.Sprintf("body.devices[%d]", i)
 		eui, err := han.ParseEUI64(text)
 		if err != nil {
-			return nil, invalid(err)
+			return nil, invalid(where, text, err)
 		}
 		if slices.Contains(devices, eui) {
-			return nil, invalid(fmt.Errorf("device %s is named twice", eui))
+			return nil, invalid(where, text, fmt.Errorf("device %s is named twice", eui))
 		}
 		devices = append(devices, eui)
 	}
-	if err := b.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+	if err := a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
 		return h.Distribute(now, out, hash, devices)
 	}); err != nil {
 		return nil, err
 	}
-	return b.listUpdates()
+	all := a.updates(func(u store.Update) bool { return u.FileHash == hash && slices.Contains(devices, u.Device) })
+	views, err := a.live(all)
+	out := &updatesOutput{}
+	out.Body.Updates = views
+	return out, err
+}
+
+func (a *API) cancelUpdate(_ context.Context, in *changeDeviceInput) (*struct{}, error) {
+	eui, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+		if err := a.checkUpdate(in.Precondition, eui); err != nil {
+			return err
+		}
+		return h.CancelUpdate(now, out, eui)
+	})
+}
+
+// checkUpdate checks a precondition on the update of a device. An entry that is not
+// there is the operation's to complain about.
+func (a *API) checkUpdate(i Precondition, eui han.EUI64) error {
+	u, err := a.currentUpdate(eui)
+	if err != nil {
+		return nil
+	}
+	return i.check(updateTag(u))
+}
+
+// waiting says why nothing flows at the moment; nil while blocks flow and after
+// the end.
+func (a *API) waiting(u store.Update, im store.Image, seen *observe.Device, t *observe.Timeline, now time.Time) *Waiting {
+	switch hub.UpdateState(u.State) {
+	case hub.UpdatePending, hub.UpdateDownloading:
+		if offset, known := t.Offset(); known && im.Size > 0 && offset >= im.Size {
+			return &Waiting{Code: "verifying", Text: "all bytes are there, the device checks the image"}
+		}
+		return waitingForBlocks(u, seen, t, now)
+	case hub.UpdateTransferred:
+		return &Waiting{Code: "order", Text: "the image is verified and waits for the supplier's order to activate"}
+	case hub.UpdateActivating, hub.UpdateDated:
+		return a.waitingForActivation(u, seen)
+	case hub.UpdateActivated, hub.UpdateFailed, hub.UpdateCancelled, hub.UpdateSuperseded:
+	}
+	return nil
+}
+
+func waitingForBlocks(u store.Update, seen *observe.Device, t *observe.Timeline, now time.Time) *Waiting {
+	if seen.Sleeps && !seen.Awake {
+		next, known := seen.NextHeartbeat()
+		switch {
+		case !known && seen.HeardAt.IsZero():
+			return &Waiting{Code: "unheard", Text: "the hub has not heard of the meter since it started"}
+		case known && now.After(next.Add(grace)):
+			return &Waiting{Code: "overdue", Text: "the meter's heartbeat did not come", Until: optional(next)}
+		case t.Waiting:
+			return &Waiting{Code: "heartbeat", Text: "the window's share is used up (WAIT_FOR_DATA); the meter sleeps until its next heartbeat", Until: optional(next)}
+		default:
+			return &Waiting{Code: "heartbeat", Text: "the meter sleeps until its next heartbeat", Until: optional(next)}
+		}
+	}
+	if hub.UpdateState(u.State) == hub.UpdatePending {
+		return &Waiting{Code: "query", Text: "the image is offered, the device did not ask for it yet"}
+	}
+	return nil
+}
+
+func (a *API) waitingForActivation(u store.Update, seen *observe.Device) *Waiting {
+	for _, m := range a.Store.MessagesOf(u.Device) {
+		if !hub.IsActivation(m) {
+			continue
+		}
+		if hub.IsQueued(m) {
+			w := &Waiting{Code: "mailbox", Text: "the order to activate waits for the device to fetch it"}
+			if next, ok := seen.NextHeartbeat(); ok {
+				w.Until = optional(next)
+			}
+			return w
+		}
+	}
+	if hub.UpdateState(u.State) == hub.UpdateDated {
+		w := &Waiting{Code: "date", Text: "the device activates " + u.Outcome}
+		if at, ok := hub.DatedAt(u); ok {
+			w.Until = &at
+		}
+		return w
+	}
+	return &Waiting{Code: "response", Text: "the device has the order to activate, its answer is to come"}
 }

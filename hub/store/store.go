@@ -123,3 +123,10 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// Closed reports whether commits are refused because the store was closed.
+func (s *Store) Closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/devices/esme"
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/gsme"
@@ -215,6 +216,33 @@ func (d *LiveDevice) MeterStatus() (s meter.Status, ok bool) {
 		}
 	})
 	return s, ok
+}
+
+// Node runs f with the device's node between two calls, to look at it; f gets nil
+// while its power is off.
+func (d *LiveDevice) Node(f func(now time.Time, n han.Node)) { d.driver.Node(f) }
+
+// CutPower switches the device's power off for a moment, as at a socket.
+func (d *LiveDevice) CutPower() { d.driver.Cut() }
+
+// Drain takes a meter's battery down to so many percent; it is never charged. It
+// reports false while the power is off, and for a display.
+func (d *LiveDevice) Drain(percent uint8) (ok bool) {
+	d.driver.Node(func(_ time.Time, n han.Node) {
+		var ledger *battery.Ledger
+		switch n := n.(type) {
+		case *gsme.Meter:
+			ledger = n.Ledger
+		case *esme.Meter:
+			ledger = n.Ledger
+		default:
+			return
+		}
+		left := ledger.Set().Capacity() / 100 * battery.Charge(percent)
+		ledger.Drain(max(0, ledger.Remaining()-left))
+		ok = true
+	})
+	return ok
 }
 
 // Counters returns what the device's link did.

@@ -35,7 +35,14 @@ type LiveHubOptions struct {
 	// several goroutines one after the other, and must not block.
 	Records func(r *trace.Record)
 	Frames  func(now time.Time, f *han.Frame)
-	Log     *slog.Logger
+	// Started is called before the hub takes its first frame, with what it was
+	// started on; it is where an observer is made.
+	Started func(h *LiveHub)
+	// Session is told that a device has a session, or not any more. It must not block.
+	Session func(device han.EUI64, established bool)
+	// Faults, if set, disturb the frames between the hub and its devices.
+	Faults *Faults
+	Log    *slog.Logger
 }
 
 // LiveHub is a hub that runs over MQTT and DTLS.
@@ -46,13 +53,14 @@ type LiveHub struct {
 	// New tells that the hub had no records before.
 	New bool
 
-	hub    *hub.Hub
-	member membership
-	driver *live.Driver
-	link   *link.Hub
-	done   chan error
-	ended  chan struct{} // closed when the driver makes no further call
-	cancel context.CancelFunc
+	hub      *hub.Hub
+	member   membership
+	sessions sessions
+	driver   *live.Driver
+	link     *link.Hub
+	done     chan error
+	ended    chan struct{} // closed when the driver makes no further call
+	cancel   context.CancelFunc
 }
 
 // StartHub starts a hub on its folder. It runs until Close is called or ctx is done.
@@ -83,6 +91,9 @@ func (h *LiveHub) start(ctx context.Context, o LiveHubOptions) error {
 	if h.Clock, err = resumeClock(h.Store, o.Speed, o.Start); err != nil {
 		return err
 	}
+	if o.Started != nil {
+		o.Started(h)
+	}
 	var first han.Outbox
 	h.hub = hub.New(o.Config, h.Store, cache, h.Clock.Now(), &first)
 	// Frames that come in before the driver exists have nobody to take them.
@@ -91,18 +102,21 @@ func (h *LiveHub) start(ctx context.Context, o LiveHubOptions) error {
 		Broker: o.Broker, Hub: o.Config.EUI64,
 		Certificate: certificate(o.Credential), Roots: o.Credential.Roots(),
 		Authorise: h.member.authorise,
-		Receive: func(f han.Frame) {
+		Receive: o.Faults.around(func(f *han.Frame) han.EUI64 { return f.Src }, func(f han.Frame) {
 			if d := driver.Load(); d != nil {
 				d.Deliver(f)
 			}
-		},
-		Events: linkEvents(o.Log),
+		}),
+		Events: h.sessions.watch(linkEvents(o.Log), o.Session),
 	})
 	if err != nil {
 		return err
 	}
 	h.driver = live.New(h.hub, live.Options{
-		Clock: h.Clock, Send: func(f han.Frame) { _ = h.link.Send(f) }, // a frame that cannot be sent is lost
+		Clock: h.Clock,
+		Send: o.Faults.around(func(f *han.Frame) han.EUI64 { return f.Dst }, func(f han.Frame) {
+			_ = h.link.Send(f) // a frame that cannot be sent is lost
+		}),
 		Records: h.watchRecords(o.Records), Frames: o.Frames,
 	})
 	driver.Store(h.driver)
@@ -128,6 +142,7 @@ func (h *LiveHub) watchRecords(next func(r *trace.Record)) func(r *trace.Record)
 		if r.Kind == trace.DeviceRemoved {
 			// Not in this call: a frame of the device may be waiting for it to end.
 			go h.link.Drop(han.EUI64(r.Peer))
+			h.sessions.drop(han.EUI64(r.Peer))
 		}
 		if next != nil {
 			next(r)
@@ -144,8 +159,17 @@ func (h *LiveHub) Operate(f func(h *hub.Hub, now time.Time, out *han.Outbox) err
 	return err
 }
 
+// Config returns the hub's configuration.
+func (h *LiveHub) Config() hub.Config { return h.hub.Config() }
+
 // Counters returns what the hub's link did.
 func (h *LiveHub) Counters() link.Counters { return h.link.Counters() }
+
+// Connected reports whether a device has a session.
+func (h *LiveHub) Connected(device han.EUI64) bool { return h.sessions.connected(device) }
+
+// BrokerUp reports whether the broker is connected.
+func (h *LiveHub) BrokerUp() bool { return h.sessions.brokerUp() }
 
 // WaitUp returns when the broker is connected.
 func (h *LiveHub) WaitUp(ctx context.Context) error { return h.link.WaitUp(ctx) }

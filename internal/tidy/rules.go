@@ -78,7 +78,8 @@ var rules = map[string]rule{
 	"transport/radio":          {floor: floorDrivers},
 	"transport/sim":            {floor: floorDrivers, siblings: []string{"transport/radio"}},
 
-	"hub/api": {floor: floorFaces, thirdParty: []string{humaModule}},
+	"hub/api":     {floor: floorFaces, siblings: []string{"hub/observe"}, thirdParty: []string{humaModule}},
+	"hub/observe": {floor: floorFaces}, // looks at nodes' records and frames, for all faces
 
 	"internal/imagebuild": {floor: floorWiring},
 	"internal/pki":        {floor: floorWiring, thirdParty: []string{renameioModule}},

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/hub"
+)
+
+// LinkFault is what happens to the frames between the hub and one device.
+type LinkFault struct {
+	DropPercent    float64 `json:"drop_percent" minimum:"0" maximum:"100" doc:"of the frames are lost"`
+	CorruptPercent float64 `json:"corrupt_percent" minimum:"0" maximum:"100" doc:"of the frames have one bit turned"`
+	Delay          int     `json:"delay_ms" minimum:"0" maximum:"5000" doc:"by which each frame comes late, on the wall clock"`
+	Frames         *int    `json:"frames,omitempty" minimum:"1" maximum:"1000000" doc:"after so many frames the link heals by itself"`
+}
+
+// Fault is a fault in force, and what it did so far.
+type Fault struct {
+	Device         han.EUI64 `json:"device"`
+	DropPercent    float64   `json:"drop_percent"`
+	CorruptPercent float64   `json:"corrupt_percent"`
+	Delay          int       `json:"delay_ms"`
+	FramesLeft     *int      `json:"frames_left,omitempty"`
+	Dropped        uint64    `json:"dropped"`
+	Corrupted      uint64    `json:"corrupted"`
+	Delayed        uint64    `json:"delayed"`
+}
+
+// Lab injects faults. Its functions may be called from any goroutine.
+type Lab struct {
+	// Faults returns the faults of links in force.
+	Faults func() []Fault
+	// SetLink puts a fault on the link to a device in place of any before it; nil
+	// heals it.
+	SetLink func(device han.EUI64, fault *LinkFault)
+	// CutPower cuts the power of a device in this process for a moment, and reports
+	// whether there is one.
+	CutPower func(device han.EUI64) bool
+	// Drain takes the battery of a meter in this process down to so many percent,
+	// and reports whether there is one.
+	Drain func(device han.EUI64, percent uint8) bool
+}
+
+type faultsOutput struct {
+	Body struct {
+		Faults []Fault `json:"faults"`
+	}
+}
+
+type faultOutput struct{ Body Fault }
+
+type linkFaultInput struct {
+	DevicePath
+	Body LinkFault
+}
+
+type powerInput struct {
+	DevicePath
+}
+
+type drainInput struct {
+	DevicePath
+	Body struct {
+		Percent uint8 `json:"percent" minimum:"0" maximum:"100" doc:"charge to leave; a battery is never charged"`
+	}
+}
+
+func (a *API) registerLab() {
+	operation := func(id, method, path, summary string, status int) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"lab"}, DefaultStatus: status}
+	}
+	register(a, operation("list-faults", http.MethodGet, "/lab/faults", "List the faults in force", http.StatusOK),
+		[]int{http.StatusNotFound}, func(context.Context, *struct{}) (*faultsOutput, error) {
+			if a.Lab == nil {
+				return nil, errNoLab()
+			}
+			out := &faultsOutput{}
+			out.Body.Faults = a.Lab.Faults()
+			return out, nil
+		})
+	const link = "/lab/devices/{eui64}/link"
+	register(a, operation("break-link", http.MethodPut, link, "Lose, corrupt or delay the frames of a device", http.StatusOK),
+		[]int{http.StatusNotFound}, a.breakLink)
+	register(a, operation("heal-link", http.MethodDelete, link, "Heal the link to a device", http.StatusNoContent),
+		[]int{http.StatusNotFound}, func(_ context.Context, in *DevicePath) (*struct{}, error) {
+			eui, err := a.labDevice(*in)
+			if err != nil {
+				return nil, err
+			}
+			a.Lab.SetLink(eui, nil)
+			a.tellFaults()
+			return nil, nil
+		})
+	register(a, operation("cut-power", http.MethodPost, "/lab/devices/{eui64}/power-cut", "Cut the power of a device in the hub's process for a moment", http.StatusAccepted),
+		[]int{http.StatusNotFound, http.StatusConflict}, func(_ context.Context, in *powerInput) (*struct{}, error) {
+			eui, err := a.labDevice(in.DevicePath)
+			if err != nil {
+				return nil, err
+			}
+			if !a.Lab.CutPower(eui) {
+				return nil, notHere(eui)
+			}
+			return nil, nil
+		})
+	register(a, operation("drain-battery", http.MethodPost, "/lab/devices/{eui64}/battery", "Drain the battery of a meter in the hub's process", http.StatusAccepted),
+		[]int{http.StatusNotFound, http.StatusConflict}, func(_ context.Context, in *drainInput) (*struct{}, error) {
+			eui, err := a.labDevice(in.DevicePath)
+			if err != nil {
+				return nil, err
+			}
+			if !a.Lab.Drain(eui, in.Body.Percent) {
+				return nil, notHere(eui)
+			}
+			a.Observer.Touch(eui)
+			return nil, nil
+		})
+}
+
+func (a *API) breakLink(_ context.Context, in *linkFaultInput) (*faultOutput, error) {
+	eui, err := a.labDevice(in.DevicePath)
+	if err != nil {
+		return nil, err
+	}
+	a.Lab.SetLink(eui, &in.Body)
+	a.tellFaults()
+	for _, f := range a.Lab.Faults() {
+		if f.Device == eui {
+			return &faultOutput{Body: f}, nil
+		}
+	}
+	return &faultOutput{Body: Fault{Device: eui}}, nil // its frames are over already
+}
+
+// labDevice returns the device of the device log that a fault is meant for.
+func (a *API) labDevice(in DevicePath) (han.EUI64, error) {
+	eui, err := in.parse()
+	switch {
+	case a.Lab == nil:
+		return 0, errNoLab()
+	case err != nil:
+		return 0, err
+	}
+	if _, ok := a.Store.Device(eui); !ok {
+		return 0, problem(fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice))
+	}
+	return eui, nil
+}
+
+func (a *API) tellFaults() { a.events.publish("lab", map[string][]Fault{"faults": a.Lab.Faults()}) }
+
+func errNoLab() error {
+	return statusProblem(http.StatusNotFound, "faults can be ordered only if the hub was started with --lab")
+}
+
+func notHere(eui han.EUI64) error {
+	return statusProblem(http.StatusConflict, fmt.Sprintf("device %s does not run in the hub's process: only its link can be disturbed", eui))
+}

@@ -1,0 +1,142 @@
+package observe
+
+import (
+	"time"
+
+	"github.com/commshub/commshub/gasproxy"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
+)
+
+// device is what is known of one device of the device log.
+type device struct {
+	eui    han.EUI64
+	sleeps bool
+	period time.Duration // of a sleeping device's heartbeat
+
+	heard    bool // since the observer began
+	heardAt  time.Time
+	awake    bool
+	windowAt time.Time // when the window in hand opened, zero before the first
+	radioOn  time.Duration
+	lastCost time.Duration // of the frame heard last
+	// interrupted tells that the device, or its session, started anew since the last block.
+	interrupted bool
+
+	// plain is what a heartbeat without a download cost last, in nanocoulombs, of a
+	// device in this process.
+	plain int64
+
+	current *timeline // of the transfer in hand, nil without
+	history history
+	counts  DeviceCounters
+}
+
+func newDevice(d store.Device, now time.Time) *device {
+	return &device{
+		eui: d.EUI64, sleeps: hub.Kind(d.Kind) == hub.KindGSME, period: gasproxy.DefaultPeriod,
+		history: history{since: now},
+	}
+}
+
+// learn takes the heartbeat period from a meter that configures its mirror.
+func (d *device) learn(cluster uint16, h zcl.Header, payload []byte) {
+	if !d.sleeps || cluster != metering.ClusterID || !h.ClusterSpecific || !h.ToClient || h.Command != metering.CommandConfigureMirror {
+		return
+	}
+	if r, err := metering.ParseConfigureMirror(payload); err == nil && r.ReportingInterval > 0 {
+		d.period = r.Interval()
+	}
+}
+
+// opens reports whether a complete report at the instant opens a window, or only
+// repeats the one that did.
+func (d *device) opens(at time.Time) bool {
+	return d.windowAt.IsZero() || !d.sleeps || at.Sub(d.windowAt) >= d.period/2
+}
+
+// mirrorUpdated takes a complete report: a heartbeat.
+func (o *Observer) mirrorUpdated(eui han.EUI64, at time.Time) {
+	d, ok := o.devices[eui]
+	if !ok {
+		return
+	}
+	if d.opens(at) {
+		d.windowAt, d.radioOn = at, d.lastCost
+		d.counts.Heartbeats++
+	}
+	if m, ok := o.store.Mirror(eui); ok {
+		d.history.add(at, m)
+	}
+	o.changes.Mirrors.add(eui)
+}
+
+// drowsy is how long a sleeping device counts as awake after its last frame, if it
+// does not say itself that it sleeps.
+const drowsy = 30 * time.Second
+
+// Device is how a device was seen last.
+type Device struct {
+	Sleeps   bool
+	Awake    bool
+	HeardAt  time.Time // zero if nothing was heard since the observer began
+	WindowAt time.Time // when its last window opened, zero if none did
+	Period   time.Duration
+	// PlainHeartbeat is what a heartbeat without a download cost last, in
+	// nanocoulombs; 0 if none was seen from inside.
+	PlainHeartbeat int64
+	Counters       DeviceCounters
+}
+
+// NextHeartbeat returns when a sleeping device is expected to wake, if that is known.
+func (d *Device) NextHeartbeat() (time.Time, bool) {
+	if !d.Sleeps || d.WindowAt.IsZero() {
+		return time.Time{}, false
+	}
+	return d.WindowAt.Add(d.Period), true
+}
+
+// Device returns how a device was seen last.
+func (o *Observer) Device(eui han.EUI64, now time.Time) (Device, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d, ok := o.devices[eui]
+	if !ok {
+		return Device{}, false
+	}
+	return d.view(now), true
+}
+
+func (d *device) view(now time.Time) Device {
+	v := Device{
+		Sleeps: d.sleeps, Awake: d.awake && now.Sub(d.heardAt) < drowsy,
+		WindowAt: d.windowAt, Period: d.period, PlainHeartbeat: d.plain, Counters: d.counts,
+	}
+	if d.heard {
+		v.HeardAt = d.heardAt
+	}
+	return v
+}
+
+// SessionStarted tells that a device made a new DTLS session: it, or its hub,
+// started anew.
+func (o *Observer) SessionStarted(eui han.EUI64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if d, ok := o.devices[eui]; ok {
+		d.interrupted = true
+		o.changes.Devices.add(eui)
+		o.rouse()
+	}
+}
+
+// Touch has a device told anew, after something changed that no record tells.
+func (o *Observer) Touch(eui han.EUI64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changes.Devices.add(eui)
+	o.rouse()
+}
