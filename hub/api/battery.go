@@ -79,8 +79,9 @@ func (a *API) battery(eui han.EUI64) (Battery, error) {
 	if hub.Kind(d.Kind) != hub.KindGSME {
 		return Battery{}, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: %s devices have no battery", eui, hub.Kind(d.Kind)))
 	}
-	if b, ok := a.batteryInside(eui); ok {
-		return b, nil
+	inside, ok := a.batteryInside(eui)
+	if ok && inside.DaysLeft != nil {
+		return inside, nil
 	}
 	out := Battery{Device: eui, Source: "mirror"}
 	m, _ := a.Store.Mirror(eui)
@@ -93,6 +94,10 @@ func (a *API) battery(eui han.EUI64) (Battery, error) {
 			days := int64(at.Number)
 			out.DaysLeft = &days
 		}
+	}
+	if ok {
+		inside.DaysLeft = out.DaysLeft // as the meter reported it
+		return inside, nil
 	}
 	if out.Percent == nil && out.DaysLeft == nil {
 		return Battery{}, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: it reported nothing about its battery", eui))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -29,6 +30,7 @@ const (
 type publisher struct {
 	*API
 	told      map[string][]byte // by resource, what was told last
+	window    map[string]uint32 // by transfer, the number of the window that was told last
 	lastAlert uint64
 	lastFrame uint64
 	brokerUp  bool
@@ -39,7 +41,7 @@ type publisher struct {
 func (a *API) publish(ctx context.Context) {
 	defer close(a.stopped)
 	p := &publisher{
-		API: a, told: map[string][]byte{}, lastAlert: a.Observer.LastAlert(), brokerUp: a.BrokerUp(), anchor: anchorOf(a.Clock()),
+		API: a, told: map[string][]byte{}, window: map[string]uint32{}, lastAlert: a.Observer.LastAlert(), brokerUp: a.BrokerUp(), anchor: anchorOf(a.Clock()),
 	}
 	look, pause := time.NewTicker(lookEvery), time.NewTicker(publishEvery)
 	defer look.Stop()
@@ -86,9 +88,6 @@ func (p *publisher) tell(all bool) {
 	p.tellAlerts()
 	p.tellDevices(&c, all)
 	p.tellUpdates(&c, all)
-	for t := range c.Transfers {
-		p.tellWindow(t)
-	}
 	p.tellTraffic()
 }
 
@@ -109,8 +108,13 @@ func (p *publisher) once(kind, key string, v any) {
 // forget drops what was told of a device.
 func (p *publisher) forget(eui han.EUI64) {
 	for name := range p.told {
-		if bytes.Contains([]byte(name), []byte(eui.String())) {
+		if strings.Contains(name, eui.String()) {
 			delete(p.told, name)
+		}
+	}
+	for key := range p.window {
+		if strings.HasPrefix(key, eui.String()) {
+			delete(p.window, key)
 		}
 	}
 }
@@ -170,7 +174,8 @@ func (p *publisher) tellUpdates(c *observe.Changes, all bool) {
 	if err != nil {
 		return // the hub stops
 	}
-	for _, u := range views {
+	for i, u := range views {
+		p.tellWindows(records[i])
 		p.once("update", u.Device.String()+" "+u.Image, u)
 	}
 }
@@ -182,14 +187,18 @@ type windowEvent struct {
 	Window Window    `json:"window"`
 }
 
-func (p *publisher) tellWindow(t observe.Transfer) {
+// tellWindows tells the windows of a transfer from the one that was told last.
+func (p *publisher) tellWindows(u store.Update) {
 	now := p.now()
-	w, open, ok := p.Observer.LastWindow(t.Device(), t.Image(), now)
-	if !ok {
-		return
+	key := u.Device.String() + fmt.Sprintf(" %x", u.FileHash)
+	windows, open := p.Observer.Windows(u.Device, u.FileHash, p.window[key], now)
+	seen, _ := p.Observer.Device(u.Device, now)
+	for i := range windows {
+		p.window[key] = windows[i].Number
+		p.once("window", key, windowEvent{
+			u.Device, fmt.Sprintf("%x", u.FileHash), windowOf(&windows[i], open && i == len(windows)-1, seen.Sleeps),
+		})
 	}
-	seen, _ := p.Observer.Device(t.Device(), now)
-	p.events.publish("window", windowEvent{t.Device(), fmt.Sprintf("%x", t.Image()), windowOf(&w, open, seen.Sleeps)})
 }
 
 // trafficEvent is some of the newest frames.

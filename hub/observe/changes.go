@@ -18,25 +18,15 @@ func (s *Set[K]) add(k K) {
 	(*s)[k] = true
 }
 
-// Transfer names the distribution of one image to one device.
-type Transfer = transfer
-
-// Device returns the device that an image is distributed to.
-func (t transfer) Device() han.EUI64 { return t.device }
-
-// Image returns the SHA-256 of the image's OTA file.
-func (t transfer) Image() [32]byte { return t.image }
-
 // Changes is what changed since the last time somebody took the changes.
 type Changes struct {
-	Devices   Set[han.EUI64] // seen, or with another mailbox, update or session
-	Removed   Set[han.EUI64]
-	Messages  Set[han.EUI64] // mailbox
-	Mirrors   Set[han.EUI64]
-	Transfers Set[Transfer]
-	Images    Set[[32]byte]
-	Records   []trace.Record
-	Lost      int // records for which there was no room
+	Devices  Set[han.EUI64] // seen, or with another mailbox, update or session
+	Removed  Set[han.EUI64]
+	Messages Set[han.EUI64] // mailbox
+	Mirrors  Set[han.EUI64]
+	Images   Set[[32]byte]
+	Records  []trace.Record
+	Lost     int // records for which there was no room
 }
 
 func (c *Changes) addRecord(r *trace.Record) {
@@ -53,11 +43,6 @@ func (c *Changes) remove(eui han.EUI64) {
 	delete(c.Devices, eui)
 	delete(c.Messages, eui)
 	delete(c.Mirrors, eui)
-	for t := range c.Transfers {
-		if t.device == eui {
-			delete(c.Transfers, t)
-		}
-	}
 }
 
 // Wake returns a channel that yields when there are changes to take. There is one

@@ -52,10 +52,10 @@ func (d *device) learn(cluster uint16, h zcl.Header, payload []byte) {
 	}
 }
 
-// opens reports whether a complete report at the instant opens a window, or only
-// repeats the one that did.
+// opens reports whether a complete report at the instant opens a window. It does
+// not if it only repeats the one that did, and not of a device that always listens.
 func (d *device) opens(at time.Time) bool {
-	return d.windowAt.IsZero() || !d.sleeps || at.Sub(d.windowAt) >= d.period/2
+	return d.sleeps && (d.windowAt.IsZero() || at.Sub(d.windowAt) >= d.period/2)
 }
 
 // mirrorUpdated takes a complete report: a heartbeat.
@@ -116,7 +116,7 @@ func (d *device) view(now time.Time) Device {
 		WindowAt: d.windowAt, Period: d.period, PlainHeartbeat: d.plain, Counters: d.counts,
 	}
 	if d.heard {
-		v.HeardAt = d.heardAt
+		v.HeardAt = d.heardAt.Truncate(time.Microsecond) // as the store keeps it
 	}
 	return v
 }

@@ -25,7 +25,8 @@ type transfer struct {
 }
 
 // Window is one heartbeat window of a transfer: from a complete report of the
-// device to its next.
+// device to its next. A device that always listens has one window until its
+// transfer pauses.
 type Window struct {
 	Number   uint32 // from 1
 	OpenedAt time.Time
@@ -128,7 +129,6 @@ func (o *Observer) block(d *device, now time.Time, cluster uint16, h zcl.Header,
 	default:
 		return
 	}
-	o.changes.Transfers.add(t.key)
 }
 
 func (o *Observer) countBlock(d *device, t *timeline, now time.Time, offset, size uint32) {
@@ -158,12 +158,15 @@ func (o *Observer) countBlock(d *device, t *timeline, now time.Time, offset, siz
 	(*runs)(&w.Runs).add(offset, offset+size, maxRuns)
 }
 
-// window returns the window in hand, a new one if the device's last heartbeat
-// opened it.
+// longPause is how long a device that always listens may ask for nothing before its
+// transfer counts as taken up again.
+const longPause = 5 * time.Minute
+
+// window returns the window in hand, a new one if there is none yet.
 func (t *timeline) window(d *device, now time.Time) *Window {
 	t.touched = now
-	if n := len(t.windows); n > 0 && (d.windowAt.IsZero() || !t.windows[n-1].OpenedAt.Before(d.windowAt)) {
-		w := &t.windows[n-1]
+	if t.inWindow(d, now) {
+		w := &t.windows[len(t.windows)-1]
 		w.EndedAt = now
 		return w
 	}
@@ -181,6 +184,18 @@ func (t *timeline) window(d *device, now time.Time) *Window {
 	return &t.windows[len(t.windows)-1]
 }
 
+// inWindow reports whether what happens now belongs to the last window.
+func (t *timeline) inWindow(d *device, now time.Time) bool {
+	if len(t.windows) == 0 {
+		return false
+	}
+	last := &t.windows[len(t.windows)-1]
+	if !d.sleeps {
+		return now.Sub(last.EndedAt) < longPause
+	}
+	return !last.OpenedAt.Before(d.windowAt)
+}
+
 func (s *Sum) addWindow(w *Window) {
 	s.Windows++
 	s.Blocks += w.Blocks
@@ -191,8 +206,8 @@ func (s *Sum) addWindow(w *Window) {
 
 // accountRadio keeps the device's radio-on time in its window.
 func (t *timeline) accountRadio(d *device) {
-	if n := len(t.windows); n > 0 && !t.windows[n-1].OpenedAt.Before(d.windowAt) {
-		t.windows[n-1].RadioOn = d.radioOn
+	if t.inWindow(d, d.heardAt) {
+		t.windows[len(t.windows)-1].RadioOn = d.radioOn
 	}
 }
 
@@ -204,18 +219,23 @@ func (o *Observer) Timeline(eui han.EUI64, image [32]byte, now time.Time) (Timel
 	if !ok {
 		return Timeline{}, false
 	}
-	v := t.view()
-	if d, ok := o.devices[eui]; ok && d.current == t {
-		v.Open = v.isOpen(d, now)
+	v := t.view(0)
+	if d, ok := o.devices[eui]; ok {
+		v.Open = t.isOpen(d, now)
 	}
 	return v, true
 }
 
-func (t *timeline) view() Timeline {
+// view returns a copy, with the windows from a number on.
+func (t *timeline) view(from uint32) Timeline {
 	v := Timeline{
 		Since: t.since, Complete: t.complete, Served: slices.Clone(t.served), Earlier: t.earlier, BlockSize: t.block,
-		Windows: slices.Clone(t.windows),
 	}
+	skip := 0
+	for skip < len(t.windows) && t.windows[skip].Number < from {
+		skip++
+	}
+	v.Windows = slices.Clone(t.windows[skip:])
 	for i := range v.Windows {
 		v.Windows[i].Runs = slices.Clone(v.Windows[i].Runs)
 		v.Windows[i].Repeated = slices.Clone(v.Windows[i].Repeated)
@@ -226,24 +246,22 @@ func (t *timeline) view() Timeline {
 	return v
 }
 
-// isOpen reports whether the last window is the one the device is in now.
-func (t *Timeline) isOpen(d *device, now time.Time) bool {
-	n := len(t.Windows)
-	return n > 0 && d.view(now).Awake && !t.Windows[n-1].OpenedAt.Before(d.windowAt)
+// isOpen reports whether the last window goes on.
+func (t *timeline) isOpen(d *device, now time.Time) bool {
+	return d.current == t && d.view(now).Awake && t.inWindow(d, now)
 }
 
-// LastWindow returns the window of a transfer that changed last.
-func (o *Observer) LastWindow(eui han.EUI64, image [32]byte, now time.Time) (w Window, open, ok bool) {
+// Windows returns the windows of a transfer from a number on, and whether the last
+// of them goes on.
+func (o *Observer) Windows(eui han.EUI64, image [32]byte, from uint32, now time.Time) (windows []Window, open bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	t, found := o.timelines[transfer{eui, image}]
-	if !found || len(t.windows) == 0 {
-		return Window{}, false, false
+	t, ok := o.timelines[transfer{eui, image}]
+	if !ok {
+		return nil, false
 	}
-	w = t.windows[len(t.windows)-1]
-	w.Runs, w.Repeated = slices.Clone(w.Runs), slices.Clone(w.Repeated)
 	d, known := o.devices[eui]
-	return w, known && d.current == t && d.view(now).Awake && !w.OpenedAt.Before(d.windowAt), true
+	return t.view(from).Windows, known && t.isOpen(d, now)
 }
 
 // Offset returns how far a transfer is: behind the furthest byte served. It is
