@@ -110,7 +110,7 @@ func (a *API) listAlerts(_ context.Context, in *alertsInput) (*alertsOutput, err
 
 // from returns the sequence number that the cursor stands for, 0 without one.
 func (in *alertsInput) from() (uint64, error) {
-	key, err := in.Paging.after()
+	key, err := in.after()
 	if err != nil || in.Cursor == "" {
 		return 0, err
 	}
