@@ -67,6 +67,15 @@ func (s *apiServer) observe(o *scenario.LiveHubOptions, lab bool) {
 	}
 }
 
+// apiURL returns a URL for the interface that works on this machine.
+func apiURL(listener net.Listener) string {
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return "http://" + net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + listener.Addr().String()
+}
+
 // serve serves the REST interface of a hub on a listener.
 func (s *apiServer) serve(listener net.Listener, h *scenario.LiveHub) error {
 	backend := api.Backend{

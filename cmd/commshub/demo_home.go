@@ -133,7 +133,7 @@ func (h *demoHome) startHub(ctx context.Context, config hub.Config, dir string) 
 	if err != nil {
 		return err
 	}
-	h.apiURL = "http://" + listener.Addr().String()
+	h.apiURL = apiURL(listener)
 	h.api = &apiServer{token: token, hosts: h.flags.token.hosts, devices: h.devices.get}
 	if h.flags.trust == trustFlag(bootloader.TrustSigned) {
 		h.api.supplierIn = demoPKI(dir)

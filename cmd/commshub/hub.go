@@ -120,7 +120,7 @@ func (g *global) runHub(ctx context.Context, r hubRun, o scenario.LiveHubOptions
 	if err := server.serve(listener, h); err != nil {
 		return errors.Join(err, listener.Close(), h.Close())
 	}
-	url := "http://" + listener.Addr().String()
+	url := apiURL(listener)
 	if fresh {
 		tellToken(g.err, url, token)
 	}
