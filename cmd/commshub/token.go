@@ -93,7 +93,7 @@ func (t *apiToken) resolve(state, listen string) (token string, fresh bool, err 
 
 // tellToken shows a token with a link that opens the page with it.
 func tellToken(w io.Writer, url, token string) {
-	fmt.Fprintf(w, "token for changes over the REST interface, shown once: %s\nopen %s/#token=%s\n", token, url, token)
+	fmt.Fprintf(w, "api token, shown once: %s (in a browser: %s/#token=%s)\n", token, url, token)
 }
 
 // findToken returns the token that a command of this machine bears: from the file

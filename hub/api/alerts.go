@@ -141,7 +141,7 @@ func (a *API) alertsUp(from, after uint64, limit int, keep func(store.Alert) boo
 // alertsDown returns entries before from, if it is not 0, and after after, newest
 // first.
 func (a *API) alertsDown(from, after uint64, limit int, keep func(store.Alert) bool) []store.Alert {
-	if newest := a.Observer.LastAlert() + 1; from == 0 || from > newest {
+	if newest := a.Store.LastAlert() + 1; from == 0 || from > newest {
 		from = newest
 	}
 	if oldest := a.Store.Alerts(0, 1); len(oldest) > 0 {

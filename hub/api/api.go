@@ -79,6 +79,7 @@ type API struct {
 	events    *eventRing
 	traffic   *eventRing // frames, which nobody reads twice
 	readers   readers
+	patience  time.Duration    // with readers that take nothing
 	failures  map[string][]int // by operation, the statuses it can fail with
 	described huma.API
 
@@ -92,7 +93,7 @@ func New(b Backend) *API {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &API{
 		Backend: b, instance: newInstance(), started: time.Now().UTC(),
-		failures: map[string][]int{}, stop: cancel, stopped: make(chan struct{}),
+		failures: map[string][]int{}, patience: readerPatience, stop: cancel, stopped: make(chan struct{}),
 	}
 	a.events, a.traffic = newEventRing(a.instance), newEventRing("")
 	a.traffic.maxCount = 64

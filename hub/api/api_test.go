@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,21 +33,28 @@ type server struct {
 	api   *api.API
 	store *store.Store
 	cache *imagecache.Cache
+	mu    sync.Mutex // one operation at a time
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t *testing.T, changes ...func(*api.Backend)) *server {
 	t.Helper()
 	s := &server{t: t, store: store.NewMemory(), cache: imagecache.NewMemory()}
 	var out han.Outbox
 	h := hub.New(hub.DefaultConfig(), s.store, s.cache, start, &out)
-	s.api = api.New(api.Backend{
+	b := api.Backend{
 		Operate: func(f func(*hub.Hub, time.Time, *han.Outbox) error) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			defer out.Reset()
 			return f(h, start, &out)
 		},
 		Clock: func() api.Clock { return api.Clock{Now: start, Speed: 600, Wall: start, Emulated: start} },
 		Store: s.store, Cache: s.cache, SupplierKey: &testimage.Supplier().PublicKey, Version: "test", Config: hub.DefaultConfig(),
-	})
+	}
+	for _, change := range changes {
+		change(&b)
+	}
+	s.api = api.New(b)
 	s.http = httptest.NewServer(s.api)
 	t.Cleanup(s.http.Close)
 	t.Cleanup(s.api.Close)

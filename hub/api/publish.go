@@ -41,7 +41,7 @@ type publisher struct {
 func (a *API) publish(ctx context.Context) {
 	defer close(a.stopped)
 	p := &publisher{
-		API: a, told: map[string][]byte{}, window: map[string]uint32{}, lastAlert: a.Observer.LastAlert(), brokerUp: a.BrokerUp(), anchor: anchorOf(a.Clock()),
+		API: a, told: map[string][]byte{}, window: map[string]uint32{}, lastAlert: a.Store.LastAlert(), brokerUp: a.BrokerUp(), anchor: anchorOf(a.Clock()),
 	}
 	look, pause := time.NewTicker(lookEvery), time.NewTicker(publishEvery)
 	defer look.Stop()

@@ -16,10 +16,9 @@ import (
 
 // What a stream of events does with its readers.
 const (
-	maxReaders     = 500
-	pulse          = 15 * time.Second // between signs of life on a quiet stream
-	readerPatience = 15 * time.Second // for a reader that takes nothing
-	reconnectMS    = 1000
+	maxReaders  = 500
+	pulse       = 15 * time.Second // between signs of life on a quiet stream
+	reconnectMS = 1000
 )
 
 // eventKinds are the kinds of event that can be asked for. The others, hello and
@@ -28,6 +27,9 @@ var eventKinds = []string{
 	"device", "device-removed", "image", "update", "window", "alert", "messages", "mirror", "battery", "clock",
 	"broker", "lab", "record", kindTraffic,
 }
+
+// readerPatience is how long a reader may take nothing before it is let go.
+const readerPatience = 15 * time.Second
 
 const (
 	kindTraffic = "traffic"
@@ -224,7 +226,7 @@ func (s *reader) flush() bool {
 	if s.out.Len() == 0 {
 		return true
 	}
-	_ = s.control.SetWriteDeadline(time.Now().Add(readerPatience)) // not every connection has one
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.api.patience)) // not every connection has one
 	_, err := s.w.Write(s.out.Bytes())
 	if err == nil {
 		err = s.control.Flush()

@@ -64,20 +64,8 @@ func New(config hub.Config, records *store.Store, now time.Time) *Observer {
 			o.begin(u, now).complete = u.Blocks == 0
 		}
 	}
-	o.alertSeen = lastAlert(records)
+	o.alertSeen = records.LastAlert()
 	return o
-}
-
-// lastAlert returns the sequence of the newest inbox entry.
-func lastAlert(records *store.Store) uint64 {
-	var last uint64
-	for {
-		more := records.Alerts(last, 1000)
-		if len(more) == 0 {
-			return last
-		}
-		last = more[len(more)-1].Sequence
-	}
 }
 
 // Record takes a record of the hub or of a device in this process.
@@ -237,11 +225,4 @@ func (o *Observer) countAlerts() {
 			o.alerts[a.Code]++
 		}
 	}
-}
-
-// LastAlert returns the sequence of the newest entry of the supplier's inbox.
-func (o *Observer) LastAlert() uint64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.alertSeen
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/commshub/commshub/han"
@@ -43,4 +44,16 @@ func (s *Store) Alerts(after uint64, limit int) []Alert {
 		return nil
 	}
 	return from[Alert](s, TableAlerts, Alert{Sequence: after + 1}.appendKey(nil), limit)
+}
+
+// LastAlert returns the sequence of the newest alert, 0 if there is none.
+func (s *Store) LastAlert() uint64 {
+	raw, err := s.live.Txn(false).Last(TableAlerts.String(), indexKey)
+	if err != nil {
+		panic(fmt.Sprintf("store: read alerts: %v", err))
+	}
+	if raw == nil {
+		return 0
+	}
+	return raw.(Alert).Sequence
 }

@@ -1,0 +1,19 @@
+package api
+
+import "time"
+
+// Publish publishes an event as the publisher does.
+func (a *API) Publish(kind string, v any) { a.events.publish(kind, v) }
+
+// Readers returns how many read the stream.
+func (a *API) Readers() int { return int(a.readers.all.Load()) }
+
+// SetPatience sets how long a reader may take nothing.
+func (a *API) SetPatience(d time.Duration) { a.patience = d }
+
+// Kept returns how many events are kept, and their bytes.
+func (a *API) Kept() (events, bytes int) {
+	a.events.mu.Lock()
+	defer a.events.mu.Unlock()
+	return len(a.events.events), a.events.bytes
+}
