@@ -11,10 +11,12 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/metrics"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/internal/pki"
 	"github.com/commshub/commshub/internal/scenario"
 	"github.com/commshub/commshub/internal/trace"
+	"github.com/commshub/commshub/transport/link"
 	"github.com/commshub/commshub/transport/live"
 )
 
@@ -31,6 +33,7 @@ type apiServer struct {
 	devices func(eui han.EUI64) *scenario.LiveDevice
 
 	observer *observe.Observer
+	metrics  *metrics.Metrics
 	faults   *scenario.Faults
 	http     *http.Server
 	api      *api.API
@@ -41,7 +44,11 @@ type apiServer struct {
 // links can be disturbed. It is called before serve.
 func (s *apiServer) observe(o *scenario.LiveHubOptions, lab bool) {
 	records, frames := o.Records, o.Frames
-	o.Started = func(h *scenario.LiveHub) { s.observer = observe.New(o.Config, h.Store, h.Clock.Now()) }
+	s.metrics = metrics.New()
+	o.Started = func(h *scenario.LiveHub) {
+		s.observer = observe.New(o.Config, h.Store, h.Clock.Now())
+		h.Store.Watched(s.metrics.Commit)
+	}
 	o.Records = func(r *trace.Record) {
 		s.observer.Record(r)
 		if records != nil {
@@ -92,6 +99,7 @@ func (s *apiServer) serve(listener net.Listener, h *scenario.LiveHub) error {
 			return api.Clock{Now: h.Clock.Now().UTC(), Speed: a.Speed, Wall: a.Wall.UTC(), Emulated: a.Emulated.UTC()}
 		},
 		Token: s.token, Hosts: s.hosts, Connected: h.Connected, BrokerUp: h.BrokerUp, Node: s.node, Lab: s.lab(), Log: s.log,
+		Metrics: s.metrics.Handler(), Answered: s.metrics.Answered,
 	}
 	if s.supplierIn != "" {
 		key, err := signerKey(s.supplierIn, pki.RoleSupplier)
@@ -101,6 +109,7 @@ func (s *apiServer) serve(listener net.Listener, h *scenario.LiveHub) error {
 		backend.SupplierKey = key
 	}
 	s.api = api.New(backend)
+	s.metrics.Watch(s.sources(h))
 	s.http = &http.Server{
 		Handler: s.api, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
@@ -113,6 +122,46 @@ func (s *apiServer) serve(listener net.Listener, h *scenario.LiveHub) error {
 		}
 	}()
 	return nil
+}
+
+// sources are where the metrics of a hub come from.
+func (s *apiServer) sources(h *scenario.LiveHub) metrics.Sources {
+	return metrics.Sources{
+		Store: h.Store, Observer: s.observer, Now: h.Clock.Now, Link: func() metrics.Link { return linkMetrics(h.Counters()) },
+		Battery: s.battery, Connected: h.Connected, BrokerUp: h.BrokerUp, Readers: s.api.Readers, Version: version, Commit: api.Commit(),
+	}
+}
+
+func linkMetrics(c link.Counters) metrics.Link {
+	return metrics.Link{
+		HandshakesStarted: c.DTLS.HandshakesStarted, HandshakesCompleted: c.DTLS.HandshakesCompleted,
+		HandshakesFailed: c.DTLS.HandshakesFailed, Refused: c.DTLS.Refused,
+		RecordsSent: c.DTLS.RecordsSent, RecordsReceived: c.DTLS.RecordsReceived, DatagramsDropped: c.DTLS.DatagramsDropped,
+		FramesRefused: c.FramesRefused, BrokerConnections: c.MQTT.Connected,
+		MessagesSent: c.MQTT.Sent, MessagesReceived: c.MQTT.Received, MessagesDropped: c.MQTT.Dropped,
+	}
+}
+
+// battery returns what the interface knows of a battery, in base units.
+func (s *apiServer) battery(eui han.EUI64) (metrics.Battery, bool) {
+	b, err := s.api.Battery(eui)
+	if err != nil {
+		return metrics.Battery{}, false
+	}
+	out := metrics.Battery{HasRemaining: b.Percent != nil, HasLife: b.DaysLeft != nil}
+	if b.Percent != nil {
+		out.Remaining = float64(*b.Percent) / 100
+	}
+	if b.DaysLeft != nil {
+		out.Life = time.Duration(*b.DaysLeft) * 24 * time.Hour
+	}
+	if b.Causes != nil {
+		out.Coulombs = map[string]float64{}
+		for _, c := range b.Causes {
+			out.Coulombs[c.Cause] = float64(c.Nanocoulombs) / 1e9
+		}
+	}
+	return out, true
 }
 
 // sendBuffer is how much the kernel keeps for a client that reads nothing, in bytes.

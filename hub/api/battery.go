@@ -61,7 +61,7 @@ func (a *API) registerBattery() {
 		if err != nil {
 			return nil, err
 		}
-		b, err := a.battery(eui)
+		b, err := a.Battery(eui)
 		if err != nil {
 			return nil, problem(err)
 		}
@@ -70,8 +70,8 @@ func (a *API) registerBattery() {
 	a.registerInside()
 }
 
-// battery returns what is known of a device's battery.
-func (a *API) battery(eui han.EUI64) (Battery, error) {
+// Battery returns what is known of a device's battery.
+func (a *API) Battery(eui han.EUI64) (Battery, error) {
 	d, ok := a.Store.Device(eui)
 	if !ok {
 		return Battery{}, fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice)

@@ -30,9 +30,6 @@ type Device struct {
 	InProcess       bool       `json:"in_process" doc:"it runs in the hub's process, so that one can look inside"`
 }
 
-// grace is how long after its time a heartbeat is not yet missing.
-const grace = time.Minute
-
 func (a *API) device(d store.Device, now time.Time) Device {
 	out := Device{
 		EUI64: d.EUI64, Kind: hub.Kind(d.Kind).String(), AddedAt: instant(d.AddedAt), LastHeard: instant(d.LastHeard),
@@ -60,7 +57,7 @@ func (a *API) device(d store.Device, now time.Time) Device {
 	}
 	if next, ok := seen.NextHeartbeat(); ok {
 		out.Period, out.NextHeartbeat = seen.Period.Seconds(), optional(next)
-		out.Overdue = !out.Awake && now.After(next.Add(grace))
+		out.Overdue = seen.Overdue(now)
 	}
 	return out
 }

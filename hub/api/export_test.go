@@ -5,9 +5,6 @@ import "time"
 // Publish publishes an event as the publisher does.
 func (a *API) Publish(kind string, v any) { a.events.publish(kind, v) }
 
-// Readers returns how many read the stream.
-func (a *API) Readers() int { return int(a.readers.all.Load()) }
-
 // SetPatience sets how long a reader may take nothing.
 func (a *API) SetPatience(d time.Duration) { a.patience = d }
 

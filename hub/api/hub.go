@@ -87,7 +87,7 @@ func (a *API) registerHub() {
 		func(context.Context, *struct{}) (*hubOutput, error) { return &hubOutput{Body: a.hub()}, nil })
 	register(a, get("read-version", "/v1/version", "Tell the version of the program"), nil,
 		func(context.Context, *struct{}) (*versionOutput, error) {
-			return &versionOutput{Body: Version{Version: a.Version, Go: runtime.Version(), Commit: commit()}}, nil
+			return &versionOutput{Body: Version{Version: a.Version, Go: runtime.Version(), Commit: Commit()}}, nil
 		})
 	register(a, get("read-clock", "/v1/clock", "Read the emulated clock"), nil,
 		func(context.Context, *struct{}) (*clockOutput, error) { return &clockOutput{Body: a.Clock()}, nil })
@@ -150,8 +150,8 @@ func (a *API) ready(context.Context, *struct{}) (*readyOutput, error) {
 	return &readyOutput{Body: Ready{Status: "ready", Checks: checks}}, nil
 }
 
-// commit returns the revision that the program was built from, if it is known.
-func commit() string {
+// Commit returns the revision that the program was built from, if it is known.
+func Commit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""

@@ -155,7 +155,7 @@ func (p *publisher) tellDevices(c *observe.Changes, all bool) {
 			}
 		}
 		if c.Devices[d.EUI64] && view.Sleeps && !view.Awake {
-			if b, err := p.battery(d.EUI64); err == nil {
+			if b, err := p.Battery(d.EUI64); err == nil {
 				p.once("battery", d.EUI64.String(), b)
 			}
 		}

@@ -39,6 +39,9 @@ const (
 // readers counts who reads.
 type readers struct{ all, traffic atomic.Int64 }
 
+// Readers returns how many read the stream.
+func (a *API) Readers() int { return int(a.readers.all.Load()) }
+
 // hello is the first event of a stream.
 type hello struct {
 	Instance string `json:"instance"`

@@ -288,7 +288,7 @@ func waitingForBlocks(u store.Update, seen *observe.Device, t *observe.Timeline,
 		switch {
 		case !known && seen.HeardAt.IsZero():
 			return &Waiting{Code: "unheard", Text: "the hub has not heard of the meter since it started"}
-		case known && now.After(next.Add(grace)):
+		case seen.Overdue(now):
 			return &Waiting{Code: "overdue", Text: "the meter's heartbeat did not come", Until: optional(next)}
 		case t.Waiting:
 			return &Waiting{Code: "heartbeat", Text: "the window's share is used up (WAIT_FOR_DATA); the meter sleeps until its next heartbeat", Until: optional(next)}

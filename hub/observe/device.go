@@ -99,6 +99,15 @@ func (d *Device) NextHeartbeat() (time.Time, bool) {
 	return d.WindowAt.Add(d.Period), true
 }
 
+// grace is how long after its time a heartbeat is not yet missing.
+const grace = time.Minute
+
+// Overdue reports whether the heartbeat of a sleeping device did not come.
+func (d *Device) Overdue(now time.Time) bool {
+	next, known := d.NextHeartbeat()
+	return known && !d.Awake && now.After(next.Add(grace))
+}
+
 // Device returns how a device was seen last.
 func (o *Observer) Device(eui han.EUI64, now time.Time) (Device, bool) {
 	o.mu.Lock()

@@ -39,8 +39,22 @@ func (s *Store) Commit(changes ...Change) error {
 	if s.closed {
 		return errors.New("commit: the store is closed")
 	}
-	return s.commit(changes)
+	done := s.begin()
+	err := s.commit(changes)
+	done(err)
+	return err
 }
+
+// Watched has begin called at the start of each commit and what it returns at its
+// end, with the error if there is one, to take its time: the store has no clock.
+// Both must be quick. Call it before the first commit to watch.
+func (s *Store) Watched(begin func() (done func(error))) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin = begin
+}
+
+func unwatched() func(error) { return func(error) {} }
 
 func (s *Store) commit(changes []Change) error {
 	txn := s.live.Txn(true)

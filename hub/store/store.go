@@ -54,6 +54,7 @@ type Store struct {
 	closed      bool
 	alerts      int // records in the table of alerts
 	alertsLimit int
+	begin       func() (done func(error)) // around each commit
 
 	watch watchers
 }
@@ -72,7 +73,7 @@ func NewMemory() *Store {
 	if err != nil {
 		panic(fmt.Sprintf("store: the schema contradicts itself: %v", err))
 	}
-	return &Store{live: live, alertsLimit: alertsKept}
+	return &Store{live: live, alertsLimit: alertsKept, begin: unwatched}
 }
 
 // Open opens the store in the file at path, or creates it. One process at a

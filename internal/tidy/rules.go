@@ -79,6 +79,7 @@ var rules = map[string]rule{
 	"transport/sim":            {floor: floorDrivers, siblings: []string{"transport/radio"}},
 
 	"hub/api":     {floor: floorFaces, siblings: []string{"hub/observe"}, thirdParty: []string{humaModule}},
+	"hub/metrics": {floor: floorFaces, siblings: []string{"hub/observe"}, thirdParty: []string{prometheusModule}},
 	"hub/observe": {floor: floorFaces}, // looks at nodes' records and frames, for all faces
 
 	"internal/imagebuild": {floor: floorWiring},
@@ -109,6 +110,7 @@ const (
 	pflagModule         = "github.com/spf13/pflag"
 	pionLogModule       = "github.com/pion/logging"
 	pionTransportModule = "github.com/pion/transport/v5"
+	prometheusModule    = "github.com/prometheus/client_golang"
 	rateModule          = "golang.org/x/time/rate"
 	renameioModule      = "github.com/google/renameio/v2"
 	termModule          = "golang.org/x/term"
