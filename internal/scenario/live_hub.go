@@ -153,8 +153,9 @@ func (h *LiveHub) watchRecords(next func(r *trace.Record)) func(r *trace.Record)
 // Operate runs an operation on the hub between two of its calls.
 func (h *LiveHub) Operate(f func(h *hub.Hub, now time.Time, out *han.Outbox) error) error {
 	var err error
-	if stopped := h.driver.Do(func(now time.Time, out *han.Outbox) { err = f(h.hub, now, out) }); stopped != nil {
-		return stopped
+	notRun := h.driver.Do(func(now time.Time, n han.Node, out *han.Outbox) { err = f(n.(*hub.Hub), now, out) })
+	if notRun != nil {
+		return notRun
 	}
 	return err
 }

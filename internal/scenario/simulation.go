@@ -55,10 +55,13 @@ func (s *Simulation) Hub() *hub.Hub { return s.hub }
 // Store returns the hub's records.
 func (s *Simulation) Store() *store.Store { return s.store }
 
-// Operate runs an operation on the hub.
+// Operate runs an operation on the hub that runs now.
 func (s *Simulation) Operate(f func(h *hub.Hub, now time.Time, out *han.Outbox) error) error {
 	var err error
-	s.Do(s.hubConfig.EUI64, func(now time.Time, out *han.Outbox) { err = f(s.hub, now, out) })
+	notRun := s.Do(s.hubConfig.EUI64, func(now time.Time, n han.Node, out *han.Outbox) { err = f(n.(*hub.Hub), now, out) })
+	if notRun != nil {
+		return notRun
+	}
 	return err
 }
 

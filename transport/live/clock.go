@@ -1,6 +1,7 @@
 package live
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -35,12 +36,26 @@ func (c *Clock) Now() time.Time { return c.At(time.Now()) }
 // At returns the emulated time at an instant of the wall clock.
 func (c *Clock) At(wall time.Time) time.Time {
 	a := c.anchor.Load()
-	return a.Emulated.Add(time.Duration(float64(wall.Sub(a.Wall)) * a.Speed)).UTC()
+	return a.Emulated.Add(duration(float64(wall.Sub(a.Wall)) * a.Speed)).UTC()
 }
 
 // Until returns how long it takes on the wall clock from now until an emulated
 // instant; negative if it is over.
 func (c *Clock) Until(now time.Time, emulated time.Time) time.Duration {
 	a := c.anchor.Load()
-	return a.Wall.Add(time.Duration(float64(emulated.Sub(a.Emulated)) / a.Speed)).Sub(now)
+	return a.Wall.Add(duration(float64(emulated.Sub(a.Emulated)) / a.Speed)).Sub(now)
+}
+
+// duration returns a number of nanoseconds as a duration; one that is longer than
+// 292 years becomes the longest there is. A clock 3600 times as fast is there in a
+// month.
+func duration(ns float64) time.Duration {
+	switch {
+	case ns >= math.MaxInt64:
+		return math.MaxInt64
+	case ns <= math.MinInt64:
+		return math.MinInt64
+	default:
+		return time.Duration(ns)
+	}
 }

@@ -15,7 +15,6 @@ package live
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -44,8 +43,13 @@ type Options struct {
 	Off time.Duration
 }
 
-// ErrStopped is returned by Do when the driver does not run any more.
-var ErrStopped = errors.New("the node has stopped")
+// Errors of Do, when there is no node to run a command on.
+var (
+	// ErrStopped: the driver does not run any more.
+	ErrStopped = errors.New("the node has stopped")
+	// ErrOff: the node's power is off, or failed in the middle of the command.
+	ErrOff = errors.New("the node's power is off")
+)
 
 // Driver runs one node.
 type Driver struct {
@@ -170,15 +174,22 @@ func (d *Driver) Deliver(f han.Frame) {
 	d.rearm()
 }
 
-// Do runs a command from outside on the node, between two calls.
-func (d *Driver) Do(f func(now time.Time, out *han.Outbox)) error {
+// Do runs a command from outside on the node that runs now, between two calls. A
+// command must not keep the node: a power cut replaces it.
+func (d *Driver) Do(f func(now time.Time, n han.Node, out *han.Outbox)) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.ended || d.fault != nil {
 		return ErrStopped
 	}
-	d.call(d.opt.Clock.Now(), func(now time.Time) { f(now, &d.out) })
+	if d.node == nil {
+		return ErrOff
+	}
+	alive := d.call(d.opt.Clock.Now(), func(now time.Time) { f(now, d.node, &d.out) })
 	d.rearm()
+	if !alive {
+		return ErrOff
+	}
 	return nil
 }
 
@@ -201,15 +212,13 @@ func (d *Driver) rearm() {
 }
 
 // call makes one call with an instant that does not go backwards, and drains the
-// outbox.
-func (d *Driver) call(now time.Time, f func(now time.Time)) {
-	if now.Before(d.last) {
-		now = d.last
-	}
+// outbox. It reports false if the node's power failed in it.
+func (d *Driver) call(now time.Time, f func(now time.Time)) (alive bool) {
+	now = d.onward(now)
 	d.last = now
 	defer d.out.Reset()
 	if !d.survive(now, f) {
-		return
+		return false
 	}
 	for i := range d.out.Records {
 		d.opt.Records(&d.out.Records[i])
@@ -220,6 +229,16 @@ func (d *Driver) call(now time.Time, f func(now time.Time)) {
 		}
 		d.opt.Send(d.out.Frames[i])
 	}
+	return true
+}
+
+// onward returns an instant that is not before the last call's: a clock may be set
+// back, a node's time not.
+func (d *Driver) onward(now time.Time) time.Time {
+	if now.Before(d.last) {
+		return d.last
+	}
+	return now
 }
 
 // survive calls f and reports false if the node's power failed in it.
@@ -256,7 +275,8 @@ func (d *Driver) Cut() {
 func (d *Driver) cut() {
 	d.node = nil
 	if d.opt.Rebuild == nil {
-		d.fault = fmt.Errorf("power cut, and nothing to start again")
+		d.fault = errors.New("power cut, and nothing to start again")
+		d.Wake()
 		return
 	}
 	off := time.Duration(float64(d.opt.Off) / d.opt.Clock.Anchor().Speed)
@@ -269,8 +289,7 @@ func (d *Driver) powerUp() {
 	if d.ended || d.node != nil {
 		return
 	}
-	now := d.opt.Clock.Now()
-	d.node = d.opt.Rebuild(now)
+	d.node = d.opt.Rebuild(d.onward(d.opt.Clock.Now()))
 	d.Wake()
 }
 
@@ -283,5 +302,5 @@ func (d *Driver) Node(f func(now time.Time, n han.Node)) {
 	if d.ended {
 		node = nil
 	}
-	f(d.opt.Clock.Now(), node)
+	f(d.onward(d.opt.Clock.Now()), node)
 }

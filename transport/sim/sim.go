@@ -7,6 +7,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -46,12 +47,12 @@ type station struct {
 	eui     han.EUI64
 	node    han.Node // nil while its power is off
 	rebuild func(now time.Time) han.Node
-	off     time.Duration // how long the power stays off after a cut
 	dice    *rand.Rand
 	link    radio.Link
 	down    bool      // cut off from the HAN
 	wakeAt  time.Time // instant of the timer event that counts
 	awake   bool      // such an event is scheduled
+	onAt    time.Time // instant of the power event that counts
 }
 
 // New returns an empty world.
@@ -71,13 +72,14 @@ func (w *World) Add(node han.Node, rebuild func(now time.Time) han.Node) {
 	}
 	w.byEUI64[eui] = len(w.stations)
 	w.stations = append(w.stations, &station{
-		eui: eui, node: node, rebuild: rebuild, off: DefaultOff,
+		eui: eui, node: node, rebuild: rebuild,
 		dice: rand.New(rand.NewPCG(w.cfg.Seed, uint64(eui))), link: w.cfg.Link,
 	})
 	w.arm(len(w.stations) - 1)
 }
 
-// DefaultOff is how long a node's power stays off after a cut.
+// DefaultOff is how long a node's power stays off when it fails in the middle of an
+// operation.
 const DefaultOff = 5 * time.Second
 
 // Dice returns a random stream for a node that is about to be added, which no
@@ -100,19 +102,22 @@ func (w *World) index(eui han.EUI64) int {
 	return i
 }
 
-// Do runs a command from outside on a node, between two events.
-func (w *World) Do(eui han.EUI64, f func(now time.Time, out *han.Outbox)) {
-	i := w.index(eui)
-	w.call(i, func(_ han.Node) { f(w.now, &w.out) })
+// ErrOff is returned by Do if the node's power is off, or fails in the middle of
+// the command.
+var ErrOff = errors.New("the node's power is off")
+
+// Do runs a command from outside on the node that runs now, between two events.
+func (w *World) Do(eui han.EUI64, f func(now time.Time, n han.Node, out *han.Outbox)) error {
+	if !w.call(w.index(eui), func(n han.Node) { f(w.now, n, &w.out) }) {
+		return ErrOff
+	}
+	return nil
 }
 
 // Cut switches a node's power off now, as at a socket: what was not in its storage
-// is gone. It comes back after the given time.
-func (w *World) Cut(eui han.EUI64, off time.Duration) {
-	s := w.stations[w.index(eui)]
-	s.off = off
-	w.powerOff(w.index(eui))
-}
+// is gone. It comes back after the given time; of several cuts the one that lasts
+// longest counts.
+func (w *World) Cut(eui han.EUI64, off time.Duration) { w.powerOff(w.index(eui), off) }
 
 // Schedule runs f at an instant, as one more event.
 func (w *World) Schedule(at time.Time, f func()) { w.push(event{at: at, kind: eventFunc, run: f}) }
@@ -132,9 +137,7 @@ func (w *World) Step() bool {
 	case eventFrame:
 		w.deliver(e)
 	case eventPower:
-		s := w.stations[e.station]
-		s.node = s.rebuild(w.now)
-		w.arm(e.station)
+		w.powerOn(e)
 	case eventFunc:
 		e.run()
 	}
@@ -147,7 +150,9 @@ func (w *World) RunUntil(limit time.Time, done func() bool) bool {
 	for !done() {
 		next, ok := w.events.peek()
 		if !ok || next.After(limit) {
-			w.now = limit
+			if limit.After(w.now) {
+				w.now = limit
+			}
 			return done()
 		}
 		w.Step()
@@ -180,19 +185,21 @@ func (w *World) deliver(e event) {
 	w.spare = append(w.spare, e.frame.Payload[:0])
 }
 
-// call makes one call on a node, drains the outbox and sets its timer anew.
-func (w *World) call(i int, f func(n han.Node)) {
+// call makes one call on a node, drains the outbox and sets its timer anew. It
+// reports false if the node's power is off or failed in the call.
+func (w *World) call(i int, f func(n han.Node)) (alive bool) {
 	s := w.stations[i]
 	if s.node == nil {
-		return
+		return false
 	}
-	if w.survive(s, f) {
+	if alive = w.survive(s, f); alive {
 		w.drain(s)
 		w.arm(i)
 	} else {
-		w.powerOff(i)
+		w.powerOff(i, DefaultOff)
 	}
 	w.out.Reset()
+	return alive
 }
 
 // survive calls f and reports false if the node's power failed in it. What it had
@@ -214,10 +221,24 @@ func (w *World) survive(s *station, f func(n han.Node)) (alive bool) {
 	return true
 }
 
-func (w *World) powerOff(i int) {
+func (w *World) powerOff(i int, off time.Duration) {
 	s := w.stations[i]
-	s.node, s.awake = nil, false
-	w.push(event{at: w.now.Add(s.off), kind: eventPower, station: i})
+	onAt := w.now.Add(off)
+	if s.node == nil && !onAt.After(s.onAt) {
+		return
+	}
+	s.node, s.awake, s.onAt = nil, false, onAt
+	w.push(event{at: onAt, kind: eventPower, station: i})
+}
+
+// powerOn brings a node back, unless its power was cut for longer since the event
+// was scheduled.
+func (w *World) powerOn(e event) {
+	s := w.stations[e.station]
+	if s.node == nil && s.onAt.Equal(e.at) {
+		s.node = s.rebuild(w.now)
+		w.arm(e.station)
+	}
 }
 
 func (w *World) emit(r *trace.Record) {
