@@ -86,7 +86,7 @@ func (h *Hub) AddDevice(now time.Time, out *han.Outbox, eui han.EUI64, kind Kind
 	if err := h.store.Commit(append(changes, store.Put(entry))...); err != nil {
 		return fmt.Errorf("add device %s: %w", eui, err)
 	}
-	h.admit(entry)
+	h.admit(now, entry)
 	h.record(out, trace.Record{At: now, Kind: trace.DeviceAdded, Peer: uint64(eui), Text: kind.String()})
 	h.recordAlert(now, out, alert)
 	return nil
@@ -101,7 +101,7 @@ func (h *Hub) CheckAddress(eui han.EUI64) error {
 }
 
 // admit takes a device of the device log into memory.
-func (h *Hub) admit(entry store.Device) {
+func (h *Hub) admit(now time.Time, entry store.Device) {
 	h.devices[entry.EUI64] = &device{log: entry}
 	h.order = append(h.order, entry.EUI64)
 	slices.Sort(h.order)
@@ -109,7 +109,7 @@ func (h *Hub) admit(entry store.Device) {
 		h.proxy.AddMeter(entry.EUI64, h.joinOf(entry))
 		return
 	}
-	h.restoreTunnel(h.devices[entry.EUI64])
+	h.restoreTunnel(now, h.devices[entry.EUI64])
 }
 
 // joinOf returns what the store holds of a gas meter for the proxy.

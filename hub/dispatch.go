@@ -80,9 +80,19 @@ func (h *Hub) readMirror(now time.Time, out *han.Outbox, f han.Frame, header zcl
 		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusNotFound)
 		return nil
 	}
-	answer := zcl.Header{ToClient: true, DisableDefaultResponse: true, TSN: header.TSN, Command: zcl.CommandReadAttributesResponse}
-	zcl.Answer(&h.station, out, zcl.PeerOf(f), answer, r)
+	h.answerRead(out, f, header, r)
 	return nil
+}
+
+// maxReadResponse is the room for a Read Attributes Response in a frame, besides its
+// ZCL header.
+const maxReadResponse = han.MaxPayload - 3
+
+// answerRead answers a Read Attributes. A request may ask for more than one frame can
+// carry.
+func (h *Hub) answerRead(out *han.Outbox, f han.Frame, header zcl.Header, r zcl.ReadAttributesResponse) {
+	answer := zcl.Header{ToClient: true, DisableDefaultResponse: true, TSN: header.TSN, Command: zcl.CommandReadAttributesResponse}
+	zcl.Answer(&h.station, out, zcl.PeerOf(f), answer, r.Fitting(maxReadResponse))
 }
 
 // readTime answers from the hub's clock: the Time attribute and nothing else.
@@ -104,8 +114,7 @@ func (h *Hub) readTime(now time.Time, out *han.Outbox, f han.Frame, header zcl.H
 		}
 		r.Attributes = append(r.Attributes, a)
 	}
-	answer := zcl.Header{ToClient: true, DisableDefaultResponse: true, TSN: header.TSN, Command: zcl.CommandReadAttributesResponse}
-	zcl.Answer(&h.station, out, zcl.PeerOf(f), answer, r)
+	h.answerRead(out, f, header, r)
 	return nil
 }
 

@@ -96,7 +96,7 @@ func New(cfg Config, records *store.Store, cache *imagecache.Cache, now time.Tim
 	}, &h.station, h)
 	h.server = otaserver.New(&h.station, h.proxy, cfg.BlockSize)
 	for _, d := range records.Devices() {
-		h.admit(d)
+		h.admit(now, d)
 	}
 	for _, u := range records.Updates() {
 		h.resumeUpdate(now, out, u)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -26,6 +27,7 @@ func (h *Hub) RegisterImage(now time.Time, out *han.Outbox, e imagecache.Entry, 
 		Manufacturer: e.Header.Manufacturer, ImageType: e.Header.ImageType, FileVersion: e.Header.FileVersion,
 		Size: e.Header.TotalSize, HasHardware: e.Header.HasHardware,
 		HardwareMin: e.Header.HardwareMin, HardwareMax: e.Header.HardwareMax,
+		HasDestination: e.Header.HasDestination, Destination: e.Header.Destination,
 		Text: e.Header.Text, Layout: e.Layout, SupplierVerified: supplierVerified, AddedAt: now.UnixMicro(),
 	}
 	if err := h.store.Commit(store.Put(im)); err != nil {
@@ -40,19 +42,25 @@ func header(im store.Image) ota.ImageHeader {
 	return ota.ImageHeader{
 		ImageID: im.ID(), TotalSize: im.Size,
 		HasHardware: im.HasHardware, HardwareMin: im.HardwareMin, HardwareMax: im.HardwareMax,
+		HasDestination: im.HasDestination, Destination: im.Destination,
 	}
 }
 
 // Distribute offers an image to devices (SRV 11.1). An image that a device was
 // downloading or holding before is superseded. Either all devices get the offer
-// or none.
+// or none; naming one twice changes nothing.
 func (h *Hub) Distribute(now time.Time, out *han.Outbox, fileHash imagecache.Hash, devices []han.EUI64) error {
 	im, ok := h.store.ImageByFileHash(fileHash)
 	if !ok {
 		return fmt.Errorf("distribute image %s: %w", fileHash, ErrUnknownImage)
 	}
 	var changes []store.Change
+	var chosen []han.EUI64
 	for _, eui := range devices {
+		if slices.Contains(chosen, eui) {
+			continue
+		}
+		chosen = append(chosen, eui)
 		more, err := h.planUpdate(now, eui, im)
 		if err != nil {
 			return fmt.Errorf("distribute to %s: %w", eui, err)
@@ -70,7 +78,7 @@ func (h *Hub) Distribute(now time.Time, out *han.Outbox, fileHash imagecache.Has
 	if err := h.store.Commit(changes...); err != nil {
 		return fmt.Errorf("distribute image %s: %w", fileHash, err)
 	}
-	for _, eui := range devices {
+	for _, eui := range chosen {
 		h.startUpdate(now, out, h.devices[eui], im)
 	}
 	return nil
@@ -217,6 +225,9 @@ func (h *Hub) ReadVersion(now time.Time, out *han.Outbox, eui han.EUI64) error {
 	d, ok := h.devices[eui]
 	if !ok {
 		return fmt.Errorf("read firmware version of %s: %w", eui, ErrUnknownDevice)
+	}
+	if kind := Kind(d.log.Kind); !kind.IsMeter() {
+		return fmt.Errorf("read firmware version of %s: %w: %s devices are not asked", eui, ErrConflict, kind)
 	}
 	code := gbcs.CodeReadESMEFirmwareVersion
 	payload := func(counter uint64) []byte {

@@ -35,7 +35,8 @@ const (
 )
 
 // restoreTunnel takes over what the store holds of a device that always listens.
-func (h *Hub) restoreTunnel(d *device) {
+// What is queued goes out at the first deadline, now.
+func (h *Hub) restoreTunnel(now time.Time, d *device) {
 	d.tunnel.id = tunnel.NoTunnel
 	if d.log.TunnelID != 0 {
 		d.tunnel.id = d.log.TunnelID
@@ -46,6 +47,9 @@ func (h *Hub) restoreTunnel(d *device) {
 		}
 	}
 	d.tunnel.scheduleExpiry()
+	if len(d.tunnel.queue) > 0 {
+		d.tunnel.deadlines.Schedule(timerTunnel, now)
+	}
 }
 
 func (t *tunnelClient) scheduleExpiry() {
@@ -159,6 +163,10 @@ func (h *Hub) tunnelOpened(now time.Time, out *han.Outbox, d *device, payload []
 		return err
 	}
 	t := &d.tunnel
+	if t.flying && (r.Status != tunnel.StatusSuccess || r.TunnelID == t.id) {
+		return nil // a repetition: what is waited for now is a confirmation
+	}
+	t.flying = false
 	t.deadlines.Clear(timerTunnel)
 	if r.Status != tunnel.StatusSuccess {
 		t.deadlines.Schedule(timerTunnel, now.Add(tunnelRetry))

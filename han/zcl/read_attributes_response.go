@@ -25,6 +25,19 @@ func (c ReadAttributesResponse) Append(b []byte) []byte {
 	return b
 }
 
+// Fitting returns the response with as many of its entries as fit size bytes; a
+// client asks for the others again.
+func (c ReadAttributesResponse) Fitting(size int) ReadAttributesResponse {
+	b := make([]byte, 0, size)
+	for i := range c.Attributes {
+		b = ReadAttributesResponse{c.Attributes[i : i+1]}.Append(b)
+		if len(b) > size {
+			return ReadAttributesResponse{c.Attributes[:i]}
+		}
+	}
+	return c
+}
+
 // ParseReadAttributesResponse reads the payload; it has at least one entry.
 func ParseReadAttributesResponse(payload []byte) (ReadAttributesResponse, error) {
 	const what = "read attributes response"

@@ -69,3 +69,15 @@ func FuzzParseReadAttributesResponse(f *testing.F) {
 		}
 	})
 }
+
+func TestAResponseThatIsTooLongIsCutBetweenItsEntries(t *testing.T) {
+	short := AttributeStatus{ID: 1, Status: StatusUnsupAttribute}                                      // 3 bytes
+	long := AttributeStatus{ID: 2, Value: Value{Type: TypeOctetString, Bytes: []byte("twelve bytes")}} // 17 bytes
+	all := ReadAttributesResponse{Attributes: []AttributeStatus{short, long, short}}
+	for size, want := range map[int]int{0: 0, 2: 0, 3: 1, 19: 1, 20: 2, 22: 2, 23: 3, 1000: 3} {
+		got := all.Fitting(size)
+		if len(got.Attributes) != want || len(got.Append(nil)) > size {
+			t.Errorf("%d bytes: %d entries in %d bytes, want %d", size, len(got.Attributes), len(got.Append(nil)), want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/sha256"
 
+	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/ota"
 )
 
@@ -22,6 +23,8 @@ type Image struct {
 	Layout           ota.Layout        `cbor:"11,keyasint,omitempty"`
 	SupplierVerified bool              `cbor:"12,keyasint,omitempty"` // the authorising signature was checked
 	AddedAt          int64             `cbor:"13,keyasint,omitempty"`
+	HasDestination   bool              `cbor:"14,keyasint,omitempty"` // the image is for one device alone
+	Destination      han.EUI64         `cbor:"15,keyasint,omitempty"` // only with HasDestination
 }
 
 func (Image) table() Table                 { return TableImages }
