@@ -9,6 +9,7 @@
 package otaserver
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -168,11 +169,16 @@ func (s *Server) HandleFrame(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	default:
 		zcl.AnswerDefault(s.station, out, f, h, zcl.StatusUnsupCommand)
 	}
-	if err != nil {
+	if err != nil && !errors.As(err, new(readError)) {
 		zcl.AnswerDefault(s.station, out, f, h, zcl.StatusMalformedCommand)
 	}
 	return result, err
 }
+
+// readError is a failure on the hub's side: the device has been answered.
+type readError struct{ error }
+
+func (e readError) Unwrap() error { return e.error }
 
 func answer[C zcl.Command](s *Server, out *han.Outbox, f han.Frame, h zcl.Header, command uint8, c C) {
 	a := zcl.Header{ClusterSpecific: true, ToClient: true, DisableDefaultResponse: true, TSN: h.TSN, Command: command}
@@ -245,7 +251,7 @@ func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	if _, err := d.offer.Image.ReadAt(data, int64(q.Offset)); err != nil {
 		// The device asks again; the reason goes to the log.
 		answer(s, out, f, h, ota.CommandImageBlockResponse, wait(now, now.Add(time.Minute)))
-		return fmt.Errorf("read image %s at %d: %w", q.Image, q.Offset, err)
+		return readError{fmt.Errorf("read image %s at %d: %w", q.Image, q.Offset, err)}
 	}
 	d.progress.count(q.Offset, uint32(size))
 	d.served = now
