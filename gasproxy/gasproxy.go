@@ -61,8 +61,9 @@ const (
 type Communications interface {
 	// KeepMirror stores a mirror.
 	KeepMirror(now time.Time, device han.EUI64, m *Mirror) error
-	// KeepJoin stores a meter's mirror endpoint and tunnel.
-	KeepJoin(device han.EUI64, mirrorEndpoint uint8, tunnelID uint16) error
+	// KeepJoin stores what a meter and the proxy agreed on; of Join the mirror and the
+	// mailbox are left empty.
+	KeepJoin(device han.EUI64, j Join) error
 	// FromMeter takes a GBCS message that a meter put. It may be a repetition.
 	FromMeter(now time.Time, out *han.Outbox, device han.EUI64, message []byte) error
 	// MessageDelivered and MessageExpired tell what became of a message.
@@ -119,8 +120,9 @@ func New(cfg Config, station *zcl.Station, hub Communications) *Proxy {
 
 // Join is what a meter kept from before the proxy started.
 type Join struct {
-	MirrorEndpoint uint8  // 0 = none
-	TunnelID       uint16 // 0 = none
+	MirrorEndpoint uint8         // 0 = none
+	TunnelID       uint16        // 0 = none
+	Period         time.Duration // between heartbeats; 0 = the meter did not say
 	Mirror         Mirror
 	Mailbox        []Message // oldest first
 }
@@ -130,11 +132,25 @@ func (p *Proxy) AddMeter(device han.EUI64, j Join) {
 	if _, ok := p.meters[device]; !ok {
 		p.order = append(p.order, device)
 	}
-	p.meters[device] = &child{
-		eui: device, endpoint: j.MirrorEndpoint, tunnel: j.TunnelID, period: p.cfg.Period,
+	c := &child{
+		eui: device, endpoint: j.MirrorEndpoint, tunnel: j.TunnelID, period: j.Period,
 		mirror: j.Mirror, mailbox: j.Mailbox,
 	}
+	if c.period == 0 {
+		c.period = p.cfg.Period
+	}
+	p.meters[device] = c
 	p.scheduleExpiry()
+}
+
+// keepJoin stores what a meter and the proxy agree on and takes it over. Without an
+// error the meter may be told.
+func (p *Proxy) keepJoin(c *child, endpoint uint8, tunnel uint16, period time.Duration) error {
+	if err := p.hub.KeepJoin(c.eui, Join{MirrorEndpoint: endpoint, TunnelID: tunnel, Period: period}); err != nil {
+		return err
+	}
+	c.endpoint, c.tunnel, c.period = endpoint, tunnel, period
+	return nil
 }
 
 // RemoveMeter purges everything kept for a meter.

@@ -56,8 +56,8 @@ func (p *Proxy) HandleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	}
 	p.heard(c, f)
 	if !h.ClusterSpecific {
-		if h.Command == zcl.CommandDefaultResponse && c.flying && h.TSN == c.inFlight {
-			return p.confirmed(now, out, c)
+		if h.Command == zcl.CommandDefaultResponse {
+			return p.takeConfirmation(now, out, c, h, payload)
 		}
 		return nil
 	}
@@ -67,8 +67,7 @@ func (p *Proxy) HandleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	case tunnel.CommandTransferDataToServer:
 		return p.transfer(now, out, c, f, h, payload)
 	case tunnel.CommandCloseTunnel:
-		c.tunnel = 0
-		if err := p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel); err != nil {
+		if err := p.keepJoin(c, c.endpoint, 0, c.period); err != nil {
 			return err
 		}
 		p.answerDefault(out, c, f, h, zcl.StatusSuccess)
@@ -89,8 +88,7 @@ func (p *Proxy) openTunnel(out *han.Outbox, c *child, f han.Frame, h zcl.Header,
 	answer := tunnel.RequestTunnelResponse{TunnelID: tunnel.NoTunnel, Status: tunnel.StatusProtocolNotSupported, MaxTransferSize: tunnel.MaxTransfer}
 	if r.Protocol == tunnel.ProtocolGBHRGP {
 		if c.tunnel == 0 {
-			c.tunnel = p.freeTunnel()
-			if err := p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel); err != nil {
+			if err := p.keepJoin(c, c.endpoint, p.freeTunnel(), c.period); err != nil {
 				return err
 			}
 		}
@@ -100,12 +98,15 @@ func (p *Proxy) openTunnel(out *han.Outbox, c *child, f han.Frame, h zcl.Header,
 	return nil
 }
 
+// freeTunnel returns the lowest identifier that no meter has.
 func (p *Proxy) freeTunnel() uint16 {
+	used := map[uint16]bool{}
+	for _, c := range p.meters {
+		used[c.tunnel] = true
+	}
 	id := firstTunnel
-	for _, eui := range p.order {
-		if t := p.meters[eui].tunnel; t >= id {
-			id = t + 1
-		}
+	for used[id] {
+		id++
 	}
 	return id
 }
@@ -157,7 +158,16 @@ func (p *Proxy) deliver(out *han.Outbox, c *child) {
 	c.flying = len(c.mailbox) > 0
 }
 
-func (p *Proxy) confirmed(now time.Time, out *han.Outbox, c *child) error {
+// takeConfirmation takes the Default Response to the message in flight, which the
+// meter thereby has, whatever it thinks of it.
+func (p *Proxy) takeConfirmation(now time.Time, out *han.Outbox, c *child, h zcl.Header, payload []byte) error {
+	r, err := zcl.ParseDefaultResponse(payload)
+	if err != nil {
+		return err
+	}
+	if !c.flying || h.TSN != c.inFlight || r.Command != tunnel.CommandTransferDataToClient {
+		return nil
+	}
 	c.flying = false
 	m := c.mailbox[0]
 	c.mailbox = c.mailbox[1:]

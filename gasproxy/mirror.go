@@ -90,11 +90,11 @@ func (p *Proxy) openMirror(c *child) error {
 	for _, eui := range p.order {
 		used[p.meters[eui].endpoint] = true
 	}
-	c.endpoint = p.cfg.MirrorEndpoint
-	for used[c.endpoint] {
-		c.endpoint++
+	endpoint := p.cfg.MirrorEndpoint
+	for used[endpoint] {
+		endpoint++
 	}
-	return p.hub.KeepJoin(c.eui, c.endpoint, c.tunnel)
+	return p.keepJoin(c, endpoint, c.tunnel, c.period)
 }
 
 func (p *Proxy) configure(out *han.Outbox, c *child, f han.Frame, h zcl.Header, payload []byte) error {
@@ -102,8 +102,10 @@ func (p *Proxy) configure(out *han.Outbox, c *child, f han.Frame, h zcl.Header, 
 	if err != nil {
 		return err
 	}
-	if r.ReportingInterval > 0 {
-		c.period = r.Interval()
+	if period := r.Interval(); period > 0 && period != c.period {
+		if err := p.keepJoin(c, c.endpoint, c.tunnel, period); err != nil {
+			return err
+		}
 	}
 	p.answerDefault(out, c, f, h, zcl.StatusSuccess)
 	return nil

@@ -114,7 +114,10 @@ func (h *Hub) admit(now time.Time, entry store.Device) {
 
 // joinOf returns what the store holds of a gas meter for the proxy.
 func (h *Hub) joinOf(entry store.Device) gasproxy.Join {
-	j := gasproxy.Join{MirrorEndpoint: entry.MirrorEndpoint, TunnelID: entry.TunnelID}
+	j := gasproxy.Join{
+		MirrorEndpoint: entry.MirrorEndpoint, TunnelID: entry.TunnelID,
+		Period: time.Duration(entry.Period) * time.Microsecond,
+	}
 	if m, ok := h.store.Mirror(entry.EUI64); ok {
 		j.Mirror.UpdatedAt = time.UnixMicro(m.UpdatedAt).UTC()
 		for _, a := range m.Attributes {
@@ -161,10 +164,10 @@ func (h *Hub) RemoveDevice(now time.Time, out *han.Outbox, eui han.EUI64) error 
 }
 
 // KeepJoin implements gasproxy.Communications.
-func (h *Hub) KeepJoin(eui han.EUI64, mirrorEndpoint uint8, tunnelID uint16) error {
+func (h *Hub) KeepJoin(eui han.EUI64, j gasproxy.Join) error {
 	d := h.devices[eui]
 	entry := d.log
-	entry.MirrorEndpoint, entry.TunnelID = mirrorEndpoint, tunnelID
+	entry.MirrorEndpoint, entry.TunnelID, entry.Period = j.MirrorEndpoint, j.TunnelID, j.Period.Microseconds()
 	return h.keepDevice(d, entry)
 }
 

@@ -127,17 +127,9 @@ func (h *Hub) expirePush(now time.Time, out *han.Outbox, d *device) {
 func (h *Hub) handleTunnel(now time.Time, out *han.Outbox, d *device, f han.Frame, header zcl.Header, payload []byte) error {
 	t := &d.tunnel
 	if !header.ClusterSpecific {
-		if header.Command != zcl.CommandDefaultResponse || !t.flying || header.TSN != t.tsn {
-			return nil
+		if header.Command == zcl.CommandDefaultResponse {
+			return h.takeConfirmation(now, out, d, header, payload)
 		}
-		m := t.queue[0]
-		t.queue, t.flying = t.queue[1:], false
-		t.deadlines.Clear(timerTunnel)
-		t.scheduleExpiry()
-		if err := h.MessageDelivered(now, out, f.Src, m); err != nil {
-			return err
-		}
-		h.pushNext(now, out, d)
 		return nil
 	}
 	switch header.Command {
@@ -154,6 +146,27 @@ func (h *Hub) handleTunnel(now time.Time, out *han.Outbox, d *device, f han.Fram
 	default:
 		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusUnsupCommand)
 	}
+	return nil
+}
+
+// takeConfirmation takes the Default Response to the message in flight.
+func (h *Hub) takeConfirmation(now time.Time, out *han.Outbox, d *device, header zcl.Header, payload []byte) error {
+	r, err := zcl.ParseDefaultResponse(payload)
+	if err != nil {
+		return err
+	}
+	t := &d.tunnel
+	if !t.flying || header.TSN != t.tsn || r.Command != tunnel.CommandTransferDataToServer {
+		return nil
+	}
+	m := t.queue[0]
+	t.queue, t.flying = t.queue[1:], false
+	t.deadlines.Clear(timerTunnel)
+	t.scheduleExpiry()
+	if err := h.MessageDelivered(now, out, d.log.EUI64, m); err != nil {
+		return err
+	}
+	h.pushNext(now, out, d)
 	return nil
 }
 

@@ -18,6 +18,7 @@ type Device struct {
 	HardwareVersion uint16    `cbor:"11,keyasint,omitempty"`
 	Manufacturer    uint16    `cbor:"12,keyasint,omitempty"`
 	ImageType       uint16    `cbor:"13,keyasint,omitempty"`
+	Period          int64     `cbor:"14,keyasint,omitempty"` // of heartbeats, microseconds
 }
 
 func (Device) table() Table                { return TableDevices }

@@ -1,0 +1,176 @@
+package gasproxy_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/commshub/commshub/gasproxy"
+	"github.com/commshub/commshub/han"
+)
+
+const blockSize = 48
+
+func TestAWindowOpensOncePerHeartbeat(t *testing.T) {
+	h := newHome(t, nil)
+	endpoint := h.mirrored(gsme)
+	for _, at := range []time.Duration{
+		0, 3 * time.Second, 6 * time.Second, // the answers were lost
+		30*time.Minute - 40*time.Second, // the meter's clock drifts
+		60 * time.Minute,
+	} {
+		h.now = start.Add(at)
+		h.heartbeat(gsme, endpoint)
+	}
+	if len(h.hub.windows) != 3 || !h.hub.windows[1].Equal(start.Add(30*time.Minute-40*time.Second)) {
+		t.Errorf("windows at %v", h.hub.windows)
+	}
+	if at, period := h.LastHeard(gsme); !at.Equal(h.now) || period != gasproxy.DefaultPeriod {
+		t.Errorf("last heard at %v, period %v", at, period)
+	}
+}
+
+// TestAMetersPeriodIsKept, through a restart: the next window is told by it.
+func TestAMetersPeriodIsKept(t *testing.T) {
+	h := newHome(t, gasproxy.Blocks(1))
+	endpoint := h.mirrored(gsme)
+	h.configure(gsme, 4*time.Minute)
+	for range 3 {
+		h.heartbeat(gsme, endpoint)
+		if ok, _ := h.admit(gsme, 0); !ok {
+			t.Errorf("at %v no block is admitted in a new window", h.now)
+		}
+		if ok, until := h.admit(gsme, blockSize); ok || !until.Equal(h.now.Add(4*time.Minute)) {
+			t.Errorf("the second block: %v until %v, want the next heartbeat", ok, until)
+		}
+		h.now = h.now.Add(4 * time.Minute)
+		h.restart()
+		if _, period := h.LastHeard(gsme); period != 4*time.Minute {
+			t.Errorf("period %v after a restart", period)
+		}
+	}
+}
+
+// TestAProxyThatStartsInAWindowGoesOn: the first block it is asked for opens one.
+func TestAProxyThatStartsInAWindowGoesOn(t *testing.T) {
+	h := newHome(t, gasproxy.Blocks(2))
+	h.now = start.Add(7 * time.Minute)
+	for i := range uint32(2) {
+		if ok, _ := h.admit(gsme, i*blockSize); !ok {
+			t.Errorf("block %d was not admitted", i)
+		}
+	}
+	ok, until := h.admit(gsme, 2*blockSize)
+	if ok || !until.Equal(h.now.Add(gasproxy.DefaultPeriod)) {
+		t.Errorf("%v until %v", ok, until)
+	}
+}
+
+// TestADeviceIsNeverToldToAskAtOnce: its heartbeat is overdue, so the next one is too.
+func TestADeviceIsNeverToldToAskAtOnce(t *testing.T) {
+	h := newHome(t, gasproxy.Blocks(1))
+	h.heartbeat(gsme, h.mirrored(gsme))
+	h.admit(gsme, 0)
+	h.now = start.Add(2 * time.Hour)
+	if ok, until := h.admit(gsme, blockSize); ok || !until.After(h.now) {
+		t.Errorf("%v until %v at %v", ok, until, h.now)
+	}
+}
+
+func TestAnotherPolicyCountsFromNowOn(t *testing.T) {
+	h := newHome(t, gasproxy.Blocks(1))
+	h.heartbeat(gsme, h.mirrored(gsme))
+	h.admit(gsme, 0)
+	h.SetPolicy(gasproxy.Blocks(2))
+	if ok, _ := h.admit(gsme, blockSize); !ok {
+		t.Error("the second block was not admitted")
+	}
+	if h.Policy() != gasproxy.Policy(gasproxy.Blocks(2)) {
+		t.Errorf("policy %v", h.Policy())
+	}
+}
+
+// TestBlocksAreCountedPerWindow, whatever is asked for again: no window ever gets more
+// different blocks than the policy says, and a meter that asks gets as many.
+func TestBlocksAreCountedPerWindow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.Uint32Range(1, 20).Draw(t, "limit")
+		blocks := rapid.Uint32Range(1, 100).Draw(t, "blocks")
+		h := newHome(t, gasproxy.Blocks(limit))
+		endpoint := h.mirrored(gsme)
+		windows := uint32(0)
+		for next := uint32(0); next < blocks; windows++ {
+			h.heartbeat(gsme, endpoint)
+			for got := uint32(0); next < blocks; got++ {
+				ok, _ := h.admit(gsme, next*blockSize)
+				if ok != (got < limit) {
+					t.Fatalf("block %d of window %d: %v, the limit is %d", got, windows, ok, limit)
+				}
+				if !ok {
+					break
+				}
+				for range rapid.IntRange(0, 2).Draw(t, "lost answers") {
+					if ok, _ := h.admit(gsme, next*blockSize); !ok {
+						t.Fatalf("block %d was not admitted again", next)
+					}
+				}
+				next++
+			}
+			h.now = h.now.Add(gasproxy.DefaultPeriod)
+		}
+		if want := (blocks + limit - 1) / limit; windows != want {
+			t.Fatalf("%d blocks took %d windows at %d a window, want %d", blocks, windows, limit, want)
+		}
+	})
+}
+
+// TestRadioOnTimeStaysWithinItsLimit with everything that happens in a window: reports,
+// tunnels, lost answers, and being told to wait at the end.
+func TestRadioOnTimeStaysWithinItsLimit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := time.Duration(rapid.Int64Range(int64(200*time.Millisecond), int64(2*time.Second)).Draw(t, "limit"))
+		h := newHome(t, gasproxy.Radio(limit))
+		endpoint, id := h.mirrored(gsme), h.tunnelled(gsme)
+		h.now = start.Add(time.Hour)
+		h.heartbeat(gsme, endpoint)
+		for range rapid.IntRange(0, 3).Draw(t, "messages") {
+			h.get(gsme, id)
+		}
+		before := h.CurrentWindow(gsme).RadioOn
+		blocks, offset := 0, uint32(0)
+		for {
+			if ok, _ := h.admit(gsme, offset); !ok {
+				break
+			}
+			if blocks++; blocks > 1000 {
+				t.Fatal("the window has no end")
+			}
+			if rapid.IntRange(0, 9).Draw(t, "lost") > 0 {
+				offset += blockSize
+			}
+		}
+		w := h.CurrentWindow(gsme)
+		if w.RadioOn > limit {
+			t.Fatalf("radio on for %v of %v", w.RadioOn, limit)
+		}
+		if blocks > 0 {
+			if each := (w.RadioOn - before) / time.Duration(blocks); w.RadioOn+2*each < limit {
+				t.Fatalf("stopped at %v of %v after %d blocks of %v", w.RadioOn, limit, blocks, each)
+			}
+		}
+	})
+}
+
+// TestMetersArePacedEachForItself.
+func TestMetersArePacedEachForItself(t *testing.T) {
+	h := newHome(t, gasproxy.Blocks(1))
+	for _, eui := range []han.EUI64{gsme, second} {
+		if ok, _ := h.admit(eui, 0); !ok {
+			t.Errorf("%s: its first block was not admitted", eui)
+		}
+		if ok, _ := h.admit(eui, blockSize); ok {
+			t.Errorf("%s: its second block was admitted", eui)
+		}
+	}
+}
