@@ -77,11 +77,10 @@ func (d *demoFlags) check() error {
 	switch {
 	case d.until != "" && d.until != "updated":
 		return badInput("--until %q: want updated", d.until)
-	case d.speed <= 0 || d.speed > maxSpeed:
-		return badInput("--speed %g: want more than 0, up to %d", d.speed, maxSpeed)
-	default:
-		return listenAddress("listen", d.listen)
+	case d.timeout <= 0:
+		return badInput("--timeout %v: want more than 0", d.timeout)
 	}
+	return errors.Join(checkSpeed(d.speed), listenAddress("listen", d.listen))
 }
 
 // run runs the demo to its end and reports.

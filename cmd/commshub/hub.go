@@ -75,17 +75,43 @@ func checkHub(config hub.Config, speed float64, listen string) error {
 	switch {
 	case config.BlockSize < 1 || config.BlockSize > 255:
 		return badInput("--block-size %d: want 1 to 255", config.BlockSize)
-	case speed < 0 || speed > maxSpeed:
-		return badInput("--speed %g: want more than 0, up to %d", speed, maxSpeed)
 	case config.MailboxTime <= 0:
 		return badInput("--mailbox-time %v: want more than 0", config.MailboxTime)
-	default:
-		return listenAddress("listen", listen)
+	case config.MirrorEndpoint < 1 || config.MirrorEndpoint > maxEndpoint-hub.DeviceLogSize:
+		return badInput("--mirror-endpoint %d: want 1 to %d", config.MirrorEndpoint, maxEndpoint-hub.DeviceLogSize)
+	case config.Endpoint < 1 || config.Endpoint > maxEndpoint || mirrors(config, config.Endpoint):
+		return badInput("--hub-endpoint %d: want 1 to %d, and none of the %d from --mirror-endpoint %d on",
+			config.Endpoint, maxEndpoint, hub.DeviceLogSize, config.MirrorEndpoint)
 	}
+	if speed != 0 { // 0 is the default
+		if err := checkSpeed(speed); err != nil {
+			return err
+		}
+	}
+	return listenAddress("listen", listen)
 }
 
-// maxSpeed is the fastest clock: a heartbeat every 18 ms.
-const maxSpeed = 100_000
+// maxEndpoint is the highest endpoint that an application may use (Zigbee §2.2.4.1.3).
+const maxEndpoint = 240
+
+// mirrors reports whether an endpoint may become that of a mirror.
+func mirrors(c hub.Config, endpoint uint8) bool {
+	return endpoint >= c.MirrorEndpoint && endpoint < c.MirrorEndpoint+hub.DeviceLogSize
+}
+
+// The slowest clock is what the hub's records can tell from one that stands still, the
+// fastest has a heartbeat every 18 ms.
+const (
+	minSpeed = 0.001
+	maxSpeed = 100_000
+)
+
+func checkSpeed(speed float64) error {
+	if speed >= minSpeed && speed <= maxSpeed { // NaN is neither
+		return nil
+	}
+	return badInput("--speed %g: want %g to %d", speed, minSpeed, maxSpeed)
+}
 
 // hubRun is what a hub process is started with, besides the hub itself.
 type hubRun struct {

@@ -64,8 +64,12 @@ YAML file that --config names. The command line wins over the environment, that 
 	return root
 }
 
-// refuseArguments makes an argument that a command does not take bad input.
+// refuseArguments makes an argument that a command does not take bad input, and so a
+// command that does not exist: what only has commands shows its help.
 func refuseArguments(cmd *cobra.Command) {
+	if !cmd.Runnable() {
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	check := cmd.Args
 	if check == nil {
 		check = cobra.NoArgs
@@ -127,7 +131,8 @@ func (g *global) fillIn(cmd *cobra.Command) error {
 			return badInput("%s: unknown key %q", g.config, key)
 		}
 	}
-	return nil
+	_, err = g.logger() // a wrong log level is bad input, also where nothing is logged
+	return err
 }
 
 func lookUp(name string, file map[string]string) (source, value string, ok bool) {
