@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -78,6 +79,7 @@ type Account struct {
 // Broker is a running broker.
 type Broker struct {
 	server *server.Server
+	lock   *os.File // of the store folder
 	addr   string
 	scheme string
 }
@@ -89,9 +91,13 @@ func Start(opts Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	s, err := server.NewServer(config)
+	locked, err := lock(opts.StoreDir)
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	s, err := server.NewServer(config)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start broker: %w", err), locked.Close())
 	}
 	s.SetLogger(lines, false, false)
 	s.Start()
@@ -101,10 +107,11 @@ func Start(opts Options) (*Broker, error) {
 		if err == nil {
 			err = fmt.Errorf("not ready after %s", startTimeout)
 		}
-		return nil, fmt.Errorf("start broker: %w", err)
+		return nil, errors.Join(fmt.Errorf("start broker: %w", err), locked.Close())
 	}
 	b := &Broker{
 		server: s,
+		lock:   locked,
 		addr:   net.JoinHostPort(config.MQTT.Host, strconv.Itoa(config.MQTT.Port)),
 		scheme: "mqtt",
 	}
@@ -124,7 +131,7 @@ func (b *Broker) URL() string { return b.scheme + "://" + b.addr }
 func (b *Broker) Close() error {
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
-	return nil
+	return b.lock.Close()
 }
 
 // server translates the options to nats-server's.

@@ -520,3 +520,31 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
+
+// TestAStoreFolderIsForOneBrokerAlone: two would spoil each other's files.
+func TestAStoreFolderIsForOneBrokerAlone(t *testing.T) {
+	options := Options{
+		StoreDir: t.TempDir(),
+		Accounts: map[string]Account{"hub": {Password: "secret", Grant: HubGrant(1)}},
+	}
+	first, err := Start(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := Start(options); err == nil || !strings.Contains(err.Error(), "in use by another broker") {
+		t.Errorf("a second broker: %v", err)
+		if second != nil {
+			_ = second.Close()
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Start(options)
+	if err != nil {
+		t.Fatalf("after the first has gone: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
