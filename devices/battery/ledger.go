@@ -85,12 +85,12 @@ func (l *Ledger) Flash(before, after flash.Stats) {
 
 // Hash accounts hashing n bytes.
 func (l *Ledger) Hash(n int) {
-	l.spent[CauseHash] += over(l.set.ProcessorMicroamps, l.set.cycles(int64(n)*l.set.HashCycles))
+	l.spent[CauseHash] += over(l.set.ProcessorMicroamps, l.set.cycleTime(int64(n)*l.set.HashCycles))
 }
 
 // Verify accounts n signature verifications.
 func (l *Ledger) Verify(n int) {
-	l.spent[CauseSignature] += over(l.set.ProcessorMicroamps, l.set.cycles(int64(n)*l.set.VerifyCycles))
+	l.spent[CauseSignature] += over(l.set.ProcessorMicroamps, l.set.cycleTime(int64(n)*l.set.VerifyCycles))
 }
 
 // Reboot accounts a start of the processor.

@@ -7,7 +7,8 @@ import (
 )
 
 // Set is the parameter set of one kind of meter: its cell, its radio and its
-// processor.
+// processor. The sets that come with the program are files in sets, with the
+// source of each figure; see [Named] and [ParseModel].
 type Set struct {
 	Name  string
 	Radio phy.Params
@@ -23,8 +24,8 @@ type Set struct {
 	ProcessorMicroamps int64
 	FlashMicroamps     int64 // while programming or erasing
 
-	Wake         time.Duration // crystal start, per frame handled
-	FrameWork    time.Duration // processor time per frame handled
+	Wake         time.Duration // crystal start, per radio frame
+	FrameWork    time.Duration // processor time per ZCL frame handled
 	PageProgram  time.Duration // per PageSize bytes
 	PageSize     int64
 	SectorErase  time.Duration
@@ -32,32 +33,6 @@ type Set struct {
 	HashCycles   int64 // per byte, SHA-256
 	VerifyCycles int64 // per ECDSA P-256 verification
 	Reboot       time.Duration
-}
-
-// Default returns the set 2.4ghz-new: a current 2.4 GHz system-on-chip on a 19 Ah
-// lithium cell. docs/energy.md has the source of each number.
-func Default() Set {
-	return Set{
-		Name:                     "2.4ghz-new",
-		Radio:                    phy.Band2G4(),
-		CapacityMicroampHours:    19_000_000,
-		SelfDischargeBasisPoints: 100,
-		SleepNanoamps:            1_300,
-		BaseNanoamps:             40_000,
-		TransmitMicroamps:        5_000,
-		ReceiveMicroamps:         5_100,
-		ProcessorMicroamps:       1_300,
-		FlashMicroamps:           15_000,
-		Wake:                     time.Millisecond,
-		FrameWork:                time.Millisecond,
-		PageProgram:              1400 * time.Microsecond,
-		PageSize:                 256,
-		SectorErase:              60 * time.Millisecond,
-		ClockHertz:               39_000_000,
-		HashCycles:               195,
-		VerifyCycles:             30_000_000,
-		Reboot:                   2 * time.Second,
-	}
 }
 
 // Capacity returns what a new cell holds.
@@ -70,9 +45,10 @@ func (s *Set) RadioCharge(c phy.Cost) Charge {
 }
 
 func (s *Set) processorTime(c phy.Cost) time.Duration {
-	return c.Backoff + time.Duration(c.Frames)*(s.Wake+s.FrameWork)
+	return c.Backoff + time.Duration(c.Wakes)*s.Wake + time.Duration(c.Frames)*s.FrameWork
 }
 
-func (s *Set) cycles(n int64) time.Duration {
+// cycleTime returns how long the processor takes for n cycles.
+func (s *Set) cycleTime(n int64) time.Duration {
 	return time.Duration(n * int64(time.Second) / s.ClockHertz)
 }

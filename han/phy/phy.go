@@ -8,6 +8,9 @@
 //	child    ┌LBT┬─request─┬turn┬ack┐  ┌LBT┬poll┬turn┬ack┬ parent ┬host┬turn┬─answer─┬ack┐ ┌LBT┬APS ack┬…
 //	          rx   tx        rx   rx     rx   tx   rx   rx    rx             rx       tx     rx   tx
 //
+// A child that listens instead of polling keeps its receiver on from the request
+// to the answer ([Params].Listening).
+//
 // Mean values are used for what is random (back-off, listen-before-talk). Not
 // modelled: inter-frame spacing, CSMA retries, NWK and APS retransmission. Times
 // are those of IEEE 802.15.4 and of the Zigbee R22 sub-GHz specification.
@@ -41,10 +44,18 @@ type Params struct {
 	Listen     time.Duration // listening for a clear channel before sending, receiver on
 	Backoff    time.Duration // waiting before that, receiver off
 	Host       time.Duration // what the parent needs between a poll and the answer's first byte
+	// Latency is what the hub needs between a request and having the answer ready.
+	// A child that polls sleeps meanwhile and polls once; one that listens, listens.
+	Latency time.Duration
+	// Listening tells that a child keeps its receiver on while it expects an answer,
+	// instead of polling for it.
+	Listening bool
 	// APSSecurity tells whether frames carry APS link-key security besides NWK security.
 	APSSecurity bool
 	// APSAck tells whether the receiver of a data frame sends an APS acknowledgement.
 	APSAck bool
+	// Duty is how long a transmitter may be on in an hour; zero does not limit.
+	Duty DutyLimits
 }
 
 // Band2G4 is Zigbee at 2.4 GHz, 250 kb/s: 32 µs a byte, 6 bytes of
@@ -61,15 +72,29 @@ func Band2G4() Params {
 
 // Band868 is Zigbee at 863 to 876 MHz as used in GB, 100 kb/s: 80 µs a byte, 12
 // bytes of synchronisation, listen-before-talk 5 ms and 0 to 10 times 0.5 ms,
-// acknowledgement 17 bytes.
+// acknowledgement 17 bytes, 100 s of transmitting an hour.
 func Band868() Params {
 	return Params{
 		Name: "868mhz", ByteTime: 80 * time.Microsecond, SyncBytes: 12,
 		Ack: 1360 * time.Microsecond, Turnaround: 450 * time.Microsecond,
 		Listen: 7500 * time.Microsecond, Backoff: 0,
 		Host: 2 * time.Millisecond, APSSecurity: true, APSAck: true,
+		Duty: DutyLimits{Critical: 75 * time.Second, Regulated: 100 * time.Second},
 	}
 }
+
+// Band returns the link with the given name, as [Bands] lists them.
+func Band(name string) (Params, bool) {
+	for _, p := range []Params{Band2G4(), Band868()} {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Params{}, false
+}
+
+// Bands returns the names of the links there are.
+func Bands() []string { return []string{Band2G4().Name, Band868().Name} }
 
 // Cost is what one radio spends on an operation.
 type Cost struct {
@@ -77,7 +102,8 @@ type Cost struct {
 	Listen   time.Duration // receiver on without a frame
 	Receive  time.Duration // receiver on during a frame
 	Backoff  time.Duration // processor awake, radio off
-	Frames   int           // times the processor wakes and handles a frame
+	Wakes    int           // times the processor wakes for a radio frame
+	Frames   int           // ZCL frames it then handles; a fragmented one counts once
 }
 
 // RadioOn returns the time the radio is on, sending or receiving.
@@ -85,7 +111,9 @@ func (c Cost) RadioOn() time.Duration { return c.Transmit + c.Listen + c.Receive
 
 // Add returns the sum of two costs.
 func (c Cost) Add(d Cost) Cost {
-	return Cost{c.Transmit + d.Transmit, c.Listen + d.Listen, c.Receive + d.Receive, c.Backoff + d.Backoff, c.Frames + d.Frames}
+	return Cost{
+		c.Transmit + d.Transmit, c.Listen + d.Listen, c.Receive + d.Receive, c.Backoff + d.Backoff, c.Wakes + d.Wakes, c.Frames + d.Frames,
+	}
 }
 
 // AirTime returns how long a frame of psdu bytes, header and check sequence
@@ -126,7 +154,8 @@ func (p *Params) Send(zcl int) Cost {
 		Transmit: time.Duration(psdu+n*p.SyncBytes) * p.ByteTime,
 		Listen:   time.Duration(n) * p.talk(),
 		Backoff:  time.Duration(n) * p.Backoff,
-		Frames:   n,
+		Wakes:    n,
+		Frames:   1,
 	}
 }
 
@@ -137,8 +166,17 @@ func (p *Params) Poll() Cost {
 		Transmit: p.AirTime(pollPSDU),
 		Listen:   p.talk() + p.parent(),
 		Backoff:  p.Backoff,
-		Frames:   1,
+		Wakes:    1,
 	}
+}
+
+// Miss returns what an answer that does not come costs a sleeping child: a poll in
+// vain, or listening for as long as it has patience.
+func (p *Params) Miss(patience time.Duration) Cost {
+	if p.Listening {
+		return Cost{Listen: patience}
+	}
+	return p.Poll()
 }
 
 // parent is how long a child listens between its poll's acknowledgement and the
@@ -148,21 +186,30 @@ func (p *Params) parent() time.Duration {
 }
 
 // Fetch returns what fetching a ZCL frame of the given length costs a sleeping
-// child: a poll for each fragment, its reception and acknowledgement, and one
-// APS acknowledgement for all.
+// child: a poll for each fragment, or listening for it, its reception and
+// acknowledgement, and one APS acknowledgement for all.
 func (p *Params) Fetch(zcl int) Cost {
 	n, psdu := p.fragments(zcl)
-	var c Cost
-	for range n {
-		c = c.Add(p.Poll())
+	times := time.Duration(n)
+	c := Cost{Listen: p.Latency + times*p.parent(), Wakes: n}
+	if !p.Listening {
+		poll := p.Poll()
+		c = Cost{Transmit: times * poll.Transmit, Listen: times * poll.Listen, Backoff: times * poll.Backoff, Wakes: n}
 	}
-	c.Transmit += time.Duration(n) * p.Ack
+	c.Frames = 1
+	c.Transmit += times * p.Ack
 	c.Receive = time.Duration(psdu+n*p.SyncBytes) * p.ByteTime
 	if p.APSAck {
-		c.Transmit += p.AirTime(p.header())
-		c.Listen += p.talk()
-		c.Backoff += p.Backoff
+		c = p.acknowledge(c)
 	}
+	return c
+}
+
+// acknowledge adds the APS acknowledgement of a frame received.
+func (p *Params) acknowledge(c Cost) Cost {
+	c.Transmit += p.AirTime(p.header())
+	c.Listen += p.talk()
+	c.Backoff += p.Backoff
 	return c
 }
 
@@ -173,12 +220,11 @@ func (p *Params) Receive(zcl int) Cost {
 	c := Cost{
 		Transmit: time.Duration(n) * p.Ack,
 		Receive:  time.Duration(psdu+n*p.SyncBytes) * p.ByteTime,
-		Frames:   n,
+		Wakes:    n,
+		Frames:   1,
 	}
 	if p.APSAck {
-		c.Transmit += p.AirTime(p.header())
-		c.Listen += p.talk()
-		c.Backoff += p.Backoff
+		c = p.acknowledge(c)
 	}
 	return c
 }

@@ -22,6 +22,8 @@ func TestRadioOnTimeOfABlockAgreesWithThePublishedModel(t *testing.T) {
 		{"2.4 GHz, 64 B, NWK security only", networkOnly(Band2G4()), 64, 14.6},
 		{"868 MHz, 48 B, APS security", Band868(), 48, 64.0},
 		{"868 MHz, 64 B, NWK security only", networkOnly(Band868()), 64, 63.1},
+		{"2.4 GHz, 82 B, two fragments", Band2G4(), 82, 23.4},
+		{"868 MHz, 82 B, two fragments", Band868(), 82, 95.4},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -39,11 +41,11 @@ func TestFramesAreFragmentedWhereTheyStopFitting(t *testing.T) {
 	if limit != 73 {
 		t.Fatalf("room for %d bytes of ZCL, want 127 - 54 = 73", limit)
 	}
-	if c := p.Send(limit); c.Frames != 1 {
-		t.Errorf("%d bytes take %d frames, want 1", limit, c.Frames)
+	if c := p.Send(limit); c.Wakes != 1 || c.Frames != 1 {
+		t.Errorf("%d bytes take %d radio frames for %d ZCL frames, want 1 for 1", limit, c.Wakes, c.Frames)
 	}
-	if c := p.Send(limit + 1); c.Frames != 2 {
-		t.Errorf("%d bytes take %d frames, want 2", limit+1, c.Frames)
+	if c := p.Send(limit + 1); c.Wakes != 2 || c.Frames != 1 {
+		t.Errorf("%d bytes take %d radio frames for %d ZCL frames, want 2 for 1", limit+1, c.Wakes, c.Frames)
 	}
 	if one, two := p.Fetch(limit).RadioOn(), p.Fetch(limit+1).RadioOn(); two < one+p.Poll().RadioOn() {
 		t.Errorf("a second fragment costs %v, want at least another poll", two-one)

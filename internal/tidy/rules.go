@@ -46,7 +46,7 @@ var rules = map[string]rule{
 	"han/tunnel":      {floor: floorWire, siblings: []string{"han/zcl"}},
 	"han/zcl":         {floor: floorWire},
 
-	"devices/battery":    {floor: floorParts, siblings: []string{"devices/flash"}},
+	"devices/battery":    {floor: floorParts, siblings: []string{"devices/flash"}, thirdParty: []string{yamlModule}},
 	"devices/board":      {floor: floorParts, siblings: []string{"devices/flash"}},
 	"devices/bootloader": {floor: floorParts, siblings: []string{"devices/flash", "devices/journal"}},
 	"devices/firmware": {floor: floorParts, siblings: []string{
@@ -59,7 +59,7 @@ var rules = map[string]rule{
 	"devices/metrology": {floor: floorParts, siblings: []string{"devices/flash", "devices/journal"}},
 	"devices/otaclient": {floor: floorParts, siblings: []string{"devices/bootloader"}},
 	"devices/rtc":       {floor: floorParts},
-	"gasproxy":          {floor: floorParts},
+	"gasproxy":          {floor: floorParts, siblings: []string{"devices/battery"}},
 	"hub/imagecache":    {floor: floorParts},
 	"hub/otaserver":     {floor: floorParts},
 	"hub/store":         {floor: floorParts, thirdParty: []string{cborModule, memdbModule, bboltModule}},
