@@ -24,8 +24,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
-	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/zcl"
 )
 
@@ -35,8 +35,9 @@ type Config struct {
 	MirrorEndpoint uint8
 	// Policy paces downloads of sleeping meters.
 	Policy Policy
-	// Radio is the meters' radio link, for reckoning their radio-on time.
-	Radio phy.Params
+	// Battery is the meters' parameter set, for reckoning their radio-on time and
+	// charge.
+	Battery battery.Set
 	// Period is a meter's heartbeat period until it says otherwise.
 	Period time.Duration
 	// MailboxTime is how long a message waits to be fetched.

@@ -37,18 +37,20 @@ func (p *Proxy) openWindow(now time.Time, out *han.Outbox, c *child, reportSize 
 	if now.Sub(c.window.OpenedAt) < c.period/2 {
 		return nil
 	}
-	c.window = Window{OpenedAt: now, RadioOn: p.cfg.Radio.Send(reportSize).RadioOn()}
+	c.window = Window{OpenedAt: now, RadioOn: p.cfg.Battery.Radio.Send(reportSize).RadioOn()}
 	return p.hub.WindowOpened(now, out, c.eui)
 }
 
 // heard accounts a frame that a meter sent, and remembers from which endpoint.
 func (p *Proxy) heard(c *child, f han.Frame) {
 	c.source = f.SrcEndpoint
-	c.window.RadioOn += p.cfg.Radio.Send(len(f.Payload)).RadioOn()
+	c.window.RadioOn += p.cfg.Battery.Radio.Send(len(f.Payload)).RadioOn()
 }
 
 // told accounts a frame that a meter fetches.
-func (p *Proxy) told(c *child, size int) { c.window.RadioOn += p.cfg.Radio.Fetch(size).RadioOn() }
+func (p *Proxy) told(c *child, size int) {
+	c.window.RadioOn += p.cfg.Battery.Radio.Fetch(size).RadioOn()
+}
 
 // send sends a command from the hub's side to a meter.
 func (p *Proxy) send(out *han.Outbox, c *child, cluster uint16, h zcl.Header, command zcl.Command) (tsn uint8) {
@@ -103,7 +105,7 @@ func (p *Proxy) Admit(now time.Time, device han.EUI64, offset uint32, size int) 
 	if c.window.OpenedAt.IsZero() {
 		c.window.OpenedAt = now // the proxy started in the middle of a window
 	}
-	c.reckon(&p.cfg.Radio, size)
+	c.reckon(&p.cfg.Battery.Radio, size)
 	w := &c.window
 	again := w.Blocks > 0 && offset == w.Offset
 	if !p.cfg.Policy.Admit(w, again, c.cost.block+c.cost.wait) {

@@ -21,9 +21,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
-	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/otaserver"
@@ -42,7 +42,9 @@ type Config struct {
 	// MirrorEndpoint is that of the first mirror.
 	MirrorEndpoint uint8
 	Policy         gasproxy.Policy
-	Radio          phy.Params
+	// Battery is the parameter set of the gas meters, by which their radio-on time
+	// and charge are reckoned; its radio is the hub's too.
+	Battery battery.Set
 	// BlockSize is the most data sent in one block, in bytes.
 	BlockSize   int
 	MailboxTime time.Duration
@@ -54,7 +56,7 @@ func DefaultConfig() Config {
 	return Config{
 		EUI64: 0x00DB1234567890A3, CHF: 0x00DB1234567890A2, Supplier: 0x90B3D51F30010000,
 		Endpoint: 1, MirrorEndpoint: 2,
-		Policy: gasproxy.DefaultPolicy, Radio: phy.Band2G4(),
+		Policy: gasproxy.DefaultPolicy, Battery: battery.Default(),
 		BlockSize: otaserver.DefaultBlockSize, MailboxTime: gasproxy.DefaultMailboxTime,
 	}
 }
@@ -92,7 +94,7 @@ func New(cfg Config, records *store.Store, cache *imagecache.Cache, now time.Tim
 		devices: map[han.EUI64]*device{},
 	}
 	h.proxy = gasproxy.New(gasproxy.Config{
-		MirrorEndpoint: cfg.MirrorEndpoint, Policy: cfg.Policy, Radio: cfg.Radio, MailboxTime: cfg.MailboxTime,
+		MirrorEndpoint: cfg.MirrorEndpoint, Policy: cfg.Policy, Battery: cfg.Battery, MailboxTime: cfg.MailboxTime,
 	}, &h.station, h)
 	h.server = otaserver.New(&h.station, h.proxy, cfg.BlockSize)
 	for _, d := range records.Devices() {

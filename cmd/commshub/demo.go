@@ -21,6 +21,7 @@ type demoFlags struct {
 	imageFile string
 	trust     trustFlag
 	policy    policyFlag
+	battery   batteryFlag
 	listen    string
 	broker    brokerFlags
 	lab       bool
@@ -34,7 +35,7 @@ type demoFlags struct {
 }
 
 func newDemo(g *global) *cobra.Command {
-	d := demoFlags{policy: policyFlag{gasproxy.DefaultPolicy}}
+	d := demoFlags{policy: policyFlag{gasproxy.DefaultPolicy}, battery: newBatteryFlag()}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a whole home in one process and watch an update",
@@ -62,6 +63,7 @@ not happen (exit code 1, with the reason).`,
 	f.StringVar(&d.imageFile, "image", "", "firmware image (default: a signed sample)")
 	f.Var(&d.trust, "trust", "what the meters demand of an image: signed, or any (laboratories only)")
 	f.Var(&d.policy, "pacing", fmt.Sprintf("how much the gas meter may fetch per window: %v", gasproxy.PolicyExamples()))
+	d.battery.register(f, "what charge and windows are reckoned from")
 	f.StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the hub's REST interface")
 	f.BoolVar(&d.lab, "lab", false, "allow faults to be ordered over the REST interface")
 	d.token.register(cmd)
@@ -167,6 +169,6 @@ func factoryVersionFor(v uint32) uint32 {
 // hubConfig returns the hub's configuration.
 func (d *demoFlags) hubConfig() hub.Config {
 	c := hub.DefaultConfig()
-	c.Policy = d.policy.Policy
+	c.Policy, c.Battery = d.policy.Policy, d.battery.model.Set
 	return c
 }

@@ -223,6 +223,7 @@ func (h *demoHome) startMeters(ctx context.Context, config hub.Config, dir strin
 	dice := mathrand.New(mathrand.NewPCG(h.flags.seed, uint64(scenario.DefaultGSME)))
 	for _, m := range []demoMeter{{kind: hub.KindESME, eui: scenario.DefaultESME}, {kind: hub.KindGSME, eui: scenario.DefaultGSME}} {
 		description := scenario.NewMeter(m.eui, m.kind, policy, factory)
+		description.Battery = config.Battery
 		description.SupplierKey = &supplier.Key.PublicKey
 		description.FirstHeartbeat = time.Duration(dice.Int64N(int64(time.Minute)))
 		description.SlotCapacity = max(description.SlotCapacity, len(h.image.File))

@@ -24,6 +24,7 @@ func newHub(g *global) *cobra.Command {
 	var devices devicesFlag
 	config := hub.DefaultConfig()
 	policy := policyFlag{gasproxy.DefaultPolicy}
+	set := newBatteryFlag()
 	cmd := &cobra.Command{
 		Use:   "hub",
 		Short: "Run the Communications Hub with its Gas Proxy",
@@ -31,7 +32,7 @@ func newHub(g *global) *cobra.Command {
 interface on --listen. Records and images are kept in the state folder; a restart goes on where it was.`,
 		Example: "  commshub hub --broker mqtts://127.0.0.1:8883 --pacing radio=10s --speed 600",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config.Policy = policy.Policy
+			config.Policy, config.Battery = policy.Policy, set.model.Set
 			if err := checkHub(config, speed, run.listen); err != nil {
 				return err
 			}
@@ -66,6 +67,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 	f.Var(&start, "start", "emulated time of the very first start (default: now)")
 	f.Var(&policy, "pacing", fmt.Sprintf("how much a sleeping meter may fetch per window: %v", gasproxy.PolicyExamples()))
 	f.Var(&devices, "device", "a device in the log of a new hub; may be given several times, counts at the very first start only")
+	set.register(f, "what the gas meters' windows are reckoned from")
 	f.IntVar(&config.BlockSize, "block-size", config.BlockSize, "most bytes of an image in one block, 1 to 255")
 	f.DurationVar(&config.MailboxTime, "mailbox-time", config.MailboxTime, "how long a message waits for a sleeping meter")
 	return cmd

@@ -85,12 +85,13 @@ type meterFlags struct {
 	driftPPM           int64
 	period, firstDelay time.Duration
 	budget             time.Duration
+	battery            batteryFlag
 }
 
 func newMeterKind(g *global, kind hub.Kind, use, short string, def han.EUI64) *cobra.Command {
 	m := meterFlags{
 		vendor: hex16(imagebuild.DefaultVendor), class: hex16(imagebuild.DefaultClass), hardware: hex16(imagebuild.DefaultHardware),
-		factoryVersion: 0x01000000, slotSize: scenario.DefaultSlotCapacity,
+		factoryVersion: 0x01000000, slotSize: scenario.DefaultSlotCapacity, battery: newBatteryFlag(),
 	}
 	cmd := &cobra.Command{
 		Use:   use,
@@ -125,6 +126,7 @@ A new meter leaves the factory with firmware signed by the manufacturer in the c
 	f.StringVar(&m.factoryFile, "factory-image", "", "OTA file that a new meter is made with (default: a made-up one)")
 	f.Var(&m.slotSize, "slot-size", "largest image that the meter takes")
 	f.Int64Var(&m.driftPPM, "drift", 0, "drift of the meter's clock in parts per million")
+	m.battery.register(f, "what the meter's charge is reckoned from")
 	if kind == hub.KindGSME {
 		f.DurationVar(&m.period, "heartbeat", gsme.DefaultPeriod, "heartbeat period, emulated time")
 		f.DurationVar(&m.firstDelay, "first-heartbeat", 0, "emulated time from the start to the first heartbeat")
@@ -159,6 +161,7 @@ func (m *meterFlags) describe(g *global, kind hub.Kind) (scenario.Meter, error) 
 	}
 	out := scenario.NewMeter(m.eui64, kind, policy, factory)
 	out.SupplierKey = supplier
+	out.Battery = m.battery.model.Set
 	out.SlotCapacity, out.DriftPPM = int(m.slotSize), m.driftPPM
 	out.Period, out.FirstHeartbeat, out.Budget.RadioOn = m.period, m.firstDelay, m.budget
 	return out, nil

@@ -151,7 +151,7 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 			}
 		}
 		if m.retries() != retries {
-			m.Ledger.Radio(m.Ledger.Set().Radio.Poll()) // the answer that did not come
+			m.Ledger.Radio(m.Ledger.Set().Radio.Miss(m.cfg.OTA.AnswerTimeout))
 		}
 		m.proceed(now, out)
 	}
@@ -284,7 +284,7 @@ func (m *Meter) become(now time.Time, out *han.Outbox, s state) {
 // unanswered repeats the step in hand; after three tries the meter gives the
 // window up and sleeps.
 func (m *Meter) unanswered(now time.Time, out *han.Outbox) {
-	m.Ledger.Radio(m.Ledger.Set().Radio.Poll())
+	m.Ledger.Radio(m.Ledger.Set().Radio.Miss(answerTimeout))
 	m.tries++
 	if m.tries >= maxTries {
 		m.sleep(now, out)

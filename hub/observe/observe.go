@@ -51,7 +51,7 @@ type Observer struct {
 // New returns an observer of a hub that starts at now with what the store holds.
 func New(config hub.Config, records *store.Store, now time.Time) *Observer {
 	o := &Observer{
-		self: config.EUI64, radio: config.Radio, store: records,
+		self: config.EUI64, radio: config.Battery.Radio, store: records,
 		devices: map[han.EUI64]*device{}, timelines: map[transfer]*timeline{},
 		traffic: newTraffic(), records: map[trace.Kind]uint64{}, alerts: map[uint16]uint64{},
 		wake: make(chan struct{}, 1),
