@@ -9,10 +9,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
-	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 )
@@ -96,7 +96,7 @@ type home struct {
 func newHome(t rapid.TB, policy gasproxy.Policy) *home {
 	h := &home{
 		t: t, now: start, hub: &communications{joins: map[han.EUI64]gasproxy.Join{}}, from: map[han.EUI64]*zcl.Station{},
-		cfg: gasproxy.Config{MirrorEndpoint: 2, Policy: policy, Radio: phy.Band2G4()},
+		cfg: gasproxy.Config{MirrorEndpoint: 2, Policy: policy, Battery: battery.Default()},
 	}
 	h.restart()
 	return h
