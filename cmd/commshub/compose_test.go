@@ -504,7 +504,7 @@ func (s *stack) resident(pid string) int {
 
 // checkLogs demands one line per event, and hardly one while nothing happens.
 func (s *stack) checkLogs() {
-	line := regexp.MustCompile(`^\S+\s+\| (time=\S+ level=(INFO|WARN) msg=|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ gas |\d+ machines are provisioned|\d+: |token for changes |open http://127\.0\.0\.1:8080/#token=)`)
+	line := regexp.MustCompile(`^\S+\s+\| (time=\S+ level=(INFO|WARN) msg=|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ gas |\d+ machines are provisioned|\d+: |api token, shown once: )`)
 	logs := strings.TrimSpace(string(s.compose("logs", "--no-color")))
 	lines := strings.Split(logs, "\n")
 	for _, l := range lines {

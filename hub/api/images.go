@@ -141,11 +141,13 @@ func (a *API) takeImage(w http.ResponseWriter, r *http.Request) (store.Image, er
 	if r.ContentLength > imagecache.MaxUpload {
 		return store.Image{}, tooLarge()
 	}
-	body := &part{Reader: http.MaxBytesReader(w, r.Body, imagecache.MaxUpload+1), control: http.NewResponseController(w), timeout: a.BodyTimeout}
+	body := &part{Reader: r.Body, control: http.NewResponseController(w), timeout: a.BodyTimeout}
 	e, err := a.Cache.Put(body, imagecache.MaxUpload)
 	switch {
 	case err == nil:
 	case errors.Is(err, imagecache.ErrTooLarge):
+		// A client that is about to finish hears why; one that is not is cut off.
+		_, _ = io.CopyN(io.Discard, body, lateBytes)
 		return store.Image{}, tooLarge()
 	case errors.As(err, new(imagecache.StorageError)):
 		return store.Image{}, problem(err)
@@ -164,6 +166,9 @@ func (a *API) takeImage(w http.ResponseWriter, r *http.Request) (store.Image, er
 	}
 	return im, err
 }
+
+// lateBytes is how much of a file that is too large is still taken.
+const lateBytes = 4 << 20
 
 // part is a body that may take long as a whole but not between two reads.
 type part struct {
