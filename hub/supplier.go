@@ -155,8 +155,12 @@ type Activation struct {
 // HeldImage returns the hash of the image that a device's current update is
 // about, for an order that does not name one.
 func (h *Hub) HeldImage(eui han.EUI64) (ota.ImageHash, error) {
-	if _, ok := h.devices[eui]; !ok {
+	d, ok := h.devices[eui]
+	if !ok {
 		return ota.ImageHash{}, fmt.Errorf("device %s: %w", eui, ErrUnknownDevice)
+	}
+	if kind := Kind(d.log.Kind); !kind.IsMeter() {
+		return ota.ImageHash{}, fmt.Errorf("device %s: %w: %s devices take no firmware from the hub", eui, ErrConflict, kind)
 	}
 	u, ok := h.current(eui)
 	if !ok {

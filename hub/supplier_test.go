@@ -253,6 +253,9 @@ func TestOrdersToSwitchAreChecked(t *testing.T) {
 	if _, err := h.hub.HeldImage(gsme); !errors.Is(err, hub.ErrConflict) {
 		t.Errorf("an image without an update: %v", err)
 	}
+	if _, err := h.hub.HeldImage(ihd); !errors.Is(err, hub.ErrConflict) || !strings.Contains(err.Error(), "IHD devices take no firmware") {
+		t.Errorf("a display's image: %v", err)
+	}
 	err := h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.CancelActivation(now, out, gsme) })
 	if !errors.Is(err, hub.ErrConflict) {
 		t.Errorf("cancelled the activation of nothing: %v", err)
