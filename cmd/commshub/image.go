@@ -243,6 +243,9 @@ func writeImage(cmd *cobra.Command, out string, file []byte) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(out); err == nil && info.IsDir() {
+		return badInput("%s: is a folder, want a file", out)
+	}
 	told := cmd.OutOrStdout()
 	if out == "-" {
 		told = cmd.ErrOrStderr()
@@ -298,7 +301,8 @@ func newImageVerify(g *global) *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Check both signatures of a GB image",
 		Long: `Check the supplier's authorising signature and the manufacturer's manifest, with the certificates in
-the certificates folder or with those named. Exit code 1 if a signature is wrong.`,
+the certificates folder or with those named, and that the OTA header, which nobody signs, says the same as
+the manifest. Exit code 1 if not.`,
 		Example: "  commshub image verify meter.ota",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -320,6 +324,10 @@ the certificates folder or with those named. Exit code 1 if a signature is wrong
 			m, err := manifest.Verify(im.ManufacturerImage, manufacturer)
 			if err != nil {
 				return outcomeError{fmt.Sprintf("%s: %v", args[0], err)}
+			}
+			if h := im.Header; h.FileVersion != m.Version || h.Manufacturer != m.Vendor || h.ImageType != m.Class {
+				return outcomeError{fmt.Sprintf("%s: the OTA header says %s, the manifest %04X/%04X/%08X",
+					args[0], h.ImageID, m.Vendor, m.Class, m.Version)}
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: authorised and genuine: %s, version %08X, sequence %d\n", args[0], m.Model, m.Version, m.Sequence)
 			return nil
