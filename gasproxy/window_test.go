@@ -174,3 +174,21 @@ func TestMetersArePacedEachForItself(t *testing.T) {
 		}
 	}
 }
+
+// TestAWindowCountsWhatTheMeterSendsAndFetches, each at its length.
+func TestAWindowCountsWhatTheMeterSendsAndFetches(t *testing.T) {
+	h := newHome(t, nil)
+	endpoint, id := h.mirrored(gsme), h.tunnelled(gsme)
+	h.now = start.Add(time.Hour)
+	h.heartbeat(gsme, endpoint)
+	before := h.CurrentWindow(gsme).RadioOn
+	if err := h.Post(gsme, gasproxy.Message{Data: make([]byte, 300), Expires: h.now.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	h.get(gsme, id)
+	const request = 3 + 2 + 1 // ZCL header, tunnel, GET
+	want := h.cfg.Battery.Radio.Send(request).RadioOn() + h.cfg.Battery.Radio.Fetch(len(h.sent[0].Payload)).RadioOn()
+	if got := h.CurrentWindow(gsme).RadioOn - before; got != want {
+		t.Errorf("radio on for %v, want %v", got, want)
+	}
+}
