@@ -54,7 +54,8 @@ func (t *trustFlag) Set(s string) error {
 	return err
 }
 
-// timeFlag is a flag for an instant.
+// timeFlag is a flag for an instant that the devices of a HAN can tell: their clocks
+// count 32 bits of seconds from 2000 on.
 type timeFlag struct{ time.Time }
 
 func (t *timeFlag) String() string {
@@ -68,6 +69,9 @@ func (t *timeFlag) Set(s string) error {
 	v, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		return fmt.Errorf("want a time such as 2026-12-01T03:00:00Z")
+	}
+	if year := v.UTC().Year(); year < 2000 || year > 2135 {
+		return fmt.Errorf("want a time from 2000 to 2135")
 	}
 	t.Time = v.UTC()
 	return nil
