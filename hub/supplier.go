@@ -121,7 +121,8 @@ func (h *Hub) startUpdate(now time.Time, out *han.Outbox, d *device, im store.Im
 
 // CancelUpdate ends the distribution to a device: a download in progress is
 // answered with ABORT from now on. A device that holds the image already keeps
-// it until another one comes, but its update counts as cancelled.
+// it until another one comes, but its update counts as cancelled. Once an order to
+// activate is on its way this is too late: the device would switch all the same.
 func (h *Hub) CancelUpdate(now time.Time, out *han.Outbox, eui han.EUI64) error {
 	d, ok := h.devices[eui]
 	if !ok {
@@ -130,6 +131,13 @@ func (h *Hub) CancelUpdate(now time.Time, out *han.Outbox, eui han.EUI64) error 
 	u, ok := h.current(eui)
 	if !ok {
 		return fmt.Errorf("cancel update of %s: %w: there is none", eui, ErrConflict)
+	}
+	switch UpdateState(u.State) {
+	case UpdateActivating:
+		return fmt.Errorf("cancel update of %s: %w: the order to activate is on its way", eui, ErrConflict)
+	case UpdateDated:
+		return fmt.Errorf("cancel update of %s: %w: the device is to activate %s; cancel that first", eui, ErrConflict, u.Outcome)
+	default:
 	}
 	if err := h.store.Commit(store.Put(with(h.figures(d, u), now, UpdateCancelled, "cancelled by the supplier"))); err != nil {
 		return fmt.Errorf("cancel update of %s: %w", eui, err)

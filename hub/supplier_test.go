@@ -324,3 +324,23 @@ func TestNothingChangesIfTheStoreFails(t *testing.T) {
 	}
 	h.expectSent(h.put(esme, h.alertOf(esme, gbcs.AlertFirmwareVerificationSuccessful))) // not confirmed
 }
+
+// TestAnUpdateThatIsToBeActivatedCannotBeCancelled: the order cannot be called back, so
+// the device would switch although its update counts as cancelled.
+func TestAnUpdateThatIsToBeActivatedCannotBeCancelled(t *testing.T) {
+	h := newHome(t)
+	h.transferred(gsme)
+	h.must(h.activate(gsme, time.Time{}))
+	if err := h.cancel(gsme); !errors.Is(err, hub.ErrConflict) || !strings.Contains(err.Error(), "on its way") {
+		t.Errorf("cancelled while the order waits in the mailbox: %v", err)
+	}
+	h.expectUpdate(gsme, nodetest.Image, hub.UpdateActivating)
+	h.Advance(h.Now.Add(24 * time.Hour)) // nobody fetched it
+	h.must(h.activate(gsme, h.Now.Add(time.Hour)))
+	if err := h.cancel(gsme); !errors.Is(err, hub.ErrConflict) || !strings.Contains(err.Error(), "cancel that first") {
+		t.Errorf("cancelled while an activation is dated: %v", err)
+	}
+	h.must(h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.CancelActivation(now, out, gsme) }))
+	h.must(h.cancel(gsme))
+	h.expectUpdate(gsme, nodetest.Image, hub.UpdateCancelled)
+}
