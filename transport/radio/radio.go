@@ -22,6 +22,37 @@ type Link struct {
 	Reorder   int // it is overtaken: delayed by up to ReorderBy more
 	Corrupt   int // one bit of its payload is flipped
 	ReorderBy time.Duration
+	Delay     time.Duration // of every frame, besides its air time
+	Bursts    Bursts
+}
+
+// Bursts are the bad times of a link in the model of Gilbert and Elliott: a chain
+// of two states, good and bad, that may change with each frame. Probabilities are
+// parts per million; without a Begin there are no bursts.
+type Bursts struct {
+	Begin int // a frame in good times begins a burst
+	End   int // a frame in a burst ends it
+	Loss  int // in a burst, instead of the link's
+
+	bad bool
+}
+
+// loss returns the probability of losing the next frame.
+func (b *Bursts) loss(good int, dice *rand.Rand) int {
+	if b.Begin == 0 {
+		return good
+	}
+	change := b.Begin
+	if b.bad {
+		change = b.End
+	}
+	if draw(dice, change) {
+		b.bad = !b.bad
+	}
+	if b.bad {
+		return b.Loss
+	}
+	return good
 }
 
 // Fate is what becomes of one frame.
@@ -34,9 +65,9 @@ type Fate struct {
 
 // Carry decides the fate of a frame by dice. A perfect link draws none.
 func (l *Link) Carry(f *han.Frame, dice *rand.Rand) Fate {
-	delay := l.Params.Delay(len(f.Payload)) + l.Params.Host
+	delay := l.Params.Delay(len(f.Payload)) + l.Params.Host + l.Delay
 	fate := Fate{Copies: 1, Delay: [2]time.Duration{delay, delay}}
-	if draw(dice, l.Loss) {
+	if draw(dice, l.Bursts.loss(l.Loss, dice)) {
 		return Fate{}
 	}
 	if draw(dice, l.Duplicate) {
