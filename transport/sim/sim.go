@@ -88,6 +88,9 @@ func Dice(seed uint64, eui han.EUI64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed^0x9E3779B97F4A7C15, uint64(eui)))
 }
 
+// Powered reports whether a node's power is on.
+func (w *World) Powered(eui han.EUI64) bool { return w.stations[w.index(eui)].node != nil }
+
 // SetLink changes the link over which a node sends.
 func (w *World) SetLink(eui han.EUI64, link radio.Link) { w.stations[w.index(eui)].link = link }
 
