@@ -11,6 +11,7 @@
 package gsme
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
@@ -32,6 +33,10 @@ type Config struct {
 	Period time.Duration
 	// FirstHeartbeat is how long after its first boot the meter wakes first.
 	FirstHeartbeat time.Duration
+	// Jitter is how much later each heartbeat may come, drawn from Dice; less than
+	// half of the period.
+	Jitter time.Duration
+	Dice   *rand.Rand
 	// Budget is what the meter allows itself in one window.
 	Budget battery.Budget
 }
@@ -120,7 +125,7 @@ func New(cfg Config, chip *flash.Chip, now time.Time) *Meter {
 // Asleep reports whether the radio is off.
 func (m *Meter) Asleep() bool { return m.state == stateAsleep || m.state == stateOff }
 
-// NextHeartbeat returns the emulated instant of the next heartbeat.
+// NextHeartbeat returns the emulated instant of the next heartbeat, its jitter apart.
 func (m *Meter) NextHeartbeat() time.Time { return m.Clock.When(m.beat) }
 
 // NextTimer implements han.Node.
@@ -350,7 +355,15 @@ func (m *Meter) becomeAsleep(now time.Time) {
 	m.state = stateAsleep
 	m.deadlines.Clear(timerAnswer)
 	m.scheduleBeat(now)
-	m.deadlines.Schedule(timerHeartbeat, m.NextHeartbeat())
+	m.deadlines.Schedule(timerHeartbeat, m.NextHeartbeat().Add(m.jitter()))
+}
+
+// jitter returns how much later than planned the next heartbeat comes.
+func (m *Meter) jitter() time.Duration {
+	if m.cfg.Jitter <= 0 {
+		return 0
+	}
+	return time.Duration(m.cfg.Dice.Int64N(int64(m.cfg.Jitter)))
 }
 
 // reboot ends the window with a restart, to go on with an activation.
