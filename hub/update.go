@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ func (s UpdateState) String() string {
 	}
 	return fmt.Sprintf("state %d", uint8(s))
 }
+
+// UpdateStateNames returns the names of all states, in order.
+func UpdateStateNames() []string { return slices.Clone(updateStateNames[:]) }
 
 // Ended reports whether nothing more will happen.
 func (s UpdateState) Ended() bool { return s >= UpdateActivated }

@@ -114,6 +114,9 @@ func (c *Chassis) On() bool { return c.on }
 // Bricked reports whether no image was left to run.
 func (c *Chassis) Bricked() bool { return c.bricked }
 
+// Trial reports whether the firmware that runs has yet to be confirmed.
+func (c *Chassis) Trial() bool { return c.boot != nil && c.boot.Trial() }
+
 // HubPeer returns the hub's Energy Services Interface on a cluster.
 func (c *Chassis) HubPeer(cluster uint16) zcl.Peer {
 	return zcl.Peer{Node: c.cfg.Hub, Endpoint: c.cfg.HubEndpoint, Cluster: cluster}

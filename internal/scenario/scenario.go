@@ -5,6 +5,7 @@ package scenario
 
 import (
 	"crypto/ecdsa"
+	"math/rand/v2"
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
@@ -44,6 +45,8 @@ type Meter struct {
 	// Gas meters only.
 	Period         time.Duration
 	FirstHeartbeat time.Duration
+	Jitter         time.Duration // of heartbeats, drawn from Dice
+	Dice           *rand.Rand
 	Budget         battery.Budget
 }
 
@@ -81,7 +84,10 @@ func (m Meter) ESME(h hub.Config) esme.Config { return esme.Config{Config: m.con
 
 // GSME returns the configuration of a gas meter.
 func (m Meter) GSME(h hub.Config) gsme.Config {
-	return gsme.Config{Config: m.config(h), Period: m.Period, FirstHeartbeat: m.FirstHeartbeat, Budget: m.Budget}
+	return gsme.Config{
+		Config: m.config(h), Period: m.Period, FirstHeartbeat: m.FirstHeartbeat,
+		Jitter: m.Jitter, Dice: m.Dice, Budget: m.Budget,
+	}
 }
 
 // IHD returns the configuration of an in-home display.

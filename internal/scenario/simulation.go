@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/devices/esme"
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/gsme"
@@ -109,14 +110,48 @@ func (s *Simulation) Display(eui han.EUI64) *ihd.Display { return s.displays[eui
 
 // MeterStatus returns a meter as a test engineer with a debugger sees it.
 func (s *Simulation) MeterStatus(eui han.EUI64) meter.Status {
+	return s.chassis(eui).Status(s.Now())
+}
+
+// chassis returns the part that both kinds of meter are built on.
+func (s *Simulation) chassis(eui han.EUI64) *meter.Chassis {
 	switch n := s.meters[eui].node.(type) {
 	case *gsme.Meter:
-		return n.Status(s.Now())
+		return &n.Chassis
 	case *esme.Meter:
-		return n.Status(s.Now())
+		return &n.Chassis
 	default:
 		panic(fmt.Sprintf("scenario: %s is no meter", eui))
 	}
+}
+
+// Ledger returns a meter's battery.
+func (s *Simulation) Ledger(eui han.EUI64) *battery.Ledger { return s.chassis(eui).Ledger }
+
+// Drain takes charge out of a meter's battery until no more than left is in it. It
+// reports false if the meter does not run and could not keep it.
+func (s *Simulation) Drain(eui han.EUI64, left battery.Charge) bool {
+	c := s.chassis(eui)
+	if !s.Powered(eui) || !c.On() {
+		return false
+	}
+	c.Ledger.Drain(max(0, c.Ledger.Remaining()-left))
+	c.KeepLedger()
+	return true
+}
+
+// AtRest reports whether a meter is in the middle of nothing: no reboot, no
+// firmware on trial, nothing to tell the supplier.
+func (s *Simulation) AtRest(eui han.EUI64) bool {
+	c := s.chassis(eui)
+	if c.Bricked() {
+		return true
+	}
+	if !s.Powered(eui) || !c.On() {
+		return false
+	}
+	_, outgoing := c.Agent.Outgoing()
+	return !outgoing && !c.Agent.WantsReboot() && !c.Trial()
 }
 
 // Upload puts an image into the hub's cache.

@@ -100,6 +100,9 @@ const (
 	kindEnd
 )
 
+// Kinds is the number of kinds, the zero one included, for tables indexed by kind.
+const Kinds = int(kindEnd)
+
 // field names one of Record's optional fields.
 type field uint8
 
