@@ -85,6 +85,10 @@ var rules = map[string]rule{
 	"internal/imagebuild": {floor: floorWiring},
 	"internal/pki":        {floor: floorWiring, thirdParty: []string{renameioModule}},
 	"internal/scenario":   {floor: floorWiring, siblings: []string{"internal/pki"}},
+	// The file format knows no driver's home, and the player only those two.
+	"internal/scenario/homefile": {floor: floorWiring, thirdParty: []string{yamlModule}},
+	"internal/scenario/play": {floor: floorWiring, siblings: []string{
+		"internal/imagebuild", "internal/scenario", "internal/scenario/homefile"}},
 
 	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, renameioModule, termModule, yamlModule}},
 

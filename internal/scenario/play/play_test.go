@@ -1,0 +1,258 @@
+package play
+
+import (
+	"bytes"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/commshub/commshub/internal/scenario/homefile"
+)
+
+const examples = "../../../docs/examples/"
+
+// stage makes the stage of a scenario text.
+func stage(t testing.TB, name, text string, overrides ...homefile.Override) *Stage {
+	t.Helper()
+	home, err := homefile.ParseWith(name, []byte(text), overrides...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewStage(home, filepath.Dir(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func example(t testing.TB, name string, overrides ...homefile.Override) *Stage {
+	t.Helper()
+	text, err := os.ReadFile(examples + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stage(t, examples+name, string(text), overrides...)
+}
+
+func play(t testing.TB, s *Stage, o Options) *Result {
+	t.Helper()
+	r, err := s.Play(uint64(s.Home().Seed), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestTheExamplesHold plays every scenario that is published.
+func TestTheExamplesHold(t *testing.T) {
+	files, err := filepath.Glob(examples + "*.yaml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d examples, want 10 or more; error %v", len(files), err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(strings.TrimSuffix(name, ".yaml"), func(t *testing.T) {
+			t.Parallel()
+			if testing.Short() && name == "ten_years.yaml" {
+				t.Skip("long for an emulated architecture")
+			}
+			r := play(t, example(t, name), Options{})
+			for _, f := range r.Failures {
+				t.Error(f)
+			}
+			if name != "ten_years.yaml" && r.Checks == 0 {
+				t.Error("nothing is expected")
+			}
+		})
+	}
+}
+
+// TestEveryExpectationCanFail: each is turned into what does not hold, and named.
+func TestEveryExpectationCanFail(t *testing.T) {
+	const home = "devices:\n  gas: {kind: GSME, first_heartbeat: 1m}\nimage: {size: 16KiB}\nlink: {loss: 5%}\nexpect: {"
+	for _, tt := range []struct{ holds, fails, want string }{
+		{"complete_within: 2h", "complete_within: 1s", "gas: complete_within: 1s: it took "},
+		{"activated_within: 2h", "activated_within: 2m", "gas: activated_within: 2m: it took "},
+		{"windows_at_most: 3", "windows_at_most: 0", "gas: windows_at_most: 0: there were "},
+		{"refetched_at_most: 0", "", ""},
+		{"retries_at_most: 100", "retries_at_most: 1", "gas: retries_at_most: 1: there were "},
+		{"battery_used_below: 1mAh", "battery_used_below: 1uAh", "gas: battery_used_below: 1uAh: 0."},
+		{"battery_used_below: 0.001%", "battery_used_below: 0.00001%", "gas: battery_used_below: 0.00001%: 0."},
+		{"version: 02000000", "version: 01000000", "gas: version: 01000000: it runs 02000000"},
+		{"state: activated", "state: failed", "gas: state: failed: it is activated"},
+		{"alerts: [8F72]", "alerts: [8F1C]", "gas: alerts: 8F1C Firmware Verification Failed: the supplier got ["},
+		{"no_alerts: [8F1C]", "no_alerts: [8F72]", "gas: no_alerts: 8F72 Firmware Verification Successful: the supplier got it"},
+		{"never: [bricked, image-rejected]", "never: [image-verified]", "gas: never: image-verified: it happened 1 times"},
+	} {
+		if r := play(t, stage(t, "x.yaml", home+tt.holds+"}\n"), Options{}); !r.Passed() || r.Checks == 0 {
+			t.Errorf("%s: %v", tt.holds, r.Failures)
+		}
+		if tt.fails == "" {
+			continue
+		}
+		r := play(t, stage(t, "x.yaml", home+tt.fails+"}\n"), Options{})
+		if len(r.Failures) != 1 || !strings.HasPrefix(r.Failures[0].String(), tt.want) {
+			t.Errorf("%s: %v, want one that begins %q", tt.fails, r.Failures, tt.want)
+		}
+	}
+}
+
+func TestWhatNeverCameIsNotInTime(t *testing.T) {
+	r := play(t, stage(t, "x.yaml", `
+devices: {gas: {kind: GSME}}
+image: {size: 16KiB}
+link: {loss: 100%}
+duration: 6h
+expect: {complete_within: 6h, activated_within: 6h}
+`), Options{})
+	want := []string{"gas: complete_within: 6h: the image was never complete", "gas: activated_within: 6h: the new firmware never ran for good"}
+	var got []string
+	for _, f := range r.Failures {
+		got = append(got, f.String())
+	}
+	if !slices.Equal(got, want) || r.Settled {
+		t.Errorf("failures %q, settled %v", got, r.Settled)
+	}
+}
+
+func TestExpectationsOfOneDevice(t *testing.T) {
+	r := play(t, stage(t, "x.yaml", `
+devices:
+  gas: {kind: GSME, expect: {version: 03000000}}
+  power: {kind: ESME}
+image: {size: 16KiB}
+expect: {version: 02000000}
+`), Options{})
+	if len(r.Failures) != 1 || r.Failures[0].Meter != "gas" || r.Checks != 3 {
+		t.Errorf("%v of %d", r.Failures, r.Checks)
+	}
+}
+
+// TestFaultsHappen: each fault leaves its mark.
+func TestFaultsHappen(t *testing.T) {
+	const home = "devices:\n  gas: {kind: GSME, first_heartbeat: 1m}\n  power: {kind: ESME}\nimage: {size: 64KiB}\n"
+	kinds := func(text string) map[string]int {
+		var trace bytes.Buffer
+		play(t, stage(t, "x.yaml", home+text), Options{Trace: &trace})
+		n := map[string]int{}
+		for line := range strings.Lines(trace.String()) {
+			words := strings.Fields(line)
+			n[words[1][12:]+" "+words[2]]++
+		}
+		return n
+	}
+	calm := kinds("")
+	if calm["90A0 rebooted"] != 2 || calm["90A3 node-started"] != 0 {
+		t.Errorf("without a fault: %v", calm)
+	}
+	for _, tt := range []struct{ text, kind string }{
+		{"faults: [{at: 35m, power_cut: {device: gas}}]\n", "90A0 rebooted"},
+		{"faults: [{at: 1m, power_cut: {device: gas, flash_operation: 50}}]\n", "90A0 power-cut"},
+		{"faults: [{at: 35m, every: 10m, times: 3, power_cut: {device: power}}]\n", "90A1 rebooted"},
+		{"faults: [{at: 65s, broker_gap: {for: 10s}}]\n", "90A0 request-retried"},
+		{"faults: [{at: 1s, broker_gap: {for: 10s, device: power}}]\n", "90A1 request-retried"},
+		{"faults: [{at: 2s, hub_restart: {off: 5s}}]\n", "90A1 request-retried"},
+		{"faults: [{at: 3m, image_superseded: {size: 8KiB, version: 05000000}}]\n", "90A0 download-aborted"},
+		{"faults: [{at: 3m, update_cancelled: {device: gas}}]\n", "90A3 distribution-cancelled"},
+		{"battery: {reserve: 10%}\nfaults: [{at: 5m, battery_low: {device: gas, charge: 9%}}]\nduration: 1d\n", "90A0 budget-spent"},
+	} {
+		if got := kinds(tt.text)[tt.kind]; got <= calm[tt.kind] {
+			t.Errorf("%s: %q %d times, and %d times without it", strings.TrimSpace(tt.text), tt.kind, got, calm[tt.kind])
+		}
+	}
+}
+
+// TestOverlappingGapsEndWithTheLast: and a power cut in a power cut is as long as
+// the longer of the two.
+func TestOverlappingGapsEndWithTheLast(t *testing.T) {
+	const home = "devices: {power: {kind: ESME}}\nimage: {size: 16KiB}\nexpect: {complete_within: 3h}\n"
+	for text, least := range map[string]time.Duration{
+		"faults: [{at: 1s, broker_gap: {for: 1h}}, {at: 10m, broker_gap: {for: 5m}}]\n":                                time.Hour,
+		"faults: [{at: 1s, power_cut: {device: power, off: 1h}}, {at: 10m, power_cut: {device: power, off: 5m}}]\n":    time.Hour,
+		"faults: [{at: 1s, power_cut: {device: power, off: 20m}}, {at: 10m, power_cut: {device: power, off: 100m}}]\n": 110 * time.Minute,
+	} {
+		r := play(t, stage(t, "x.yaml", home+text), Options{})
+		if got := r.Meters[0].CompleteIn(); got < least || !r.Passed() {
+			t.Errorf("%s: complete in %v, want at least %v; %v", strings.TrimSpace(text), got, least, r.Failures)
+		}
+	}
+}
+
+// TestJitterMovesHeartbeatsWithinItsLimit and leaves their grid alone.
+func TestJitterMovesHeartbeatsWithinItsLimit(t *testing.T) {
+	var trace bytes.Buffer
+	play(t, stage(t, "x.yaml", `
+devices: {gas: {kind: GSME, first_heartbeat: 1m}}
+heartbeat: {period: 30m, jitter: 5m}
+duration: 2d
+stop: duration
+`), Options{Trace: &trace})
+	late, beats := map[bool]int{}, 0
+	for line := range strings.Lines(trace.String()) {
+		if !strings.Contains(line, "heartbeat-started") {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, strings.Fields(line)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		offset := at.Sub(time.Date(2026, 1, 5, 0, 1, 0, 0, time.UTC)) % (30 * time.Minute)
+		if offset >= 5*time.Minute+2*time.Second { // the clock is set to whole seconds
+			t.Errorf("a heartbeat %v after its time", offset)
+		}
+		late[offset > 2*time.Minute+30*time.Second]++
+		beats++
+	}
+	if beats != 96 || late[true] < 30 || late[false] < 30 {
+		t.Errorf("%d heartbeats, %d of them late, %d not", beats, late[true], late[false])
+	}
+}
+
+// TestAnImageFileIsPlayed: with the identity that it names.
+func TestAnImageFileIsPlayed(t *testing.T) {
+	dir := t.TempDir()
+	built, err := buildImage(stage(t, "x.yaml", "devices: {gas: {kind: GSME}}\nimage: {size: 8KiB, version: 07000000, hardware: 0203}\n").home.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "meter.ota"), built, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const text = "devices: {gas: {kind: GSME, trust: any}}\nimage: {file: meter.ota}\nexpect: {version: 07000000}\n"
+	if r := play(t, stage(t, filepath.Join(dir, "x.yaml"), text), Options{}); !r.Passed() {
+		t.Error(r.Failures)
+	}
+	for file, want := range map[string]string{"missing.ota": "missing.ota", "x.yaml": "x.yaml"} {
+		home, err := homefile.Parse("s.yaml", []byte(strings.Replace(text, "meter.ota", file, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "x.yaml"), []byte("no image"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewStage(home, dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", file, err)
+		}
+	}
+}
+
+func TestJUnitReport(t *testing.T) {
+	good := play(t, example(t, "wrong_hardware.yaml"), Options{})
+	bad := play(t, example(t, "wrong_hardware.yaml", homefile.Override{Path: "expect.version", Value: "02000000"}), Options{})
+	text, err := JUnit([]*Result{good, bad}, []time.Duration{time.Millisecond, 2 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got junitReport
+	if err := xml.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tests != 2 || got.Failures != 1 || len(got.Suites) != 2 || got.Suites[1].Failures != 1 ||
+		got.Suites[1].Cases[0].Failures[0].Message != "version: 02000000: it runs 01000000" || got.Suites[0].Time != "0.001000" {
+		t.Errorf("report:\n%s", text)
+	}
+}

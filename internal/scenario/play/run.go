@@ -1,0 +1,191 @@
+package play
+
+import (
+	"crypto/sha256"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/internal/scenario/homefile"
+	"github.com/commshub/commshub/internal/trace"
+	"github.com/commshub/commshub/transport/radio"
+	"github.com/commshub/commshub/transport/sim"
+)
+
+// Options are what a run may do besides running.
+type Options struct {
+	// Hash has the result carry the SHA-256 of the trace.
+	Hash bool
+	// Trace, if set, gets the trace: one record per line.
+	Trace io.Writer
+}
+
+// run is a home in the middle of a run.
+type run struct {
+	*Stage
+	sim      *scenario.Simulation
+	end      time.Time
+	watches  []*watch // in the order of the meters
+	byEUI64  map[uint64]*watch
+	supplier supplier
+	pending  int               // faults that a settled run waits for
+	gaps     map[han.EUI64]int // how many gaps cut a node off now
+	look     bool              // something happened that the supplier may act on
+	ended    bool              // settled
+	trace    traceWriter
+}
+
+// traceWriter turns records into lines.
+type traceWriter struct {
+	w    io.Writer
+	hash hash.Hash
+	line []byte
+	err  error
+}
+
+func (t *traceWriter) take(r *trace.Record) {
+	if t.w == nil && t.hash == nil {
+		return
+	}
+	t.line = append(r.Append(t.line[:0]), '\n')
+	if t.hash != nil {
+		t.hash.Write(t.line)
+	}
+	if t.w != nil && t.err == nil {
+		_, t.err = t.w.Write(t.line)
+	}
+}
+
+// Play runs the home once. An error is one of writing the trace.
+func (s *Stage) Play(seed uint64, o Options) (*Result, error) {
+	r := s.newRun(seed, o)
+	start := s.home.Start.Time
+	r.sim.RunUntil(r.end, func() bool {
+		if r.look {
+			r.look = false
+			r.act()
+		}
+		return r.ended
+	})
+	result := r.result(seed, r.sim.Now().Sub(start))
+	if r.trace.hash != nil {
+		result.TraceSHA256 = hexHash(r.trace.hash)
+	}
+	return result, r.trace.err
+}
+
+// newRun puts the home together.
+func (s *Stage) newRun(seed uint64, o Options) *run {
+	h := s.home
+	r := &run{
+		Stage: s, end: h.Start.Add(duration(h.Duration)), byEUI64: map[uint64]*watch{}, gaps: map[han.EUI64]int{},
+		trace: traceWriter{w: o.Trace},
+	}
+	if o.Hash {
+		r.trace.hash = sha256.New()
+	}
+	r.sim = scenario.NewSimulation(sim.Config{
+		Start: h.Start.Time, Seed: seed, Link: s.link(), Records: r.take,
+	}, s.config)
+	for _, m := range s.meters {
+		r.addMeter(seed, m)
+	}
+	for i := range h.Devices {
+		if d := &h.Devices[i]; !d.IsMeter() {
+			must(r.sim.AddDisplay(d.Address()))
+		}
+	}
+	r.scheduleFaults()
+	if h.Image != nil {
+		r.schedule(duration(h.Distribute.At), func() { r.supplier.distribute(r, h.Image) })
+	}
+	return r
+}
+
+// link returns the quality of the HAN for the radio model.
+func (s *Stage) link() radio.Link {
+	l := s.home.Link
+	out := radio.Link{
+		Params: s.config.Battery.Radio, Loss: int(l.Loss), Duplicate: int(l.Duplication), Reorder: int(l.Reordering),
+		Corrupt: int(l.Corruption), ReorderBy: duration(l.ReorderBy), Delay: duration(l.Delay),
+	}
+	if b := l.Bursts; b != nil {
+		out.Bursts = radio.Bursts{Begin: int(b.Begin), End: int(b.End), Loss: int(b.Loss)}
+	}
+	return out
+}
+
+// addMeter adds a meter with its own dice.
+func (r *run) addMeter(seed uint64, m scenario.Meter) {
+	d := r.device(m.EUI64)
+	m.Dice = sim.Dice(seed, m.EUI64)
+	m.FirstHeartbeat = time.Duration(m.Dice.Int64N(int64(m.Period)))
+	if d.First != nil {
+		m.FirstHeartbeat = duration(*d.First)
+	}
+	w := &watch{device: d, set: m.Battery, gas: m.Kind == hub.KindGSME}
+	r.watches = append(r.watches, w)
+	r.byEUI64[uint64(m.EUI64)] = w
+	must(r.sim.AddMeter(m))
+	if left := d.Battery.Charge; left < fullBattery {
+		r.schedule(0, func() { r.drain(m.EUI64, left.Of(&m.Battery)) })
+	}
+}
+
+const fullBattery homefile.Share = radio.Million
+
+// schedule runs f at a time after the start.
+func (r *run) schedule(after time.Duration, f func()) {
+	r.sim.Schedule(r.home.Start.Add(after), f)
+}
+
+// retryAfter is how long somebody who finds a node without power waits.
+const retryAfter = time.Second
+
+// drain lowers a meter's charge, as soon as the meter runs.
+func (r *run) drain(eui han.EUI64, left battery.Charge) {
+	if !r.sim.Drain(eui, left) {
+		r.sim.Schedule(r.sim.Now().Add(retryAfter), func() { r.drain(eui, left) })
+	}
+}
+
+// act has the supplier act on what happened, and looks whether the run is over.
+func (r *run) act() {
+	if r.supplier.image == nil {
+		return
+	}
+	settled := r.supplier.act(r)
+	if settled && r.home.Stop == homefile.StopSettled && r.pending == 0 {
+		for _, w := range r.watches {
+			if !r.sim.AtRest(w.device.Address()) {
+				return
+			}
+		}
+		r.ended = true
+	}
+}
+
+// take sees every record.
+func (r *run) take(rec *trace.Record) {
+	r.trace.take(rec)
+	if w := r.byEUI64[rec.Node]; w != nil {
+		w.take(rec)
+	}
+	switch rec.Kind {
+	case trace.BlockReceived, trace.RequestRetried, trace.HeartbeatStarted, trace.MirrorUpdated, trace.MirrorRead, trace.TimeSet:
+	default:
+		r.look = true
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err) // the scenario was checked
+	}
+}
+
+func duration(d homefile.Duration) time.Duration { return time.Duration(d) }
