@@ -1,6 +1,7 @@
 package gasproxy
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -26,15 +27,25 @@ func (m *Mirror) Attribute(id uint16) (zcl.Value, bool) {
 	return m.Attributes[i].Value, true
 }
 
+// find returns where an attribute is, or would be. There are few of them.
 func (m *Mirror) find(id uint16) (int, bool) {
-	return slices.BinarySearchFunc(m.Attributes, id, func(a zcl.Attribute, id uint16) int { return int(a.ID) - int(id) })
+	for i := range m.Attributes {
+		if have := m.Attributes[i].ID; have >= id {
+			return i, have == id
+		}
+	}
+	return len(m.Attributes), false
 }
 
 // set takes over a reported value. Values alias the frame they came in, so
-// strings are copied.
+// strings are copied; nobody changes a copy, so that it may be shared.
 func (m *Mirror) set(a zcl.Attribute) error {
-	a.Value.Bytes = slices.Clone(a.Value.Bytes)
 	i, ok := m.find(a.ID)
+	if ok && bytes.Equal(m.Attributes[i].Value.Bytes, a.Value.Bytes) {
+		a.Value.Bytes = m.Attributes[i].Value.Bytes // as in nearly all reports
+	} else {
+		a.Value.Bytes = slices.Clone(a.Value.Bytes)
+	}
 	if ok {
 		m.Attributes[i] = a
 		return nil
@@ -120,12 +131,13 @@ func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame
 		p.send(out, c, metering.ClusterID, h, metering.MirrorRemoved{Endpoint: uint16(f.DstEndpoint)})
 		return nil
 	}
-	r, err := zcl.ParseReportAttributes(payload)
+	report, err := zcl.AppendReportAttributes(p.report[:0], payload)
 	if err != nil {
 		return err
 	}
+	p.report = report
 	complete := false
-	for _, a := range r.Attributes {
+	for _, a := range report {
 		if a.ID == metering.AttributeReportingStatus {
 			complete = metering.ReportingStatus(a.Value.Number) == metering.ReportingComplete
 			continue
@@ -141,7 +153,7 @@ func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame
 	if err := p.hub.KeepMirror(now, c.eui, &c.mirror); err != nil {
 		return err
 	}
-	out.Record(trace.Record{At: now, Node: uint64(p.esi.Node), Kind: trace.MirrorUpdated, Peer: uint64(c.eui), Count: uint32(len(r.Attributes))})
+	out.Record(trace.Record{At: now, Node: uint64(p.esi.Node), Kind: trace.MirrorUpdated, Peer: uint64(c.eui), Count: uint32(len(report))})
 	if err := p.openWindow(now, out, c, len(f.Payload)); err != nil {
 		return err
 	}
@@ -159,9 +171,8 @@ func (p *Proxy) sendFlags(out *han.Outbox, c *child) {
 		flags |= metering.FlagTunnelMessagePending
 	}
 	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: metering.CommandMirrorReportAttributeResponse}
-	p.send(out, c, metering.ClusterID, h, metering.MirrorReportAttributeResponse{
-		Scheme: metering.SchemeB, Flags: []uint32{uint32(flags), 0, 0, 0, 0},
-	})
+	p.flags[0] = uint32(flags)
+	p.send(out, c, metering.ClusterID, h, metering.MirrorReportAttributeResponse{Scheme: metering.SchemeB, Flags: p.flags[:]})
 }
 
 // ReadMirror answers a Read Attributes of the mirror on endpoint from any device

@@ -182,11 +182,15 @@ func (h *Hub) keepDevice(d *device, entry store.Device) error {
 // KeepMirror implements gasproxy.Communications: it stores the readings and, from
 // them, the firmware version that the meter runs.
 func (h *Hub) KeepMirror(now time.Time, eui han.EUI64, m *gasproxy.Mirror) error {
+	// The proxy never changes an attribute's bytes, it replaces them.
 	return h.keepReadings(now, h.devices[eui], m.Attributes)
 }
 
+// keepReadings stores readings. Their bytes are the store's from here on.
 func (h *Hub) keepReadings(now time.Time, d *device, attributes []zcl.Attribute) error {
-	mirror := store.Mirror{Device: d.log.EUI64, UpdatedAt: now.UnixMicro()}
+	mirror := store.Mirror{
+		Device: d.log.EUI64, UpdatedAt: now.UnixMicro(), Attributes: make([]store.MirrorAttribute, 0, len(attributes)),
+	}
 	entry := d.log
 	entry.LastHeard = now.UnixMicro()
 	for _, a := range attributes {
@@ -197,7 +201,7 @@ func (h *Hub) keepReadings(now time.Time, d *device, attributes []zcl.Attribute)
 			entry.FirmwareVersion = version
 		}
 	}
-	if err := h.store.Commit(store.Put(mirror), store.Put(entry)); err != nil {
+	if err := h.store.Commit(store.PutOwn(mirror), store.Put(entry)); err != nil {
 		return err
 	}
 	d.log = entry

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -128,6 +129,10 @@ func (h *Hub) takeElectricityReport(now time.Time, out *han.Outbox, d *device, f
 	r, err := zcl.ParseReportAttributes(payload)
 	if err != nil {
 		return err
+	}
+	for i := range r.Attributes {
+		v := &r.Attributes[i].Value
+		v.Bytes = bytes.Clone(v.Bytes) // they are the frame's
 	}
 	if err := h.keepReadings(now, d, r.Attributes); err != nil {
 		return err

@@ -122,6 +122,9 @@ func (h *Hub) ImageWaiting(eui han.EUI64) bool { return h.server.Waiting(eui) }
 // WindowOpened implements gasproxy.Communications: the figures of the update in
 // hand are stored once per window, never per block.
 func (h *Hub) WindowOpened(now time.Time, _ *han.Outbox, eui han.EUI64) error {
+	if h.server.Progress(eui) == (otaserver.Progress{}) {
+		return nil // nothing was served, as in nearly all windows of a life
+	}
 	d := h.devices[eui]
 	u, ok := h.current(eui)
 	if !ok {

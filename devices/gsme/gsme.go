@@ -104,6 +104,7 @@ type Meter struct {
 	tsn     uint8 // transaction of the step in hand
 
 	exchange exchangeCost
+	readings []zcl.Attribute // reported last; kept for their memory
 }
 
 var _ han.Node = (*Meter)(nil)

@@ -73,7 +73,7 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 	to := m.HubPeer(metering.ClusterID)
 	to.Endpoint = m.join.Mirror
 	h := zcl.Header{ToClient: true, DisableDefaultResponse: true, Command: zcl.CommandReportAttributes}
-	zcl.Send(&m.Station, out, to, h, zcl.ReportAttributes{Attributes: []zcl.Attribute{
+	m.readings = append(m.readings[:0], []zcl.Attribute{
 		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(now))},
 		{ID: metering.AttributeSupplyStatus, Value: number(zcl.TypeEnum8, uint64(metering.SupplyOn))},
 		{ID: metering.AttributeRemainingBatteryLife, Value: number(zcl.TypeUint8, uint64(m.Ledger.Percent()))},
@@ -83,7 +83,8 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 		{ID: metering.AttributeUnitOfMeasure, Value: number(zcl.TypeEnum8, uint64(metering.UnitCubicMetres))},
 		{ID: metering.AttributeDivisor, Value: number(zcl.TypeUint24, litresPerCubicMetre)},
 		{ID: metering.AttributeReportingStatus, Value: number(zcl.TypeEnum8, uint64(metering.ReportingComplete))},
-	}})
+	}...)
+	zcl.Send(&m.Station, out, to, h, zcl.ReportAttributes{Attributes: m.readings})
 }
 
 // litresPerCubicMetre is the divisor: the register counts litres.

@@ -87,6 +87,7 @@ type Chassis struct {
 	on        bool // the application runs
 	bricked   bool
 	deadlines han.Deadlines[timer]
+	ledger    []byte // as it was stored last; kept for its memory
 }
 
 // Init makes the chassis of a meter on a part made with Geometry. The meter
@@ -218,7 +219,8 @@ func (c *Chassis) brick(now time.Time, out *han.Outbox, why string) {
 
 // KeepLedger stores the battery's ledger.
 func (c *Chassis) KeepLedger() {
-	c.Journal.Commit(journal.Entry{Key: keyLedger, Data: c.Ledger.Append(nil)})
+	c.ledger = c.Ledger.Append(c.ledger[:0])
+	c.Journal.Commit(journal.Entry{Key: keyLedger, Data: c.ledger})
 }
 
 // Mark remembers where a call began, for Account.

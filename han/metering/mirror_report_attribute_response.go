@@ -39,6 +39,7 @@ func ParseMirrorReportAttributeResponse(payload []byte) (MirrorReportAttributeRe
 	const what = "mirror report attribute response"
 	r := zcl.NewReader(payload)
 	c := MirrorReportAttributeResponse{Scheme: NotificationScheme(r.Uint8())}
+	c.Flags = make([]uint32, 0, max(0, r.Remaining())/4+1)
 	for {
 		c.Flags = append(c.Flags, r.Uint32())
 		if err := r.Err(what); err != nil {

@@ -22,21 +22,27 @@ func (c ReportAttributes) Append(b []byte) []byte {
 
 // ParseReportAttributes reads the payload; it has at least one attribute.
 func ParseReportAttributes(payload []byte) (ReportAttributes, error) {
+	all, err := AppendReportAttributes(nil, payload)
+	return ReportAttributes{Attributes: all}, err
+}
+
+// AppendReportAttributes reads the payload as ParseReportAttributes does, into the
+// memory behind all.
+func AppendReportAttributes(all []Attribute, payload []byte) ([]Attribute, error) {
 	const what = "report attributes"
 	r := NewReader(payload)
-	var c ReportAttributes
 	for {
 		id := r.Uint16()
 		if err := r.Err(what); err != nil {
-			return ReportAttributes{}, err
+			return nil, err
 		}
 		v, err := readTypedValue(&r, what)
 		if err != nil {
-			return ReportAttributes{}, err
+			return nil, err
 		}
-		c.Attributes = append(c.Attributes, Attribute{ID: id, Value: v})
+		all = append(all, Attribute{ID: id, Value: v})
 		if r.Remaining() == 0 {
-			return c, nil
+			return all, nil
 		}
 	}
 }

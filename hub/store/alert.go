@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 
 	"github.com/commshub/commshub/han"
@@ -48,12 +47,8 @@ func (s *Store) Alerts(after uint64, limit int) []Alert {
 
 // LastAlert returns the sequence of the newest alert, 0 if there is none.
 func (s *Store) LastAlert() uint64 {
-	raw, err := s.live.Txn(false).Last(TableAlerts.String(), indexKey)
-	if err != nil {
-		panic(fmt.Sprintf("store: read alerts: %v", err))
+	if raw := s.live.last(TableAlerts); raw != nil {
+		return raw.(Alert).Sequence
 	}
-	if raw == nil {
-		return 0
-	}
-	return raw.(Alert).Sequence
+	return 0
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-
-	"github.com/hashicorp/go-memdb"
 )
 
 // Change is one record to put or to delete.
@@ -16,6 +14,10 @@ type Change struct {
 // Put returns the change that adds a record or replaces the one with the same
 // key. It copies the record.
 func Put(r Record) Change { return Change{record: r.detached()} }
+
+// PutOwn returns the same change as Put without a copy: the memory of the record is
+// the store's from here on. An empty slice in it must be nil.
+func PutOwn(r Record) Change { return Change{record: r} }
 
 // Delete returns the change that removes the record with the same key as r; the
 // other fields of r are ignored. Deleting what is not there does nothing.
@@ -57,12 +59,12 @@ func (s *Store) Watched(begin func() (done func(error))) {
 func unwatched() func(error) { return func(error) {} }
 
 func (s *Store) commit(changes []Change) error {
-	txn := s.live.Txn(true)
-	defer txn.Abort()
+	txn := s.live.begin()
+	defer txn.abort()
 	alerts := s.alerts
 	var touched tableSet
 	for _, c := range changes {
-		added, err := apply(txn, c)
+		added, err := s.apply(txn, c)
 		if err != nil {
 			return err
 		}
@@ -72,8 +74,8 @@ func (s *Store) commit(changes []Change) error {
 		touched.add(c.record.table())
 	}
 	for ; alerts > s.alertsLimit; alerts-- {
-		c := Delete(oldestAlert(txn))
-		if _, err := apply(txn, c); err != nil {
+		c := Delete(txn.first(TableAlerts))
+		if _, err := s.apply(txn, c); err != nil {
 			return err
 		}
 		// Appending must not write into the caller's slice.
@@ -84,46 +86,25 @@ func (s *Store) commit(changes []Change) error {
 			return fmt.Errorf("commit to store: %w", reason(err))
 		}
 	}
-	txn.Commit()
+	txn.commit()
 	s.alerts = alerts
 	s.watch.wake(touched)
 	return nil
 }
 
 // apply stages one change and returns by how many records the table grows.
-func apply(txn *memdb.Txn, c Change) (int, error) {
-	table, key := c.record.table().String(), c.record.appendKey(nil)
-	old, err := txn.First(table, indexKey, key)
-	if err != nil {
-		return 0, fmt.Errorf("commit: look up %s %x: %w", table, key, err)
-	}
-	switch {
-	case !c.removal:
-		err = txn.Insert(table, c.record)
-	case old != nil:
-		err = txn.Delete(table, c.record)
+func (s *Store) apply(txn staging, c Change) (added int, err error) {
+	s.key = c.record.appendKey(s.key[:0])
+	table, key := c.record.table(), s.key
+	if c.removal {
+		added, err = txn.remove(table, key, c.record)
+	} else {
+		added, err = txn.put(table, key, c.record)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("commit: change %s %x: %w", table, key, err)
 	}
-	switch {
-	case !c.removal && old == nil:
-		return 1, nil
-	case c.removal && old != nil:
-		return -1, nil
-	default:
-		return 0, nil
-	}
-}
-
-// oldestAlert returns the alert with the lowest sequence. Callers know that
-// there is one.
-func oldestAlert(txn *memdb.Txn) Alert {
-	raw, err := txn.First(TableAlerts.String(), indexKey)
-	if err != nil {
-		panic(fmt.Sprintf("store: read alerts: %v", err))
-	}
-	return raw.(Alert)
+	return added, nil
 }
 
 // check refuses a record that could not be read back.

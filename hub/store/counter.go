@@ -21,7 +21,7 @@ func (s *Store) OriginatorCounter(originator han.EUI64) (OriginatorCounter, bool
 
 // OriginatorCounters returns all counters, sorted by originator.
 func (s *Store) OriginatorCounters() []OriginatorCounter {
-	return all[OriginatorCounter](s, TableCounters, indexKey)
+	return whole[OriginatorCounter](s, TableCounters)
 }
 
 // Sequence is the next number of one series, such as that of messages or alerts.

@@ -32,4 +32,4 @@ func (s *Store) Device(eui han.EUI64) (Device, bool) {
 }
 
 // Devices returns the device log, sorted by EUI64.
-func (s *Store) Devices() []Device { return all[Device](s, TableDevices, indexKey) }
+func (s *Store) Devices() []Device { return whole[Device](s, TableDevices) }

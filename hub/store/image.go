@@ -38,7 +38,7 @@ func (im Image) ID() ota.ImageID {
 }
 
 // Images returns all images, sorted by file hash.
-func (s *Store) Images() []Image { return all[Image](s, TableImages, indexKey) }
+func (s *Store) Images() []Image { return whole[Image](s, TableImages) }
 
 // ImageByFileHash returns the image whose OTA file has the given SHA-256.
 func (s *Store) ImageByFileHash(hash [sha256.Size]byte) (Image, bool) {

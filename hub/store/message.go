@@ -38,7 +38,7 @@ func (s *Store) Message(device han.EUI64, sequence uint64) (Message, bool) {
 }
 
 // Messages returns all messages, sorted by device and sequence.
-func (s *Store) Messages() []Message { return all[Message](s, TableMessages, indexKey) }
+func (s *Store) Messages() []Message { return whole[Message](s, TableMessages) }
 
 // MessagesOf returns the messages of one device in the order of their sequence.
 func (s *Store) MessagesOf(device han.EUI64) []Message {

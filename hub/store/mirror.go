@@ -30,8 +30,8 @@ func (m Mirror) check() error {
 		return fmt.Errorf("put mirror: %d attributes, want at most %d", n, MaxMirrorAttributes)
 	}
 	for _, a := range m.Attributes {
-		if err := checkLength("mirror", fmt.Sprintf("attribute %04X", a.ID), len(a.Bytes), MaxBytes); err != nil {
-			return err
+		if len(a.Bytes) > MaxBytes { // asked for at each report; a name is made only for the error
+			return checkLength("mirror", fmt.Sprintf("attribute %04X", a.ID), len(a.Bytes), MaxBytes)
 		}
 	}
 	return nil
@@ -51,4 +51,4 @@ func (s *Store) Mirror(device han.EUI64) (Mirror, bool) {
 }
 
 // Mirrors returns all mirrors, sorted by device.
-func (s *Store) Mirrors() []Mirror { return all[Mirror](s, TableMirrors, indexKey) }
+func (s *Store) Mirrors() []Mirror { return whole[Mirror](s, TableMirrors) }

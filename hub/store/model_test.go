@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -211,6 +212,32 @@ func TestStoreHoldsWhatAMapWould(t *testing.T) {
 				c := reopened(rt, nil, copied, alertsLimit)
 				defer func() { _ = c.Close() }()
 				demandContents(rt, c, m)
+			},
+			"": func(rt *rapid.T) { demandContents(rt, s, m) },
+		})
+	})
+}
+
+// A store in memory holds the same.
+func TestStoreInMemoryHoldsWhatAMapWould(t *testing.T) {
+	const alertsLimit = 5
+	rapid.Check(t, func(rt *rapid.T) {
+		s, m := NewMemory(), newModel(alertsLimit)
+		s.alertsLimit = alertsLimit
+		rt.Repeat(map[string]func(*rapid.T){
+			"commit": func(rt *rapid.T) {
+				changes := rapid.SliceOfN(drawChange, 1, 6).Draw(rt, "changes")
+				if err := s.Commit(changes...); err != nil {
+					rt.Fatal(err)
+				}
+				m.commit(changes)
+			},
+			"commit that fails": func(rt *rapid.T) {
+				s.disk = failingDisk{errors.New("no space left on device")}
+				if err := s.Commit(rapid.SliceOfN(drawChange, 1, 6).Draw(rt, "changes")...); err == nil {
+					rt.Fatal("no error")
+				}
+				s.disk = nil
 			},
 			"": func(rt *rapid.T) { demandContents(rt, s, m) },
 		})

@@ -4,7 +4,8 @@
 // must not go back.
 //
 // There are two layers. A bbolt file is the truth; go-memdb is the live view,
-// indexed and watchable, that every read comes from.
+// indexed and watchable, that every read comes from. A store in memory alone has
+// sorted slices for its live view, because simulations commit all the time.
 //
 //	Commit(changes) ── check, index ──► bbolt, one transaction, fsync ──► live view ──► watchers wake
 //	                       │ refused          │ failed
@@ -37,17 +38,15 @@ package store
 import (
 	"fmt"
 	"sync"
-
-	"github.com/hashicorp/go-memdb"
 )
 
 // alertsKept bounds the supplier's inbox.
 const alertsKept = 10_000
 
 // Store is the hub's set of records. Its methods may be called from any
-// goroutine; a read never waits for a commit.
+// goroutine; a read never waits for the disk.
 type Store struct {
-	live *memdb.MemDB
+	live view
 
 	mu          sync.Mutex // one commit at a time; guards what follows
 	disk        disk       // nil in memory
@@ -55,6 +54,7 @@ type Store struct {
 	alerts      int // records in the table of alerts
 	alertsLimit int
 	begin       func() (done func(error)) // around each commit
+	key         []byte                    // of the change being made; kept for its memory
 
 	watch watchers
 }
@@ -68,18 +68,12 @@ type disk interface {
 
 // NewMemory returns an empty store that lives as long as the process. Thousands
 // of them fit into one simulation.
-func NewMemory() *Store {
-	live, err := memdb.NewMemDB(schema)
-	if err != nil {
-		panic(fmt.Sprintf("store: the schema contradicts itself: %v", err))
-	}
-	return &Store{live: live, alertsLimit: alertsKept, begin: unwatched}
-}
+func NewMemory() *Store { return &Store{live: &sorted{}, alertsLimit: alertsKept, begin: unwatched} }
 
 // Open opens the store in the file at path, or creates it. One process at a
 // time can have it open.
 func Open(path string) (*Store, error) {
-	s := NewMemory()
+	s := &Store{live: newRadix(), alertsLimit: alertsKept, begin: unwatched}
 	file, err := openBolt(path)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, reason(err))
@@ -94,18 +88,19 @@ func Open(path string) (*Store, error) {
 
 // load fills the live view from the file.
 func (s *Store) load(file *boltFile) error {
-	txn := s.live.Txn(true)
-	defer txn.Abort()
+	txn := s.live.begin()
+	defer txn.abort()
 	err := file.read(func(r Record) error {
 		if r.table() == TableAlerts {
 			s.alerts++
 		}
-		return txn.Insert(r.table().String(), r)
+		_, err := txn.put(r.table(), r.appendKey(nil), r)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	txn.Commit()
+	txn.commit()
 	return nil
 }
 

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"fmt"
-
-	"github.com/hashicorp/go-memdb"
-)
+import "fmt"
 
 // Table names one table of the store, for [Store.Watch].
 type Table uint8
@@ -57,83 +53,15 @@ const (
 	indexState     = "state"
 )
 
-// schema is shared by all stores; go-memdb only reads it.
-var schema = newSchema()
-
-func newSchema() *memdb.DBSchema {
-	all := make(map[string]*memdb.TableSchema, tableCount)
-	for t := range tableCount {
-		all[t.String()] = &memdb.TableSchema{
-			Name: t.String(),
-			Indexes: map[string]*memdb.IndexSchema{
-				indexKey: {Name: indexKey, Unique: true, Indexer: index(func(r Record) []byte { return r.appendKey(nil) })},
-			},
-		}
-	}
-	add := func(t Table, name string, of index) {
-		all[t.String()].Indexes[name] = &memdb.IndexSchema{Name: name, Indexer: of}
-	}
-	add(TableImages, indexImageHash, func(r Record) []byte {
-		hash := r.(Image).ImageHash
-		return hash[:]
-	})
-	add(TableUpdates, indexState, func(r Record) []byte { return []byte{r.(Update).State} })
-	return &memdb.DBSchema{Tables: all}
-}
-
-// index computes a record's value in one index. It takes the place of go-memdb's
-// own indexers, which find fields by name through reflection.
+// index computes a record's value in one index. For go-memdb it takes the place of
+// its own indexers, which find fields by name through reflection.
 type index func(Record) []byte
 
-// FromObject implements memdb.SingleIndexer.
-func (i index) FromObject(raw any) (bool, []byte, error) { return true, i(raw.(Record)), nil }
-
-// FromArgs implements memdb.Indexer; the one argument is the value.
-func (index) FromArgs(args ...any) ([]byte, error) { return args[0].([]byte), nil }
-
-// PrefixFromArgs implements memdb.PrefixIndexer.
-func (index) PrefixFromArgs(args ...any) ([]byte, error) { return args[0].([]byte), nil }
-
-// first returns the record of a table under a key.
-func first[R Record](s *Store, table Table, key []byte) (R, bool) {
-	raw, err := s.live.Txn(false).First(table.String(), indexKey, key)
-	if err != nil {
-		panic(fmt.Sprintf("store: read %s: %v", table, err))
-	}
-	if raw == nil {
-		var none R
-		return none, false
-	}
-	return raw.(Record).detached().(R), true
-}
-
-// all returns the records that an index of a table holds under value, or all of
-// the table without a value.
-func all[R Record](s *Store, table Table, index string, value ...any) []R {
-	it, err := s.live.Txn(false).Get(table.String(), index, value...)
-	if err != nil {
-		panic(fmt.Sprintf("store: read %s: %v", table, err))
-	}
-	var records []R
-	for raw := it.Next(); raw != nil; raw = it.Next() {
-		records = append(records, raw.(Record).detached().(R))
-	}
-	return records
-}
-
-// from returns at most limit records of a table from a key on.
-func from[R Record](s *Store, table Table, key []byte, limit int) []R {
-	it, err := s.live.Txn(false).LowerBound(table.String(), indexKey, key)
-	if err != nil {
-		panic(fmt.Sprintf("store: read %s: %v", table, err))
-	}
-	var records []R
-	for len(records) < limit {
-		raw := it.Next()
-		if raw == nil {
-			break
-		}
-		records = append(records, raw.(Record).detached().(R))
-	}
-	return records
+// indexes are those of the tables besides the key.
+var indexes = [tableCount]map[string]index{
+	TableImages: {indexImageHash: func(r Record) []byte {
+		hash := r.(Image).ImageHash
+		return hash[:]
+	}},
+	TableUpdates: {indexState: func(r Record) []byte { return []byte{r.(Update).State} }},
 }

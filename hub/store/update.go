@@ -30,7 +30,7 @@ func (s *Store) Update(device han.EUI64, fileHash [sha256.Size]byte) (Update, bo
 }
 
 // Updates returns all updates, sorted by device and file hash.
-func (s *Store) Updates() []Update { return all[Update](s, TableUpdates, indexKey) }
+func (s *Store) Updates() []Update { return whole[Update](s, TableUpdates) }
 
 // UpdatesOf returns the updates of one device, sorted by file hash.
 func (s *Store) UpdatesOf(device han.EUI64) []Update {
