@@ -57,6 +57,7 @@ type Meter struct {
 	blocks    uint32 // the client's count when charge was last added to the report
 	radioOn   time.Duration
 	charge    battery.Charge
+	readings  []zcl.Attribute // reported last; kept for their memory
 }
 
 var _ han.Node = (*Meter)(nil)
@@ -178,7 +179,7 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 	version := m.Agent.Running().ID.FileVersion
 	// The Default Response asked for is the meter's sign that the hub is there.
 	h := zcl.Header{ToClient: true, Command: zcl.CommandReportAttributes}
-	zcl.Send(&m.Station, out, m.HubPeer(metering.ClusterID), h, zcl.ReportAttributes{Attributes: []zcl.Attribute{
+	m.readings = append(m.readings[:0], []zcl.Attribute{
 		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(now))},
 		{ID: metering.AttributeInstantaneousDemand, Value: number(zcl.TypeInt24, m.Metrology.Load())},
 		{ID: metering.AttributeSupplyStatus, Value: number(zcl.TypeEnum8, uint64(metering.SupplyOn))},
@@ -187,7 +188,8 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 		{ID: metering.AttributeUnitOfMeasure, Value: number(zcl.TypeEnum8, uint64(metering.UnitKilowattHours))},
 		{ID: metering.AttributeDivisor, Value: number(zcl.TypeUint24, wattHoursPerKilowattHour)},
 		{ID: metering.AttributeReportingStatus, Value: number(zcl.TypeEnum8, uint64(metering.ReportingComplete))},
-	}})
+	}...)
+	zcl.Send(&m.Station, out, m.HubPeer(metering.ClusterID), h, zcl.ReportAttributes{Attributes: m.readings})
 	if m.clockSet.IsZero() || now.Sub(m.clockSet) >= clockInterval {
 		h := zcl.Header{DisableDefaultResponse: true, Command: zcl.CommandReadAttributes}
 		zcl.Send(&m.Station, out, m.HubPeer(zcl.ClusterTime), h, zcl.ReadAttributes{IDs: []uint16{zcl.AttributeTime}})

@@ -80,10 +80,19 @@ type Chip struct {
 // New returns an erased part in memory.
 func New(g Geometry) *Chip {
 	c := &Chip{geometry: g, mem: make([]byte, g.Size()), erases: make([]uint32, g.Sectors)}
-	for i := range c.mem {
-		c.mem[i] = Erased
-	}
+	fill(c.mem)
 	return c
+}
+
+// fill erases bytes: each copy doubles what is done.
+func fill(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	b[0] = Erased
+	for done := 1; done < len(b); done *= 2 {
+		copy(b[done:], b[:done])
+	}
 }
 
 // Geometry returns the part's shape.
@@ -143,9 +152,7 @@ func (c *Chip) erase(sector int) {
 	c.erases[sector]++
 	c.operate(func(done int) {
 		c.stats.Erases++
-		for i := range done {
-			c.mem[offset+i] = Erased
-		}
+		fill(c.mem[offset : offset+done])
 	}, c.geometry.SectorSize, func(at int) {
 		c.mem[offset+at] |= 0x55 // half of the bits that should go up did
 	})
