@@ -34,6 +34,7 @@ type simRun struct {
 	junit  string
 	asJSON bool
 	trace  string
+	homes  int
 }
 
 func newSimRun(g *global) *cobra.Command {
@@ -47,7 +48,8 @@ expectations hold, 1 with a line for each that does not, and 2 if a file cannot 
 The same seed gives the same trace, byte by byte, on every machine.`,
 		Example: `  commshub sim run docs/examples/happy_path.yaml
   commshub sim run docs/examples/*.yaml --junit report.xml
-  commshub sim run docs/examples/lossy_link.yaml --seed 7 --trace trace.txt`,
+  commshub sim run docs/examples/lossy_link.yaml --seed 7 --trace trace.txt
+  commshub sim run docs/examples/lossy_link.yaml --homes 1000`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			s.seeded = cmd.Flags().Changed("seed")
@@ -58,6 +60,7 @@ The same seed gives the same trace, byte by byte, on every machine.`,
 	f.Uint64Var(&s.seed, "seed", 0, "seed of all dice, instead of the file's")
 	f.StringVar(&s.junit, "junit", "", "write a JUnit report to this file")
 	f.BoolVar(&s.asJSON, "json", false, "print the results as a JSON array")
+	f.IntVar(&s.homes, "homes", 0, "play this many homes of one scenario, each with its own seed, on all processors")
 	f.StringVar(&s.trace, "trace", "", "write the trace to this file, one record per line")
 	return cmd
 }
@@ -109,6 +112,9 @@ func (s *simRun) run(ctx context.Context, g *global, files []string) error {
 	stages, err := readStages(files)
 	if err != nil {
 		return err
+	}
+	if s.homes != 0 {
+		return s.street(ctx, g, stages)
 	}
 	if s.trace != "" && len(stages) > 1 {
 		return badInput("--trace %s: %d scenarios, want one", s.trace, len(stages))

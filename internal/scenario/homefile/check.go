@@ -138,7 +138,7 @@ func (c *checker) checkDevice(path string, d *Device) error {
 	}{{forMeters, d.IsMeter(), "meters"}, {forGas, d.IsGas(), "gas meters"}} {
 		for _, key := range group.keys {
 			if _, there := c.places[path+"."+key]; there && !group.right {
-				return c.errorOf(path+"."+key, "a key of %s, expected none at an %s", group.whom, hub.Kind(d.Kind))
+				return c.errorOf(path+"."+key, "a key of %s, expected none at an %s", group.whom, d.Kind)
 			}
 		}
 	}

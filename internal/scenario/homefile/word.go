@@ -124,6 +124,9 @@ func (k *Kind) set(text string) error {
 }
 func (*Kind) form() form { return oneOf(kindNames()...) }
 
+// String returns the kind as GBCS writes it.
+func (k Kind) String() string { return hub.Kind(k).String() }
+
 // EUI64 is a device's address.
 type EUI64 han.EUI64
 

@@ -94,7 +94,7 @@ func (r *run) meterResult(w *watch) Meter {
 	ledger := r.sim.Ledger(eui)
 	ledger.Elapse(r.sim.Now())
 	m := Meter{
-		Name: string(w.device.Name), EUI: eui.String(), Kind: hub.Kind(w.device.Kind).String(), Target: w.target,
+		Name: string(w.device.Name), EUI: eui.String(), Kind: w.device.Kind.String(), Target: w.target,
 		Version: homefile.Version(s.Version).String(), Bricked: s.Bricked, Reason: w.reason,
 		Heartbeats: w.heartbeats, Windows: w.windows, Blocks: w.blocks, Refetched: w.refetched, Retries: w.retries,
 		PowerCuts: w.cuts, Left: ledger.Percent(), Causes: map[string]float64{}, Alerts: []string{},
