@@ -235,8 +235,11 @@ func (h *Hub) sendActivate(now time.Time, out *han.Outbox, eui han.EUI64, hash o
 // ESME). The answer comes into the inbox.
 func (h *Hub) ReadVersion(now time.Time, out *han.Outbox, eui han.EUI64) error {
 	d, ok := h.devices[eui]
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Errorf("read firmware version of %s: %w", eui, ErrUnknownDevice)
+	case !Kind(d.log.Kind).IsMeter():
+		return fmt.Errorf("read firmware version of %s: %w: %s devices have none that the hub can read", eui, ErrConflict, Kind(d.log.Kind))
 	}
 	if kind := Kind(d.log.Kind); !kind.IsMeter() {
 		return fmt.Errorf("read firmware version of %s: %w: %s devices are not asked", eui, ErrConflict, kind)

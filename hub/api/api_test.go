@@ -15,6 +15,7 @@ import (
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/testimage"
 )
@@ -28,12 +29,13 @@ var start = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
 // server is the interface in front of a hub in memory.
 type server struct {
-	t     *testing.T
-	http  *httptest.Server
-	api   *api.API
-	store *store.Store
-	cache *imagecache.Cache
-	mu    sync.Mutex // one operation at a time
+	t        *testing.T
+	http     *httptest.Server
+	api      *api.API
+	store    *store.Store
+	cache    *imagecache.Cache
+	observer *observe.Observer
+	mu       sync.Mutex // one operation at a time
 }
 
 func newServer(t *testing.T, changes ...func(*api.Backend)) *server {
@@ -41,15 +43,23 @@ func newServer(t *testing.T, changes ...func(*api.Backend)) *server {
 	s := &server{t: t, store: store.NewMemory(), cache: imagecache.NewMemory()}
 	var out han.Outbox
 	h := hub.New(hub.DefaultConfig(), s.store, s.cache, start, &out)
+	s.observer = observe.New(hub.DefaultConfig(), s.store, start)
 	b := api.Backend{
 		Operate: func(f func(*hub.Hub, time.Time, *han.Outbox) error) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			defer out.Reset()
-			return f(h, start, &out)
+			err := f(h, start, &out)
+			for i := range out.Records {
+				s.observer.Record(&out.Records[i])
+			}
+			for i := range out.Frames {
+				s.observer.Frame(start, &out.Frames[i])
+			}
+			return err
 		},
 		Clock: func() api.Clock { return api.Clock{Now: start, Speed: 600, Wall: start, Emulated: start} },
-		Store: s.store, Cache: s.cache, SupplierKey: &testimage.Supplier().PublicKey, Version: "test", Config: hub.DefaultConfig(),
+		Store: s.store, Cache: s.cache, Observer: s.observer, SupplierKey: &testimage.Supplier().PublicKey, Version: "test", Config: hub.DefaultConfig(),
 	}
 	for _, change := range changes {
 		change(&b)

@@ -14,3 +14,6 @@ func (a *API) Kept() (events, bytes int) {
 	defer a.events.mu.Unlock()
 	return len(a.events.events), a.events.bytes
 }
+
+// Crowd makes the stream look as if n read it.
+func (a *API) Crowd(n int64) { a.readers.all.Store(n) }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -176,9 +178,27 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) error {
 		return bodyProblem(err, maxBody)
 	}
 	_ = control.SetReadDeadline(time.Time{})
+	if where, found := findNull(body); found {
+		return invalid("body."+where, nil, fmt.Errorf("%s: null is no value here; leave it out", where))
+	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	return nil
+}
+
+// findNull returns the first key of a JSON object whose value is null. Where a key
+// may be left out, null is an accident, and one that orders an activation at once.
+func findNull(body []byte) (key string, found bool) {
+	var object map[string]any
+	if json.Unmarshal(body, &object) != nil {
+		return "", false // somebody else's to complain about
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if object[key] == nil {
+			return key, true
+		}
+	}
+	return "", false
 }
 
 // bodyProblem says why a body could not be read.
