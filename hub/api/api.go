@@ -67,6 +67,8 @@ type Backend struct {
 	// BodyTimeout is how long the body of a request may take, an upload's next part
 	// too; default 30 s.
 	BodyTimeout time.Duration
+	// Patience is how long a reader of the event stream may take nothing; default 15 s.
+	Patience time.Duration
 }
 
 // API is the handler of the whole interface.
@@ -93,7 +95,7 @@ func New(b Backend) *API {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &API{
 		Backend: b, instance: newInstance(), started: time.Now().UTC(),
-		failures: map[string][]int{}, patience: readerPatience, stop: cancel, stopped: make(chan struct{}),
+		failures: map[string][]int{}, stop: cancel, stopped: make(chan struct{}),
 	}
 	a.events, a.traffic = newEventRing(a.instance), newEventRing("")
 	a.traffic.maxCount = 64
@@ -139,6 +141,9 @@ func (b *Backend) fillIn() {
 	}
 	if b.BodyTimeout == 0 {
 		b.BodyTimeout = 30 * time.Second
+	}
+	if b.Patience == 0 {
+		b.Patience = 15 * time.Second
 	}
 }
 

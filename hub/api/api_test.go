@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -65,10 +67,22 @@ func newServer(t *testing.T, changes ...func(*api.Backend)) *server {
 		change(&b)
 	}
 	s.api = api.New(b)
-	s.http = httptest.NewServer(s.api)
+	s.http = serve(s.api)
 	t.Cleanup(s.http.Close)
 	t.Cleanup(s.api.Close)
 	return s
+}
+
+// serve serves a handler whose connections keep little for a client that takes
+// nothing.
+func serve(h http.Handler) *httptest.Server {
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetWriteBuffer(16 << 10)
+		return ctx
+	}
+	server.Start()
+	return server
 }
 
 // call sends a request and returns the status and the decoded answer.

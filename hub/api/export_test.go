@@ -1,12 +1,7 @@
 package api
 
-import "time"
-
 // Publish publishes an event as the publisher does.
 func (a *API) Publish(kind string, v any) { a.events.publish(kind, v) }
-
-// SetPatience sets how long a reader may take nothing.
-func (a *API) SetPatience(d time.Duration) { a.patience = d }
 
 // Kept returns how many events are kept, and their bytes.
 func (a *API) Kept() (events, bytes int) {

@@ -28,9 +28,6 @@ var eventKinds = []string{
 	"broker", "lab", "record", kindTraffic,
 }
 
-// readerPatience is how long a reader may take nothing before it is let go.
-const readerPatience = 15 * time.Second
-
 const (
 	kindTraffic = "traffic"
 	kindLost    = "lost"
@@ -229,7 +226,7 @@ func (s *reader) flush() bool {
 	if s.out.Len() == 0 {
 		return true
 	}
-	_ = s.control.SetWriteDeadline(time.Now().Add(s.api.patience)) // not every connection has one
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.api.Patience)) // not every connection has one
 	_, err := s.w.Write(s.out.Bytes())
 	if err == nil {
 		err = s.control.Flush()

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -246,9 +245,7 @@ func heap() uint64 {
 // and neither they nor the hub notice the others.
 func TestStalledReadersHoldNobodyUp(t *testing.T) {
 	const live, stalled, events = 400, 100, 1500
-	s := newServer(t)
-	s.boundSendBuffers()
-	s.api.SetPatience(time.Minute)
+	s := newServer(t, func(b *api.Backend) { b.Patience = time.Minute })
 	var idle []net.Conn
 	for range stalled {
 		idle = append(idle, stall(t, s.http.URL))
@@ -291,19 +288,8 @@ func TestStalledReadersHoldNobodyUp(t *testing.T) {
 	waitFor(t, "nobody reads any more", func() bool { return s.api.Readers() == 0 })
 }
 
-// boundSendBuffers keeps the kernel from taking everything for a reader that takes
-// nothing.
-func (s *server) boundSendBuffers() {
-	s.http.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		_ = c.(*net.TCPConn).SetWriteBuffer(16 << 10)
-		return ctx
-	}
-}
-
 func TestAReaderThatTakesNothingIsLetGo(t *testing.T) {
-	s := newServer(t)
-	s.boundSendBuffers()
-	s.api.SetPatience(50 * time.Millisecond)
+	s := newServer(t, func(b *api.Backend) { b.Patience = 50 * time.Millisecond })
 	defer stall(t, s.http.URL).Close()
 	waitFor(t, "it is there", func() bool { return s.api.Readers() == 1 })
 	waitFor(t, "it is let go", func() bool {
@@ -329,12 +315,7 @@ func BenchmarkPublish(b *testing.B) {
 			t := &testing.T{}
 			a := api.New(api.Backend{Store: store.NewMemory(), Clock: func() api.Clock { return api.Clock{Now: start} }})
 			defer a.Close()
-			server := httptest.NewUnstartedServer(a)
-			server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-				_ = c.(*net.TCPConn).SetWriteBuffer(16 << 10)
-				return ctx
-			}
-			server.Start()
+			server := serve(a)
 			defer server.Close()
 			for range readers {
 				defer stall(t, server.URL).Close()
