@@ -1,6 +1,10 @@
 package gbcs
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // AlertCode numbers an alert or an entry of a device's event log (GBCS "alert
 // code").
@@ -205,3 +209,6 @@ func (c AlertCode) String() string {
 	}
 	return fmt.Sprintf("alert code %04X", uint16(c))
 }
+
+// AlertCodes returns the codes that have a name, in ascending order.
+func AlertCodes() []AlertCode { return slices.Sorted(maps.Keys(alertCodeNames)) }

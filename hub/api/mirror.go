@@ -200,7 +200,7 @@ func (s scale) quantity(n float64, unit string) string {
 	return strconv.FormatFloat(n*float64(s.multiplier)/float64(s.divisor), 'f', decimals, 64) + " " + unit
 }
 
-// attribute returns an attribute for a person, "" if its value says it all.
+// attribute returns an attribute for a person.
 func (s scale) attribute(at store.MirrorAttribute) string {
 	switch at.ID {
 	case metering.AttributeCurrentSummationDelivered:
@@ -220,7 +220,7 @@ func (s scale) attribute(at store.MirrorAttribute) string {
 	case metering.AttributeSupplyStatus:
 		return supplyNames[metering.SupplyStatus(at.Number)]
 	default:
-		return ""
+		return valueText(at)
 	}
 }
 

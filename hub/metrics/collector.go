@@ -3,7 +3,6 @@ package metrics
 import (
 	"fmt"
 	"runtime"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -116,21 +115,20 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	collectAlerts(s, counters.Alerts)
 }
 
-// collectAlerts counts alerts by code. Codes without a name, which any device may
-// make up, are counted together.
+// collectAlerts counts alerts by code, from 0 on, so that the first one is seen as
+// an increase. Codes without a name, which any device may make up, are counted
+// together.
 func collectAlerts(s sink, byCode map[uint16]uint64) {
 	var other uint64
-	for code, n := range byCode {
-		name := gbcs.AlertCode(code).String()
-		if strings.HasPrefix(name, "alert code") {
-			other += n
-			continue
-		}
-		s.count(alerts, n, fmt.Sprintf("%04X", code), name)
+	for _, n := range byCode {
+		other += n
 	}
-	if other > 0 {
-		s.count(alerts, other, "other", "")
+	for _, code := range gbcs.AlertCodes() {
+		n := byCode[uint16(code)]
+		s.count(alerts, n, fmt.Sprintf("%04X", uint16(code)), code.String())
+		other -= n
 	}
+	s.count(alerts, other, "other", "")
 }
 
 func (c *collector) collectLink(s sink) {

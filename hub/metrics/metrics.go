@@ -75,6 +75,9 @@ func New() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 		}, []string{"method", "route", "code"}),
 	}
+	for _, result := range []string{"done", "failed"} {
+		m.commits.WithLabelValues(result) // there from the beginning, at 0
+	}
 	m.registry.MustRegister(
 		m.commits, m.requests,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
