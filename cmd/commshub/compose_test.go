@@ -245,6 +245,7 @@ func TestCompose(t *testing.T) {
 	s.checkConfinement()
 	s.checkTopics()
 	s.checkUpdate()
+	s.checkPrometheus()
 	roots := s.rootCertificate()
 	before := s.register()
 	s.checkStop()
@@ -296,6 +297,44 @@ func (s *stack) checkUpdate() {
 	if u.Repeats > 2 || u.Blocks > blocks+2 {
 		t.Errorf("%d blocks served, %d of them again; want %d and at most one more per kill", u.Blocks, u.Repeats, blocks)
 	}
+}
+
+// checkPrometheus starts Prometheus and sees it scrape the hub under its rules.
+func (s *stack) checkPrometheus() {
+	_, port, err := net.SplitHostPort(freeAddress(s.t))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.env = append(s.env, "COMMSHUB_PROMETHEUS_PORT="+port)
+	s.compose("--profile", "observability", "up", "-d", "--no-build", "prometheus")
+	hub := s.api
+	s.api = "http://127.0.0.1:" + port
+	s.until("Prometheus is ready", func() bool {
+		resp, err := http.Get(s.api + "/-/ready")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	s.until("Prometheus scrapes the hub", func() bool {
+		var answer struct {
+			Data struct {
+				ActiveTargets []struct{ Health string }
+			}
+		}
+		return s.call(http.MethodGet, "/api/v1/targets", nil, &answer) &&
+			len(answer.Data.ActiveTargets) == 1 && answer.Data.ActiveTargets[0].Health == "up"
+	})
+	var rules struct {
+		Data struct{ Groups []struct{ Rules []any } }
+	}
+	s.call(http.MethodGet, "/api/v1/rules", nil, &rules)
+	if len(rules.Data.Groups) == 0 || len(rules.Data.Groups[0].Rules) == 0 {
+		s.t.Error("Prometheus has no alert rules")
+	}
+	s.api = hub
+	s.compose("--profile", "observability", "rm", "-sf", "prometheus")
 }
 
 // checkConfinement looks at the processes themselves, not only at their settings.
