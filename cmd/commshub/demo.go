@@ -101,8 +101,17 @@ func (d *demoFlags) run(ctx context.Context, g *global) (err error) {
 	if err != nil {
 		return err
 	}
-	home, err := startDemo(ctx, d, dir, image, g.err)
-	if err != nil {
+	// An interrupt ends the start; later it ends the watching alone, because a home
+	// that has stopped has nothing to report.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	started := context.AfterFunc(ctx, stop)
+	home, err := startDemo(running, d, dir, image, g.err)
+	started()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return outcomeError{"interrupted while the home started"}
+	case err != nil:
 		return err
 	}
 	report := home.watch(ctx)

@@ -250,11 +250,16 @@ func (h *demoHome) startMeter(ctx context.Context, config hub.Config, dir string
 	h.devices.put(m.eui, m.device)
 	h.closers = append(h.closers, m.device.Close)
 	h.meters = append(h.meters, m)
-	return h.wait(ctx, func() bool {
+	bricked := false
+	err = h.wait(ctx, func() bool {
 		s, ok := m.device.MeterStatus()
-		m.before = s.Version
+		m.before, bricked = s.Version, s.Bricked
 		return ok && (s.Version != 0 || s.Bricked)
 	})
+	if err == nil && bricked {
+		return badInput("--state %s: the %s in it was made for an image of another manufacturer, type or hardware version, or for another --trust", dir, m.kind)
+	}
+	return err
 }
 
 func (h *demoHome) startDisplay(ctx context.Context, config hub.Config) error {
