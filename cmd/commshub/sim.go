@@ -23,7 +23,7 @@ YAML. Weeks take milliseconds. docs/simulation.md has every key; docs/examples h
 		Example: `  commshub sim run docs/examples/*.yaml
   commshub sim sweep docs/examples/happy_path.yaml --vary pacing=radio=5s,10s,30s --vary loss=0:0.3:0.05`,
 	}
-	cmd.AddCommand(newSimRun(g), newSimSchema(g))
+	cmd.AddCommand(newSimRun(g), newSimSweep(g), newSimSchema(g))
 	return cmd
 }
 

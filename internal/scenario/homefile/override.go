@@ -22,16 +22,21 @@ var shortPaths = map[string]string{
 	"delay": "link.delay", "period": "heartbeat.period", "jitter": "heartbeat.jitter", "size": "image.size",
 }
 
+// FullPath returns a path with the group that it may be written without: link.loss
+// for loss.
+func FullPath(path string) string {
+	if long, ok := shortPaths[path]; ok {
+		return long
+	}
+	return path
+}
+
 // apply puts the value into the tree, with the groups around it if they are
 // missing. What it puts there stands in line 0, and the column is the override's
 // number, so that a mistake in it is not blamed on the file.
 func (o Override) apply(root *yaml.Node, number int) error {
-	path := o.Path
-	if long, ok := shortPaths[path]; ok {
-		path = long
-	}
 	n := root
-	keys := strings.Split(path, ".")
+	keys := strings.Split(FullPath(o.Path), ".")
 	for i, key := range keys {
 		if n.Kind == yaml.AliasNode {
 			n = n.Alias

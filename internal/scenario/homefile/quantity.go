@@ -129,13 +129,25 @@ func (s *Share) set(text string) error {
 	return nil
 }
 
+// ParseShare reads a share as a scenario file writes it.
+func ParseShare(text string) (Share, error) {
+	var s Share
+	if s.set(text) != nil {
+		return 0, fmt.Errorf("%q: want %s", text, s.form().want)
+	}
+	return s, nil
+}
+
+// Percent returns the share in percent.
+func (s Share) Percent() float64 { return float64(s) / (radio.Million / 100) }
+
 func (*Share) form() form {
 	return form{name: "share", want: "a share such as 10% or 0.1, at most 100%", pattern: `^[0-9]+(\.[0-9]+)?( *%)?$`, number: true}
 }
 
 // String returns the share in percent.
 func (s Share) String() string {
-	return strconv.FormatFloat(float64(s)/(radio.Million/100), 'f', -1, 64) + "%"
+	return strconv.FormatFloat(s.Percent(), 'f', -1, 64) + "%"
 }
 
 const fullCharge Share = radio.Million

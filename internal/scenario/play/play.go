@@ -46,7 +46,21 @@ func (s *Stage) Home() *homefile.Home { return s.home }
 
 // NewStage makes the images of a home. An image file is looked for in the folder
 // dir. Errors are about files that cannot be read or are no image.
-func NewStage(home *homefile.Home, dir string) (*Stage, error) {
+func NewStage(home *homefile.Home, dir string) (*Stage, error) { return NewImages().Stage(home, dir) }
+
+// Images are images that were made, for stages that have the same ones.
+type Images struct {
+	images    map[string]*imagecache.Image // by description
+	factories map[string][]byte
+}
+
+// NewImages returns no images.
+func NewImages() *Images {
+	return &Images{images: map[string]*imagecache.Image{}, factories: map[string][]byte{}}
+}
+
+// Stage is NewStage with the images that were made before.
+func (p *Images) Stage(home *homefile.Home, dir string) (*Stage, error) {
 	s := &Stage{home: home, images: map[*homefile.Image]*imagecache.Image{}, config: hub.DefaultConfig()}
 	s.config.Policy, s.config.Battery = home.Pacing.Policy, home.Radio.Set
 	s.config.BlockSize, s.config.MailboxTime = int(home.BlockSize), duration(home.Mailbox)
@@ -58,7 +72,7 @@ func NewStage(home *homefile.Home, dir string) (*Stage, error) {
 		if i == nil {
 			continue
 		}
-		im, err := loadImage(i, dir)
+		im, err := p.image(i, dir)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", home.File, err)
 		}
@@ -66,7 +80,7 @@ func NewStage(home *homefile.Home, dir string) (*Stage, error) {
 	}
 	for i := range home.Devices {
 		if d := &home.Devices[i]; d.IsMeter() {
-			m, err := s.meter(d)
+			m, err := s.meter(d, p)
 			if err != nil {
 				return nil, fmt.Errorf("%s: device %s: %w", home.File, d.Name, err)
 			}
@@ -74,6 +88,39 @@ func NewStage(home *homefile.Home, dir string) (*Stage, error) {
 		}
 	}
 	return s, nil
+}
+
+// image returns an image that was made before, or makes or reads it.
+func (p *Images) image(i *homefile.Image, dir string) (*imagecache.Image, error) {
+	d := *i
+	d.Size, d.File = nil, nil
+	key := fmt.Sprintf("%+v", d)
+	if i.Size != nil {
+		key += fmt.Sprintf(" of %d bytes", *i.Size)
+	} else {
+		key += " from " + string(*i.File)
+	}
+	if im, ok := p.images[key]; ok {
+		return im, nil
+	}
+	im, err := loadImage(i, dir)
+	if err == nil {
+		p.images[key] = im
+	}
+	return im, err
+}
+
+// factory returns the image that a meter leaves the factory with.
+func (p *Images) factory(spec imagebuild.Spec) ([]byte, error) {
+	key := fmt.Sprintf("%+v", spec)
+	if file, ok := p.factories[key]; ok {
+		return file, nil
+	}
+	file, err := imagebuild.ExactFile(spec, bootloader.ProgramWorks, 1, factorySize, signer("manufacturer"), signer("supplier"))
+	if err == nil {
+		p.factories[key] = file
+	}
+	return file, err
 }
 
 // loadImage makes an image, or reads it.
@@ -130,20 +177,20 @@ func buildImage(i *homefile.Image) ([]byte, error) {
 	spec := imagebuild.DefaultSpec(uint32(i.Version))
 	spec.Sequence = uint32(i.Version >> 24)
 	spec.HardwareMin, spec.HardwareMax = uint16(i.Hardware), uint16(i.Hardware)
-	manufacturer := key("manufacturer")
+	manufacturer := signer("manufacturer")
 	if i.SignedBy == homefile.SignedByStranger {
-		manufacturer = key("stranger")
+		manufacturer = signer("stranger")
 	}
-	return imagebuild.ExactFile(spec, bootloader.Program(i.Program), 1, int(*i.Size), manufacturer, key("supplier"))
+	return imagebuild.ExactFile(spec, bootloader.Program(i.Program), 1, int(*i.Size), manufacturer, signer("supplier"))
 }
 
 // factorySize is the size of the image that a meter leaves the factory with.
 const factorySize = 4096
 
 // meter returns what is the same of a meter in all runs.
-func (s *Stage) meter(d *homefile.Device) (scenario.Meter, error) {
+func (s *Stage) meter(d *homefile.Device, p *Images) (scenario.Meter, error) {
 	policy := bootloader.Policy{
-		Trust: bootloader.Trust(d.Trust), Manufacturer: &key("manufacturer").PublicKey,
+		Trust: bootloader.Trust(d.Trust), Manufacturer: &signer("manufacturer").PublicKey,
 		Vendor: imagebuild.DefaultVendor, Class: imagebuild.DefaultClass, Hardware: uint16(d.Hardware),
 	}
 	if im := s.home.Image; im != nil && im.File != nil {
@@ -154,12 +201,12 @@ func (s *Stage) meter(d *homefile.Device) (scenario.Meter, error) {
 	spec.ID.Manufacturer, spec.ID.ImageType = policy.Vendor, policy.Class
 	spec.HardwareMin, spec.HardwareMax = policy.Hardware, policy.Hardware
 	spec.Sequence = uint32(d.Version >> 24)
-	factory, err := imagebuild.ExactFile(spec, bootloader.ProgramWorks, 1, factorySize, key("manufacturer"), key("supplier"))
+	factory, err := p.factory(spec)
 	if err != nil {
 		return scenario.Meter{}, err
 	}
 	m := scenario.NewMeter(d.Address(), hub.Kind(d.Kind), policy, factory)
-	m.SupplierKey = &key("supplier").PublicKey
+	m.SupplierKey = &signer("supplier").PublicKey
 	m.SlotCapacity, m.DriftPPM, m.Battery = int(d.Slot), int64(d.Drift), d.ParameterSet(s.home)
 	m.OTA.MaxDataSize = uint8(max(uint64(m.OTA.MaxDataSize), uint64(s.home.BlockSize)))
 	m.Period, m.Jitter = duration(d.Heartbeat.Period), duration(d.Heartbeat.Jitter)
@@ -180,9 +227,9 @@ func (s *Stage) device(eui han.EUI64) *homefile.Device {
 	panic(fmt.Sprintf("play: %s is not in the home", eui))
 }
 
-// key returns the P-256 key that belongs to a name. It protects nothing: the images
+// signer returns the P-256 key that belongs to a name. It protects nothing: the images
 // of a simulation never leave it.
-func key(name string) *ecdsa.PrivateKey {
+func signer(name string) *ecdsa.PrivateKey {
 	seed := sha256.Sum256([]byte("commshub simulation key " + name))
 	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seed[:])
 	if err != nil {

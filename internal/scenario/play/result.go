@@ -72,6 +72,16 @@ func (m *Meter) ActivatedIn() time.Duration { return m.watch.after(m.watch.confi
 // ChargeUsed returns the charge of the windows of the update.
 func (m *Meter) ChargeUsed() battery.Charge { return m.charge }
 
+// Meter returns the meter of a name.
+func (r *Result) Meter(name string) Meter {
+	for i := range r.Meters {
+		if r.Meters[i].Name == name {
+			return r.Meters[i]
+		}
+	}
+	panic(fmt.Sprintf("play: no meter %q in %s", name, r.File))
+}
+
 // Passed reports whether all expectations hold.
 func (r *Result) Passed() bool { return len(r.Failures) == 0 }
 

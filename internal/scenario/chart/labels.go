@@ -1,0 +1,95 @@
+package chart
+
+import (
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+)
+
+// names are the names of points that are still to be placed.
+type names struct {
+	points []plotter.XY
+	texts  []string
+}
+
+// add enters a name. Points in one place share one.
+func (n *names) add(at plotter.XY, name string) {
+	if last := len(n.points) - 1; last >= 0 && n.points[last] == at {
+		n.texts[last] += "; " + name
+		return
+	}
+	n.points, n.texts = append(n.points, at), append(n.texts, name)
+}
+
+// About how large things are on paper, in points.
+const (
+	letterWidth  = 5.1
+	lineHeight   = 12.0
+	plotWidth    = 500.0
+	plotHeight   = 270.0
+	glyph        = 5.0
+	besideOffset = 8.0
+	aboveOffset  = 12.0
+)
+
+// box is a place on paper, in points from the plot's lower left corner.
+type box struct{ left, bottom, right, top float64 }
+
+func (b box) meets(c box) bool {
+	return b.left < c.right && c.left < b.right && b.bottom < c.top && c.bottom < b.top
+}
+
+func (b box) inside() bool {
+	return b.left >= 0 && b.bottom >= 0 && b.right <= plotWidth && b.top <= plotHeight
+}
+
+// place draws each name where it meets no other and none of the points: beside its
+// point, else above or below. A name without such a place is left out. The axes
+// must have their final ranges.
+func (n *names) place(p *plot.Plot, all []plotter.XY) {
+	paper := func(at plotter.XY) (x, y float64) {
+		return (at.X - p.X.Min) / (p.X.Max - p.X.Min) * plotWidth, (at.Y - p.Y.Min) / (p.Y.Max - p.Y.Min) * plotHeight
+	}
+	var taken []box
+	for _, at := range all {
+		x, y := paper(at)
+		taken = append(taken, box{x - glyph, y - glyph, x + glyph, y + glyph})
+	}
+	for i, at := range n.points {
+		x, y := paper(at)
+		w := float64(len(n.texts[i])) * letterWidth
+		for _, try := range []struct {
+			dx, dy float64
+			align  text.XAlignment
+			box    box
+		}{
+			{besideOffset, 0, text.XLeft, box{x + besideOffset, y - lineHeight/2, x + besideOffset + w, y + lineHeight/2}},
+			{-besideOffset, 0, text.XRight, box{x - besideOffset - w, y - lineHeight/2, x - besideOffset, y + lineHeight/2}},
+			{0, aboveOffset, text.XCenter, box{x - w/2, y + aboveOffset - lineHeight/2, x + w/2, y + aboveOffset + lineHeight/2}},
+			{0, -aboveOffset, text.XCenter, box{x - w/2, y - aboveOffset - lineHeight/2, x + w/2, y - aboveOffset + lineHeight/2}},
+		} {
+			if !try.box.inside() || meetsAny(try.box, taken) {
+				continue
+			}
+			taken = append(taken, try.box)
+			p.Add(&plotter.Labels{
+				XYs: plotter.XYs{at}, Labels: []string{n.texts[i]},
+				Offset: vg.Point{X: vg.Points(try.dx), Y: vg.Points(try.dy)},
+				TextStyle: []text.Style{{
+					Color: ink, Font: p.Legend.TextStyle.Font, XAlign: try.align, YAlign: text.YCenter, Handler: plot.DefaultTextHandler,
+				}},
+			})
+			break
+		}
+	}
+}
+
+func meetsAny(b box, others []box) bool {
+	for _, o := range others {
+		if b.meets(o) {
+			return true
+		}
+	}
+	return false
+}
