@@ -78,10 +78,10 @@ type device struct {
 	log    store.Device
 	tunnel tunnelClient // ESME only
 	image  *imagecache.File
-	// windowBlocks is the server's count of blocks when the last window opened.
-	windowBlocks uint32
-	recent       [recentMessages][]byte // last messages taken, to recognise repetitions
-	recentNext   int
+	// windowBlocks and windowRepeats are the server's counts when the last window opened.
+	windowBlocks, windowRepeats uint32
+	recent                      [recentMessages][]byte // last messages taken, to recognise repetitions
+	recentNext                  int
 }
 
 var _ han.Node = (*Hub)(nil)

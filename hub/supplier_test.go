@@ -344,3 +344,31 @@ func TestAnUpdateThatIsToBeActivatedCannotBeCancelled(t *testing.T) {
 	h.must(h.cancel(gsme))
 	h.expectUpdate(gsme, nodetest.Image, hub.UpdateCancelled)
 }
+
+// TestRepeatsBeforeAndAfterARestartAddUp.
+func TestRepeatsBeforeAndAfterARestartAddUp(t *testing.T) {
+	h := newHome(t)
+	repeats := func() uint32 {
+		u, _ := h.store.Update(gsme, nodetest.Image.FileHash)
+		return h.hub.Progress(u).Repeats
+	}
+	var out han.Outbox
+	h.must(h.distribute(nodetest.Image, gsme))
+	for i := range uint32(2) {
+		h.askBlock(gsme, nodetest.Image, i*48)
+		h.askBlock(gsme, nodetest.Image, i*48)
+		if got := repeats(); got != i+1 {
+			t.Errorf("%d repeats, want %d", got, i+1)
+		}
+		for range 2 { // the second has nothing new to keep
+			h.must(h.hub.WindowOpened(h.Now, &out, gsme))
+		}
+		if got := repeats(); got != i+1 {
+			t.Errorf("%d repeats in the next window, want %d", got, i+1)
+		}
+		h.restart()
+		if got := repeats(); got != i+1 {
+			t.Errorf("%d repeats after a restart, want %d", got, i+1)
+		}
+	}
+}

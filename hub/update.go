@@ -109,7 +109,7 @@ func (h *Hub) offer(d *device, fileHash [32]byte) error {
 		return err
 	}
 	d.image = file
-	d.windowBlocks = 0
+	d.windowBlocks, d.windowRepeats = 0, 0
 	h.server.Offer(d.log.EUI64, otaserver.Offer{
 		Header: header(im), FileHash: fileHash, Image: file, Paced: Kind(d.log.Kind) == KindGSME,
 	})
@@ -148,7 +148,8 @@ func (h *Hub) figures(d *device, u store.Update) store.Update {
 		u.Blocks += p.Blocks - d.windowBlocks
 		d.windowBlocks = p.Blocks
 	}
-	u.Retries = max(u.Retries, p.Repeats)
+	u.Retries += p.Repeats - d.windowRepeats
+	d.windowRepeats = p.Repeats
 	return u
 }
 
@@ -167,7 +168,7 @@ func (h *Hub) Progress(u store.Update) Progress {
 		return Progress{Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries}
 	}
 	p := h.server.Progress(u.Device)
-	out := Progress{Offset: p.Offset, Windows: u.Windows, Blocks: u.Blocks, Repeats: max(u.Retries, p.Repeats)}
+	out := Progress{Offset: p.Offset, Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries + p.Repeats - d.windowRepeats}
 	if p.Blocks > d.windowBlocks {
 		out.Windows++
 		out.Blocks += p.Blocks - d.windowBlocks
