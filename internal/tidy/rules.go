@@ -87,6 +87,10 @@ var rules = map[string]rule{
 	"internal/scenario":   {floor: floorWiring, siblings: []string{"internal/pki"}},
 	// The file format knows no driver's home, and the player only those two.
 	"internal/scenario/homefile": {floor: floorWiring, thirdParty: []string{yamlModule}},
+	"internal/scenario/chart": {floor: floorWiring, siblings: []string{
+		"internal/scenario/homefile", "internal/scenario/sweep"}, thirdParty: []string{plotModule}},
+	"internal/scenario/sweep": {floor: floorWiring, siblings: []string{
+		"internal/scenario/homefile", "internal/scenario/play"}},
 	"internal/scenario/play": {floor: floorWiring, siblings: []string{
 		"internal/imagebuild", "internal/scenario", "internal/scenario/homefile"}},
 
@@ -113,6 +117,7 @@ const (
 	pahoModule          = "github.com/eclipse/paho.mqtt.golang"
 	pflagModule         = "github.com/spf13/pflag"
 	pionLogModule       = "github.com/pion/logging"
+	plotModule          = "gonum.org/v1/plot"
 	pionTransportModule = "github.com/pion/transport/v5"
 	prometheusModule    = "github.com/prometheus/client_golang"
 	rateModule          = "golang.org/x/time/rate"

@@ -16,7 +16,7 @@ import (
 )
 
 // maxBars is how many bars stand beside each other.
-const maxBars = 24
+const maxBars = 18
 
 // causeColours are those of the groups of causes; sleep, which is not work, is grey.
 var causeColours = append(slices.Clone(colours[:6]), color.RGBA{0xBB, 0xBB, 0xBB, 0xFF})
@@ -87,7 +87,8 @@ func bars(s *sweep.Sweep, rows []sweep.Row) (shown []*sweep.Row, name string) {
 	return shown, name
 }
 
-// nameBars writes under each bar what it is, slanting if there are many.
+// nameBars writes under each bar what it is, slanting if there are many, upright if
+// the names are long.
 func nameBars(p *plot.Plot, s *sweep.Sweep, shown []*sweep.Row) {
 	var ticks []plot.Tick
 	longest := 0
@@ -108,6 +109,9 @@ func nameBars(p *plot.Plot, s *sweep.Sweep, shown []*sweep.Row) {
 	p.X.LineStyle.Width = 0
 	if longest*len(shown) > 70 {
 		p.X.Tick.Label.Rotation = math.Pi / 4
+		if longest > 24 {
+			p.X.Tick.Label.Rotation = math.Pi / 2
+		}
 		p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = text.XRight, text.YCenter
 	}
 }

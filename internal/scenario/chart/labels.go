@@ -44,10 +44,27 @@ func (b box) inside() bool {
 	return b.left >= 0 && b.bottom >= 0 && b.right <= plotWidth && b.top <= plotHeight
 }
 
+// places are where a name may stand, the best first: how far from its point, and
+// which share of it is to the left of there.
+var places = []struct {
+	dx, dy float64
+	align  text.XAlignment
+	share  float64
+}{
+	{besideOffset, 0, text.XLeft, 0},
+	{-besideOffset, 0, text.XRight, 1},
+	{0, aboveOffset, text.XCenter, 0.5},
+	{0, -aboveOffset, text.XCenter, 0.5},
+	{-glyph, -aboveOffset, text.XLeft, 0},
+	{-glyph, aboveOffset, text.XLeft, 0},
+	{glyph, -aboveOffset, text.XRight, 1},
+	{glyph, aboveOffset, text.XRight, 1},
+}
+
 // place draws each name where it meets no other and none of the points: beside its
 // point, else above or below. A name without such a place is left out. The axes
-// must have their final ranges.
-func (n *names) place(p *plot.Plot, all []plotter.XY) {
+// must have their final ranges. It returns how many were drawn.
+func (n *names) place(p *plot.Plot, all []plotter.XY) (drawn int) {
 	paper := func(at plotter.XY) (x, y float64) {
 		return (at.X - p.X.Min) / (p.X.Max - p.X.Min) * plotWidth, (at.Y - p.Y.Min) / (p.Y.Max - p.Y.Min) * plotHeight
 	}
@@ -59,20 +76,13 @@ func (n *names) place(p *plot.Plot, all []plotter.XY) {
 	for i, at := range n.points {
 		x, y := paper(at)
 		w := float64(len(n.texts[i])) * letterWidth
-		for _, try := range []struct {
-			dx, dy float64
-			align  text.XAlignment
-			box    box
-		}{
-			{besideOffset, 0, text.XLeft, box{x + besideOffset, y - lineHeight/2, x + besideOffset + w, y + lineHeight/2}},
-			{-besideOffset, 0, text.XRight, box{x - besideOffset - w, y - lineHeight/2, x - besideOffset, y + lineHeight/2}},
-			{0, aboveOffset, text.XCenter, box{x - w/2, y + aboveOffset - lineHeight/2, x + w/2, y + aboveOffset + lineHeight/2}},
-			{0, -aboveOffset, text.XCenter, box{x - w/2, y - aboveOffset - lineHeight/2, x + w/2, y - aboveOffset + lineHeight/2}},
-		} {
-			if !try.box.inside() || meetsAny(try.box, taken) {
+		for _, try := range places {
+			left := x + try.dx - w*try.share
+			b := box{left, y + try.dy - lineHeight/2, left + w, y + try.dy + lineHeight/2}
+			if !b.inside() || meetsAny(b, taken) {
 				continue
 			}
-			taken = append(taken, try.box)
+			taken = append(taken, b)
 			p.Add(&plotter.Labels{
 				XYs: plotter.XYs{at}, Labels: []string{n.texts[i]},
 				Offset: vg.Point{X: vg.Points(try.dx), Y: vg.Points(try.dy)},
@@ -80,9 +90,11 @@ func (n *names) place(p *plot.Plot, all []plotter.XY) {
 					Color: ink, Font: p.Legend.TextStyle.Font, XAlign: try.align, YAlign: text.YCenter, Handler: plot.DefaultTextHandler,
 				}},
 			})
+			drawn++
 			break
 		}
 	}
+	return drawn
 }
 
 func meetsAny(b box, others []box) bool {

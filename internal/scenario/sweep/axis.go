@@ -85,7 +85,7 @@ func expand(word string) ([]string, error) {
 	for i, p := range parts {
 		digits := len(p) - len(strings.TrimLeft(p, "0123456789."))
 		n, ok := new(big.Rat).SetString(p[:digits])
-		if !ok {
+		if !ok || strings.ContainsAny(p[digits:], "-+0123456789") {
 			return []string{word}, nil // a time of day, for example
 		}
 		if p[digits:] != "" && unit != "" && p[digits:] != unit {
