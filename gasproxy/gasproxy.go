@@ -107,6 +107,10 @@ type child struct {
 	flying   bool
 	window   Window
 	cost     blockCost
+	loss     lossMeter
+	// What a window costs before the first block, as the last one did.
+	before       time.Duration
+	beforeCharge battery.Charge
 }
 
 // New returns a proxy without meters. The station is the hub's.

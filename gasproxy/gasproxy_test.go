@@ -227,7 +227,8 @@ func (h *home) transfer(from han.EUI64, id uint16, data []byte) []han.Frame {
 
 // admit asks for a block of 48 bytes.
 func (h *home) admit(device han.EUI64, offset uint32) (ok bool, until time.Time) {
-	return h.Admit(h.now, device, offset, 48)
+	size, until := h.Admit(h.now, device, gasproxy.Ask{Offset: offset, Size: 48, Most: 48, Total: 1 << 20, Started: start})
+	return size > 0, until
 }
 
 func TestEachMeterHasAMirrorAndATunnelOfItsOwn(t *testing.T) {

@@ -5,17 +5,62 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/commshub/commshub/devices/battery"
 )
 
 // Policy is a pacing policy: how much of an image a meter may fetch per window.
-// Each policy is one file that registers its name; nothing else knows it.
+// Each policy is one file that registers its name; nothing else knows it. A policy
+// is a value without state: what it decides by is in the window.
 type Policy interface {
 	// Admit decides on the next block in a window. again tells that the same block
-	// was admitted before and asked for once more. cost is the radio-on time of the
-	// block and of being told to wait after it.
-	Admit(w *Window, again bool, cost time.Duration) bool
+	// was admitted before and asked for once more.
+	Admit(w *Window, again bool, c *Cost) bool
+	// PerWindow returns how much of an image the policy lets a meter have in each
+	// window, for a prediction.
+	PerWindow(l *Load) Allowance
 	// String returns the policy as it is written on the command line.
 	String() string
+}
+
+// Planner is a policy that sets a window's plan when the meter first asks in it.
+type Planner interface {
+	Policy
+	// Plan decides on the window that has begun.
+	Plan(d *Download) Plan
+}
+
+// Plan is what a planner makes of a window.
+type Plan struct {
+	Size  int            // bytes per block, 0 = as every hub does it
+	Spend battery.Charge // on the download in this window; what it means is the policy's own
+	// Hold tells to end the window if the channel turns out to be worse than Loss,
+	// answers lost in parts per million.
+	Hold bool
+	Loss int
+}
+
+// Download is what a planner plans by.
+type Download struct {
+	Now     time.Time
+	Started time.Time // of the distribution
+	Total   uint32    // bytes of the image
+	Left    uint32    // bytes from the one that is asked for
+	Most    int       // bytes per block that meter and hub allow
+	Period  time.Duration
+	Loss    int // answers lost, parts per million, measured
+	Best    int // the same in the best window so far; Loss if there was none
+	Set     *battery.Set
+	// Before is the charge that the window took before the first block.
+	Before battery.Charge
+	// Remaining is the charge of the meter's cell by its own report.
+	Remaining battery.Charge
+}
+
+// Cost is what blocks of one size cost a meter.
+type Cost struct {
+	Block, Wait             time.Duration  // radio-on time of a block; of asking once more and being told to wait
+	BlockCharge, WaitCharge battery.Charge // the same in charge, with storing the block
 }
 
 // parsers maps a policy's name to the parser of what follows the equals sign.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 )
 
 // Blocks admits so many blocks per window. A block asked for again, because its
@@ -20,9 +19,12 @@ var _ = register("blocks", "blocks=50", func(value string) (Policy, error) {
 })
 
 // Admit implements [Policy].
-func (p Blocks) Admit(w *Window, again bool, _ time.Duration) bool {
+func (p Blocks) Admit(w *Window, again bool, _ *Cost) bool {
 	return again || w.Blocks < uint32(p)
 }
+
+// PerWindow implements [Policy].
+func (p Blocks) PerWindow(*Load) Allowance { return Allowance{Blocks: int64(p), RepeatsFree: true} }
 
 // String implements [Policy].
 func (p Blocks) String() string { return fmt.Sprintf("blocks=%d", uint32(p)) }

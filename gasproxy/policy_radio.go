@@ -22,8 +22,13 @@ var _ = register("radio", "radio=10s", func(value string) (Policy, error) {
 })
 
 // Admit implements [Policy].
-func (p Radio) Admit(w *Window, _ bool, cost time.Duration) bool {
-	return w.RadioOn+cost <= time.Duration(p)
+func (p Radio) Admit(w *Window, _ bool, c *Cost) bool {
+	return w.RadioOn+c.Block+c.Wait <= time.Duration(p)
+}
+
+// PerWindow implements [Policy].
+func (p Radio) PerWindow(l *Load) Allowance {
+	return Allowance{Blocks: int64((time.Duration(p) - l.Before - l.Cost.Wait) / l.Cost.Block)}
 }
 
 // String implements [Policy].

@@ -3,6 +3,7 @@ package gasproxy
 import (
 	"time"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/zcl"
@@ -12,8 +13,18 @@ import (
 type Window struct {
 	OpenedAt time.Time
 	RadioOn  time.Duration // the meter's, by the radio model
-	Blocks   uint32        // admitted; a block asked for again is not counted again
-	Offset   uint32        // of the block admitted last
+	// Before is what the window cost before the first block.
+	Before       time.Duration
+	BeforeCharge battery.Charge
+	Blocks       uint32 // admitted; a block asked for again is not counted again
+	Repeats      uint32 // blocks asked for again
+	Offset       uint32 // of the block admitted last
+	// Download is the part of RadioOn that blocks took, Spent their charge.
+	Download time.Duration
+	Spent    battery.Charge
+	ServedAt time.Time // the block admitted last
+	Planned  bool
+	Plan     Plan
 }
 
 // LastHeard returns when a meter's last window opened, and its heartbeat period.
@@ -37,19 +48,30 @@ func (p *Proxy) openWindow(now time.Time, out *han.Outbox, c *child, reportSize 
 	if now.Sub(c.window.OpenedAt) < c.period/2 {
 		return nil
 	}
-	c.window = Window{OpenedAt: now, RadioOn: p.cfg.Battery.Radio.Send(reportSize).RadioOn()}
+	c.loss.endWindow(&c.window)
+	c.window = Window{OpenedAt: now}
+	c.spend(&p.cfg.Battery, p.cfg.Battery.Radio.Send(reportSize))
 	return p.hub.WindowOpened(now, out, c.eui)
 }
 
 // heard accounts a frame that a meter sent, and remembers from which endpoint.
 func (p *Proxy) heard(c *child, f han.Frame) {
 	c.source = f.SrcEndpoint
-	c.window.RadioOn += p.cfg.Battery.Radio.Send(len(f.Payload)).RadioOn()
+	c.spend(&p.cfg.Battery, p.cfg.Battery.Radio.Send(len(f.Payload)))
 }
 
 // told accounts a frame that a meter fetches.
 func (p *Proxy) told(c *child, size int) {
-	c.window.RadioOn += p.cfg.Battery.Radio.Fetch(size).RadioOn()
+	c.spend(&p.cfg.Battery, p.cfg.Battery.Radio.Fetch(size))
+}
+
+// spend accounts a radio operation other than a block.
+func (c *child) spend(set *battery.Set, cost phy.Cost) {
+	c.window.RadioOn += cost.RadioOn()
+	if !c.window.Planned {
+		c.window.Before += cost.RadioOn()
+		c.window.BeforeCharge += set.RadioCharge(cost)
+	}
 }
 
 // send sends a command from the hub's side to a meter.
@@ -81,13 +103,6 @@ func (p *Proxy) answerDefault(out *han.Outbox, c *child, f han.Frame, h zcl.Head
 
 func lastSize(out *han.Outbox) int { return len(out.Frames[len(out.Frames)-1].Payload) }
 
-// blockCost remembers what blocks of one size cost, which is asked for at each one.
-type blockCost struct {
-	data  int
-	block time.Duration // a block exchange
-	wait  time.Duration // asking once more and being told to wait
-}
-
 // Sizes of a block's frames besides its data, in bytes of ZCL.
 const (
 	blockRequestSize    = 3 + 14
@@ -95,41 +110,95 @@ const (
 	waitResponseSize    = 3 + 11
 )
 
-// Admit decides whether a meter may have the block at offset, of at most size
-// bytes, in this window. If not, until is when to ask again: the next heartbeat.
-func (p *Proxy) Admit(now time.Time, device han.EUI64, offset uint32, size int) (ok bool, until time.Time) {
-	c, known := p.meters[device]
-	if !known {
-		return true, time.Time{}
-	}
-	if c.window.OpenedAt.IsZero() {
-		c.window.OpenedAt = now // the proxy started in the middle of a window
-	}
-	c.reckon(&p.cfg.Battery.Radio, size)
-	w := &c.window
-	again := w.Blocks > 0 && offset == w.Offset
-	if !p.cfg.Policy.Admit(w, again, c.cost.block+c.cost.wait) {
-		w.RadioOn += c.cost.wait
-		next := w.OpenedAt.Add(c.period)
-		return false, maxTime(next, now.Add(time.Second))
-	}
-	w.RadioOn += c.cost.block
-	if !again {
-		w.Blocks++
-	}
-	w.Offset = offset
-	return true, time.Time{}
+// blockCost remembers what blocks of one size cost, which is asked for at each one.
+type blockCost struct {
+	size int
+	page bool
+	Cost
 }
 
-func (c *child) reckon(radio *phy.Params, size int) {
-	if c.cost.data == size && c.cost.block > 0 {
+// Ask is a block that a meter asks for.
+type Ask struct {
+	Offset  uint32
+	Size    int       // bytes, unless the policy plans another size
+	Most    int       // most bytes that a policy may plan
+	Total   uint32    // bytes of the image
+	Started time.Time // when its distribution began
+	Page    bool      // one of a page: no request of its own
+	// NotBefore is when the hub may serve blocks again; zero means now.
+	NotBefore time.Time
+}
+
+// Admit decides whether a meter may have a block in this window, and returns how
+// many bytes of it. If none, until is when to ask again: the next heartbeat.
+func (p *Proxy) Admit(now time.Time, device han.EUI64, a Ask) (size int, until time.Time) {
+	c, known := p.meters[device]
+	if !known {
+		return a.Size, time.Time{}
+	}
+	w := &c.window
+	if w.OpenedAt.IsZero() {
+		w.OpenedAt = now // the proxy started in the middle of a window
+	}
+	if !w.Planned {
+		p.plan(now, c, &a)
+	}
+	size = a.Size
+	if w.Plan.Size > 0 {
+		size = min(w.Plan.Size, a.Most)
+	}
+	c.cost.reckon(&p.cfg.Battery, size, a.Page)
+	again := w.Blocks > 0 && a.Offset == w.Offset
+	if !a.NotBefore.IsZero() || !p.cfg.Policy.Admit(w, again, &c.cost.Cost) {
+		w.RadioOn += c.cost.Wait
+		next := maxTime(w.OpenedAt.Add(c.period), a.NotBefore)
+		return 0, maxTime(next, now.Add(time.Second))
+	}
+	w.RadioOn += c.cost.Block
+	w.Download += c.cost.Block
+	w.Spent += c.cost.BlockCharge
+	w.ServedAt = now
+	w.Offset = a.Offset
+	if again {
+		w.Repeats++
+	} else {
+		w.Blocks++
+	}
+	c.loss.count(again)
+	return size, time.Time{}
+}
+
+// plan has the policy plan the window that has begun, if it is one that plans.
+func (p *Proxy) plan(now time.Time, c *child, a *Ask) {
+	w := &c.window
+	w.Planned = true
+	c.before, c.beforeCharge = w.Before, w.BeforeCharge
+	planner, ok := p.cfg.Policy.(Planner)
+	if !ok {
 		return
 	}
-	c.cost = blockCost{
-		data:  size,
-		block: radio.Exchange(blockRequestSize, blockResponseHeader+size).RadioOn(),
-		wait:  radio.Exchange(blockRequestSize, waitResponseSize).RadioOn(),
+	w.Plan = planner.Plan(&Download{
+		Now: now, Started: a.Started, Total: a.Total, Left: a.Total - a.Offset, Most: a.Most, Period: c.period,
+		Loss: c.loss.partsPerMillion(), Best: c.loss.best, Set: &p.cfg.Battery,
+		Before: w.BeforeCharge, Remaining: c.remaining(&p.cfg.Battery),
+	})
+}
+
+// reckon brings the costs up to date for blocks of another size. In a page a block
+// costs no request, but being told to wait costs none either.
+func (c *blockCost) reckon(set *battery.Set, size int, page bool) {
+	if c.size == size && c.page == page && c.Block > 0 {
+		return
 	}
+	block, wait := set.Radio.Fetch(blockResponseHeader+size), set.Radio.Fetch(waitResponseSize)
+	if !page {
+		request := set.Radio.Send(blockRequestSize)
+		block, wait = block.Add(request), wait.Add(request)
+	}
+	*c = blockCost{size: size, page: page, Cost: Cost{
+		Block: block.RadioOn(), Wait: wait.RadioOn(),
+		BlockCharge: set.RadioCharge(block) + set.StoreCharge(int64(size)), WaitCharge: set.RadioCharge(wait),
+	}}
 }
 
 func maxTime(a, b time.Time) time.Time {

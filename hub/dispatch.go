@@ -26,6 +26,8 @@ func (h *Hub) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 		h.fault(now, out, f.Src, fmt.Errorf("frame for %s: this is %s", f.Dst, h.cfg.EUI64))
 		return
 	}
+	sent := len(out.Frames)
+	h.acknowledged(now, len(f.Payload))
 	header, payload, err := zcl.ParseHeader(f.Payload)
 	if err == nil {
 		err = h.dispatch(now, out, d, f, header, payload)
@@ -33,6 +35,7 @@ func (h *Hub) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 	if err != nil {
 		h.fault(now, out, f.Src, err)
 	}
+	h.transmitted(now, out, sent)
 }
 
 func (h *Hub) dispatch(now time.Time, out *han.Outbox, d *device, f han.Frame, header zcl.Header, payload []byte) error {

@@ -24,6 +24,8 @@ import (
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/otaserver"
@@ -46,8 +48,10 @@ type Config struct {
 	// and charge are reckoned; its radio is the hub's too.
 	Battery battery.Set
 	// BlockSize is the most data sent in one block, in bytes.
-	BlockSize   int
-	MailboxTime time.Duration
+	BlockSize int
+	// PlanBlockSize is the most if the pacing policy chooses the size; 0 = BlockSize.
+	PlanBlockSize int
+	MailboxTime   time.Duration
 }
 
 // DefaultConfig returns the identities of the published GBCS test set and the
@@ -57,7 +61,7 @@ func DefaultConfig() Config {
 		EUI64: 0x00DB1234567890A3, CHF: 0x00DB1234567890A2, Supplier: 0x90B3D51F30010000,
 		Endpoint: 1, MirrorEndpoint: 2,
 		Policy: gasproxy.DefaultPolicy, Battery: battery.Default(),
-		BlockSize: otaserver.DefaultBlockSize, MailboxTime: gasproxy.DefaultMailboxTime,
+		BlockSize: otaserver.DefaultBlockSize, PlanBlockSize: ota.MaxBlock, MailboxTime: gasproxy.DefaultMailboxTime,
 	}
 }
 
@@ -69,6 +73,8 @@ type Hub struct {
 	station zcl.Station
 	proxy   *gasproxy.Proxy
 	server  *otaserver.Server
+	duty    phy.Duty // of the hub's own transmitter
+	band    phy.DutyState
 	devices map[han.EUI64]*device
 	order   []han.EUI64 // of devices, ascending
 }
@@ -96,7 +102,8 @@ func New(cfg Config, records *store.Store, cache *imagecache.Cache, now time.Tim
 	h.proxy = gasproxy.New(gasproxy.Config{
 		MirrorEndpoint: cfg.MirrorEndpoint, Policy: cfg.Policy, Battery: cfg.Battery, MailboxTime: cfg.MailboxTime,
 	}, &h.station, h)
-	h.server = otaserver.New(&h.station, h.proxy, cfg.BlockSize)
+	h.server = otaserver.New(&h.station, h, otaserver.Sizes{Usual: cfg.BlockSize, Most: cfg.PlanBlockSize})
+	h.duty = phy.NewDuty(cfg.Battery.Radio.Duty)
 	for _, d := range records.Devices() {
 		h.admit(now, d)
 	}
@@ -117,6 +124,8 @@ func (h *Hub) Config() Config { return h.cfg }
 // NextTimer implements han.Node.
 func (h *Hub) NextTimer() (han.Deadline, bool) {
 	next, set := h.proxy.NextTimer()
+	page, pageSet := h.server.NextTimer()
+	next, set = han.Earlier(next, set, page, pageSet)
 	for _, eui := range h.order {
 		d, dSet := h.devices[eui].tunnel.deadlines.Next()
 		next, set = han.Earlier(next, set, d, dSet)
@@ -126,12 +135,17 @@ func (h *Hub) NextTimer() (han.Deadline, bool) {
 
 // HandleTimer implements han.Node.
 func (h *Hub) HandleTimer(now time.Time, out *han.Outbox) {
+	sent := len(out.Frames)
+	if err := h.server.HandleTimer(now, out); err != nil {
+		h.fault(now, out, h.cfg.EUI64, err)
+	}
 	if err := h.proxy.HandleTimer(now, out); err != nil {
 		h.fault(now, out, h.cfg.EUI64, err)
 	}
 	for _, eui := range h.order {
 		h.tunnelTimer(now, out, h.devices[eui])
 	}
+	h.transmitted(now, out, sent)
 }
 
 // Close closes the images that are being served.

@@ -78,9 +78,11 @@ func (h *Hub) Distribute(now time.Time, out *han.Outbox, fileHash imagecache.Has
 	if err := h.store.Commit(changes...); err != nil {
 		return fmt.Errorf("distribute image %s: %w", fileHash, err)
 	}
+	sent := len(out.Frames)
 	for _, eui := range chosen {
 		h.startUpdate(now, out, h.devices[eui], im)
 	}
+	h.transmitted(now, out, sent)
 	return nil
 }
 
@@ -110,7 +112,7 @@ func (h *Hub) startUpdate(now time.Time, out *han.Outbox, d *device, im store.Im
 	eui := d.log.EUI64
 	h.record(out, trace.Record{At: now, Kind: trace.DistributionStarted, Peer: uint64(eui),
 		Version: im.FileVersion, Size: im.Size, Hash: im.FileHash})
-	if err := h.offer(d, im.FileHash); err != nil {
+	if err := h.offer(d, im.FileHash, now); err != nil {
 		h.fault(now, out, eui, err)
 		return
 	}

@@ -85,7 +85,7 @@ func (h *Hub) resumeUpdate(now time.Time, out *han.Outbox, u store.Update) {
 	if !ok || !UpdateState(u.State).offered() {
 		return
 	}
-	err := h.offer(d, u.FileHash)
+	err := h.offer(d, u.FileHash, time.UnixMicro(u.StartedAt).UTC())
 	if err == nil {
 		return
 	}
@@ -96,7 +96,7 @@ func (h *Hub) resumeUpdate(now time.Time, out *han.Outbox, u store.Update) {
 }
 
 // offer opens the image and makes it the one meant for a device.
-func (h *Hub) offer(d *device, fileHash [32]byte) error {
+func (h *Hub) offer(d *device, fileHash [32]byte, started time.Time) error {
 	im, ok := h.store.ImageByFileHash(fileHash)
 	if !ok {
 		return ErrUnknownImage
@@ -111,7 +111,7 @@ func (h *Hub) offer(d *device, fileHash [32]byte) error {
 	d.image = file
 	d.windowBlocks, d.windowRepeats = 0, 0
 	h.server.Offer(d.log.EUI64, otaserver.Offer{
-		Header: header(im), FileHash: fileHash, Image: file, Paced: Kind(d.log.Kind) == KindGSME,
+		Header: header(im), FileHash: fileHash, Image: file, Started: started,
 	})
 	return nil
 }

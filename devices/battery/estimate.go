@@ -33,6 +33,9 @@ func (s *Set) Block(data int) BlockEstimate {
 	}
 }
 
+// sectorSize is that of the parts whose erase time the sets give.
+const sectorSize = 4096
+
 // ImageEstimate is what a whole image costs by cause, without losses, and without
 // the other work of the windows that it takes.
 type ImageEstimate struct {
@@ -60,7 +63,6 @@ const (
 // Image reckons an image of size bytes in blocks of so many bytes of data: its
 // radio frames, writing it to flash, verifying it and one restart.
 func (s *Set) Image(size int64, data int) ImageEstimate {
-	const sector = 4096
 	e := ImageEstimate{Blocks: (size + int64(data) - 1) / int64(data)}
 	l := Ledger{set: *s}
 	b := s.Block(data)
@@ -72,12 +74,26 @@ func (s *Set) Image(size int64, data int) ImageEstimate {
 		l.spent[cause] = over(i, d) * Charge(e.Blocks)
 	}
 	l.spent[CauseProcessor] = over(s.ProcessorMicroamps, s.processorTime(b.Cost)) * Charge(e.Blocks)
-	l.Flash(flash.Stats{}, flash.Stats{BytesWritten: size + e.Blocks, Erases: (size + sector - 1) / sector})
+	l.Flash(flash.Stats{}, flash.Stats{BytesWritten: size + e.Blocks, Erases: (size + sectorSize - 1) / sectorSize})
 	l.Hash(int(size) * imageHashes)
 	l.Verify(imageSignatures)
 	l.Reboot()
 	e.Spent, e.RadioOn = l.spent, time.Duration(e.Blocks)*b.Cost.RadioOn()
 	return e
+}
+
+// StoreCharge returns what writing so many bytes of an image to flash costs, its
+// share of erasing included.
+func (s *Set) StoreCharge(n int64) Charge {
+	return over(s.FlashMicroamps, time.Duration(n)*(s.PageProgram/time.Duration(s.PageSize)+s.SectorErase/sectorSize))
+}
+
+// EraseCharge returns what erasing one sector costs.
+func (s *Set) EraseCharge() Charge { return over(s.FlashMicroamps, s.SectorErase) }
+
+// VerifyCharge returns what verifying an image of so many bytes costs.
+func (s *Set) VerifyCharge(n int64) Charge {
+	return over(s.ProcessorMicroamps, s.cycleTime(n*imageHashes*s.HashCycles+imageSignatures*s.VerifyCycles))
 }
 
 // BaseDay returns what a day costs if the meter does nothing, self-discharge

@@ -101,7 +101,7 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 		}
 		m.proceed(now, out)
 	}
-	m.Account(out, mark)
+	m.Account(now, out, mark)
 }
 
 // booted is the application's start.
@@ -119,7 +119,7 @@ func (m *Meter) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 		return
 	}
 	mark := m.Mark(out)
-	m.Ledger.Radio(m.Ledger.Set().Radio.Receive(len(f.Payload)))
+	m.Spend(now, m.Ledger.Set().Radio.Receive(len(f.Payload)))
 	h, payload, err := zcl.ParseHeader(f.Payload)
 	if err == nil {
 		switch f.Cluster {
@@ -137,7 +137,7 @@ func (m *Meter) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 		m.record(out, trace.Record{At: now, Kind: trace.FrameRefused, Peer: uint64(f.Src), Text: err.Error()})
 	}
 	m.proceed(now, out)
-	m.Account(out, mark)
+	m.Account(now, out, mark)
 }
 
 // proceed delivers what waits. For an activation it restarts instead, as soon as
@@ -304,8 +304,21 @@ func loadTunnel(j *journal.Journal) uint16 {
 	return uint16(b[0]) | uint16(b[1])<<8
 }
 
-// MayRequestBlock implements firmware.Radio: mains power sets no limit.
-func (m *Meter) MayRequestBlock(time.Time) (ok bool, reason string) { return true, "" }
+// MayRequestBlock implements firmware.Radio: mains power sets no limit, but the
+// band may.
+func (m *Meter) MayRequestBlock(now time.Time) (ok bool, reason string) {
+	radio := &m.Ledger.Set().Radio
+	if radio.Duty.Critical == 0 {
+		return true, ""
+	}
+	return m.DutyAllows(now, radio.Send(blockRequestSize).Add(radio.Receive(blockResponseHeader+int(m.cfg.OTA.MaxDataSize))))
+}
+
+// Sizes of a block's frames besides its data, in bytes of ZCL.
+const (
+	blockRequestSize    = 3 + 14
+	blockResponseHeader = 3 + 14
+)
 
 func (m *Meter) record(out *han.Outbox, r trace.Record) {
 	r.Node = uint64(m.cfg.EUI64)

@@ -49,6 +49,7 @@ type Config struct {
 type Radio interface {
 	SendQuery(out *han.Outbox, c ota.QueryNextImageRequest)
 	SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest)
+	SendPageRequest(out *han.Outbox, c ota.ImagePageRequest)
 	SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest)
 	MayRequestBlock(now time.Time) (ok bool, reason string)
 }
@@ -137,6 +138,11 @@ func (a *Agent) SendQuery(out *han.Outbox, c ota.QueryNextImageRequest) {
 // SendBlockRequest implements otaclient.Owner.
 func (a *Agent) SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest) {
 	a.parts.Radio.SendBlockRequest(out, c)
+}
+
+// SendPageRequest implements otaclient.Owner.
+func (a *Agent) SendPageRequest(out *han.Outbox, c ota.ImagePageRequest) {
+	a.parts.Radio.SendPageRequest(out, c)
 }
 
 // SendUpgradeEnd implements otaclient.Owner.

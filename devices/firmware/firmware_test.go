@@ -95,6 +95,7 @@ type silence struct{}
 
 func (silence) SendQuery(*han.Outbox, ota.QueryNextImageRequest)    {}
 func (silence) SendBlockRequest(*han.Outbox, ota.ImageBlockRequest) {}
+func (silence) SendPageRequest(*han.Outbox, ota.ImagePageRequest)   {}
 func (silence) SendUpgradeEnd(*han.Outbox, ota.UpgradeEndRequest)   {}
 func (silence) MayRequestBlock(time.Time) (bool, string)            { return true, "" }
 

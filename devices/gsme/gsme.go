@@ -157,11 +157,11 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 			}
 		}
 		if m.retries() != retries {
-			m.Ledger.Radio(m.Ledger.Set().Radio.Miss(m.cfg.OTA.AnswerTimeout))
+			m.Spend(now, m.Ledger.Set().Radio.Miss(m.cfg.OTA.AnswerTimeout))
 		}
 		m.proceed(now, out)
 	}
-	m.Account(out, mark)
+	m.Account(now, out, mark)
 }
 
 // retries returns how often the OTA client asked again so far.
@@ -178,10 +178,10 @@ func (m *Meter) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 		return
 	}
 	mark := m.Mark(out)
-	m.Ledger.Radio(m.Ledger.Set().Radio.Fetch(len(f.Payload)))
+	m.Spend(now, m.Ledger.Set().Radio.Fetch(len(f.Payload)))
 	m.dispatch(now, f, out)
 	m.proceed(now, out)
-	m.Account(out, mark)
+	m.Account(now, out, mark)
 }
 
 func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
@@ -290,7 +290,7 @@ func (m *Meter) become(now time.Time, out *han.Outbox, s state) {
 // unanswered repeats the step in hand; after three tries the meter gives the
 // window up and sleeps.
 func (m *Meter) unanswered(now time.Time, out *han.Outbox) {
-	m.Ledger.Radio(m.Ledger.Set().Radio.Miss(answerTimeout))
+	m.Spend(now, m.Ledger.Set().Radio.Miss(answerTimeout))
 	m.tries++
 	if m.tries >= maxTries {
 		m.sleep(now, out)

@@ -218,9 +218,12 @@ const (
 )
 
 // MayRequestBlock implements firmware.Radio: the client-side limit on a window.
-func (m *Meter) MayRequestBlock(time.Time) (ok bool, reason string) {
+func (m *Meter) MayRequestBlock(now time.Time) (ok bool, reason string) {
 	if data := int(m.cfg.OTA.MaxDataSize); m.exchange.data != data {
 		m.exchange = exchangeCost{data, m.Ledger.Set().Radio.Exchange(blockRequestSize, blockResponseHeader+data)}
+	}
+	if ok, reason := m.DutyAllows(now, m.exchange.cost); !ok {
+		return false, reason
 	}
 	return m.window.Allows(m.Ledger, m.exchange.cost)
 }

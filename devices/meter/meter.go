@@ -84,6 +84,7 @@ type Chassis struct {
 	chip      *flash.Chip
 	boot      *bootloader.Bootloader
 	radio     firmware.Radio
+	duty      phy.Duty
 	on        bool // the application runs
 	bricked   bool
 	deadlines han.Deadlines[timer]
@@ -98,6 +99,7 @@ func (c *Chassis) Init(cfg Config, layout gbcs.AlertLayout, chip *flash.Chip, ra
 		Ledger:  battery.NewLedger(cfg.Battery, now),
 		Clock:   rtc.Clock{DriftPPM: cfg.DriftPPM},
 		cfg:     cfg, layout: layout, chip: chip, radio: radio,
+		duty: phy.NewDuty(cfg.Battery.Radio.Duty),
 	}
 	c.Clock.Start(now)
 	c.deadlines.Schedule(timerBoot, now)
@@ -236,13 +238,31 @@ func (c *Chassis) Mark(out *han.Outbox) Mark {
 
 // Account ends the accounting of one call: frames put into the outbox and flash
 // operations since the mark are charged.
-func (c *Chassis) Account(out *han.Outbox, m Mark) {
+func (c *Chassis) Account(now time.Time, out *han.Outbox, m Mark) {
 	for i := m.frames; i < len(out.Frames); i++ {
-		c.Ledger.Radio(c.radioParams().Send(len(out.Frames[i].Payload)))
+		c.Spend(now, c.radioParams().Send(len(out.Frames[i].Payload)))
 	}
 	if after := c.chip.Stats(); after != m.stats {
 		c.Ledger.Flash(m.stats, after)
 	}
+}
+
+// Spend accounts a radio operation: its charge, and its share of the band's duty
+// cycle.
+func (c *Chassis) Spend(now time.Time, cost phy.Cost) {
+	c.Ledger.Radio(cost)
+	if c.duty.Limits().Critical > 0 {
+		c.duty.Add(now, cost.Transmit)
+	}
+}
+
+// DutyAllows reports whether an operation stays under the critical limit of the
+// band's duty cycle; if not, reason says so.
+func (c *Chassis) DutyAllows(now time.Time, cost phy.Cost) (ok bool, reason string) {
+	if c.duty.Limits().Critical > 0 && !c.duty.Allows(now, cost.Transmit) {
+		return false, "duty cycle of the band is spent"
+	}
+	return true, ""
 }
 
 func (c *Chassis) radioParams() *phy.Params { return &c.Ledger.Set().Radio }
@@ -256,6 +276,12 @@ func (c *Chassis) SendQuery(out *han.Outbox, q ota.QueryNextImageRequest) {
 // SendBlockRequest implements firmware.Radio.
 func (c *Chassis) SendBlockRequest(out *han.Outbox, q ota.ImageBlockRequest) {
 	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: ota.CommandImageBlockRequest}
+	zcl.Send(&c.Station, out, c.HubPeer(ota.ClusterID), h, q)
+}
+
+// SendPageRequest implements firmware.Radio.
+func (c *Chassis) SendPageRequest(out *han.Outbox, q ota.ImagePageRequest) {
+	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: ota.CommandImagePageRequest}
 	zcl.Send(&c.Station, out, c.HubPeer(ota.ClusterID), h, q)
 }
 
@@ -278,7 +304,7 @@ func (c *Chassis) HandleOTA(now time.Time, out *han.Outbox, f han.Frame, h zcl.H
 func (c *Chassis) dispatchOTA(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) (zcl.Status, error) {
 	client := c.Agent.Client()
 	if !h.ClusterSpecific {
-		return c.dispatchOTAGeneral(now, h, payload)
+		return c.dispatchOTAGeneral(now, out, h, payload)
 	}
 	switch h.Command {
 	case ota.CommandImageBlockResponse:
@@ -311,7 +337,7 @@ func (c *Chassis) dispatchOTA(now time.Time, out *han.Outbox, h zcl.Header, payl
 	}
 }
 
-func (c *Chassis) dispatchOTAGeneral(now time.Time, h zcl.Header, payload []byte) (zcl.Status, error) {
+func (c *Chassis) dispatchOTAGeneral(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) (zcl.Status, error) {
 	if h.Command != zcl.CommandDefaultResponse {
 		return zcl.StatusUnsupCommand, nil
 	}
@@ -319,6 +345,6 @@ func (c *Chassis) dispatchOTAGeneral(now time.Time, h zcl.Header, payload []byte
 	if err != nil {
 		return 0, err
 	}
-	c.Agent.Client().HandleDefaultResponse(now, r)
+	c.Agent.Client().HandleDefaultResponse(now, out, r)
 	return zcl.StatusSuccess, nil
 }

@@ -290,14 +290,14 @@ func TestACallIsChargedForWhatItDid(t *testing.T) {
 	b.SendQuery(&b.out, ota.QueryNextImageRequest{}) // of a call before
 	mark := b.Mark(&b.out)
 	radioOn, spent := b.Ledger.RadioOn(), b.Ledger.Spent(battery.CauseFlash)
-	b.Account(&b.out, mark)
+	b.Account(b.now, &b.out, mark)
 	if b.Ledger.RadioOn() != radioOn || b.Ledger.Spent(battery.CauseFlash) != spent {
 		t.Error("a call that did nothing was charged")
 	}
 	b.SendBlockRequest(&b.out, ota.ImageBlockRequest{})
 	b.SendUpgradeEnd(&b.out, ota.UpgradeEndRequest{})
 	b.KeepLedger()
-	b.Account(&b.out, mark)
+	b.Account(b.now, &b.out, mark)
 	want := time.Duration(0)
 	for _, f := range b.out.Frames[1:] {
 		want += b.Ledger.Set().Radio.Send(len(f.Payload)).RadioOn()

@@ -134,7 +134,7 @@ func (m *model) endResponse(t *rapid.T) {
 }
 
 func (m *model) refusal(t *rapid.T) {
-	m.client.HandleDefaultResponse(m.now, zcl.DefaultResponse{
+	m.client.HandleDefaultResponse(m.now, &m.out, zcl.DefaultResponse{
 		Command: rapid.Uint8Range(0, 9).Draw(t, "command"),
 		Status:  rapid.SampledFrom([]zcl.Status{zcl.StatusSuccess, zcl.StatusFailure, zcl.StatusMalformedCommand}).Draw(t, "status"),
 	})

@@ -72,6 +72,11 @@ type Config struct {
 	Hardware uint16
 	// MaxDataSize is the block size asked for in bytes; the server may send less.
 	MaxDataSize uint8
+	// PageSize is how many bytes are asked for with one Image Page Request; 0 asks
+	// for each block.
+	PageSize uint16
+	// PageSpacing is the least time between the blocks of a page, in milliseconds.
+	PageSpacing uint16
 	// AnswerTimeout is how long the client waits for an answer.
 	AnswerTimeout time.Duration
 	// MaxRetries is how often it asks again before it pauses.
@@ -86,9 +91,9 @@ type Config struct {
 }
 
 // DefaultConfig returns the figures of a widespread client stack: 63 bytes asked
-// for and 3 s for an answer.
+// for, block by block, and 3 s for an answer.
 func DefaultConfig() Config {
-	return Config{MaxDataSize: 63, AnswerTimeout: 3 * time.Second, MaxRetries: 5, RetryPause: time.Minute}
+	return Config{MaxDataSize: 63, PageSpacing: 50, AnswerTimeout: 3 * time.Second, MaxRetries: 5, RetryPause: time.Minute}
 }
 
 // Owner is the device around a client. Its methods are called from within the
@@ -96,6 +101,7 @@ func DefaultConfig() Config {
 type Owner interface {
 	SendQuery(out *han.Outbox, c ota.QueryNextImageRequest)
 	SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest)
+	SendPageRequest(out *han.Outbox, c ota.ImagePageRequest)
 	SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest)
 	// MayRequestBlock asks whether the device can afford another block; if not,
 	// reason says why.
@@ -135,7 +141,8 @@ type Client struct {
 	retries   uint32        // of the request in hand
 	skip      int           // windows to let pass before the next block request
 	minPeriod time.Duration // MinimumBlockPeriod
-	endStatus zcl.Status    // what is reported while ending
+	page      page
+	endStatus zcl.Status // what is reported while ending
 	endImage  ota.ImageID
 	stats     Stats
 
@@ -212,6 +219,7 @@ func (c *Client) Pause() {
 	c.deadlines.Clear(timerAnswer)
 	c.deadlines.Clear(timerPeriod)
 	c.retries = 0
+	c.page.end = 0
 	switch c.state {
 	case StateQuerying:
 		c.state = c.restingState()
@@ -312,15 +320,23 @@ func (c *Client) becomeEnding(now time.Time, out *han.Outbox, status zcl.Status,
 	c.sendEnd(now, out)
 }
 
-// requestBlock asks for the block at the stored offset if the device can afford it.
+// requestBlock asks for the block at the stored offset, or for a page from there,
+// if the device can afford it.
 func (c *Client) requestBlock(now time.Time, out *han.Outbox) {
 	slot := c.boot.Candidate()
 	if ok, reason := c.owner.MayRequestBlock(now); !ok {
 		c.record(out, trace.Record{At: now, Kind: trace.BudgetSpent, Offset: slot.Offset(), Text: reason})
 		c.Pause()
+		if c.cfg.RetryPause > 0 {
+			c.deadlines.Schedule(timerResume, now.Add(c.cfg.RetryPause))
+		}
 		return
 	}
 	c.deadlines.Await(timerAnswer, now.Add(c.cfg.AnswerTimeout))
+	if c.cfg.PageSize > 0 && !c.page.unsupported {
+		c.requestPage(out, slot)
+		return
+	}
 	c.owner.SendBlockRequest(out, ota.ImageBlockRequest{Image: slot.ID(), Offset: slot.Offset(), MaxDataSize: c.cfg.MaxDataSize})
 }
 

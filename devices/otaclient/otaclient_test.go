@@ -78,6 +78,10 @@ func (d *device) SendBlockRequest(_ *han.Outbox, c ota.ImageBlockRequest) {
 	d.say("block %d of %d", c.Offset, c.Image.FileVersion)
 }
 
+func (d *device) SendPageRequest(_ *han.Outbox, c ota.ImagePageRequest) {
+	d.say("page of %d at %d of %d", c.PageSize, c.Offset, c.Image.FileVersion)
+}
+
 func (d *device) SendUpgradeEnd(_ *han.Outbox, c ota.UpgradeEndRequest) {
 	d.say("end of %d %s", c.Image.FileVersion, c.Status)
 }
@@ -207,7 +211,7 @@ var inputs = []struct {
 }
 
 func (d *device) refuse(command uint8) {
-	d.client.HandleDefaultResponse(d.now, zcl.DefaultResponse{Command: command, Status: zcl.StatusFailure})
+	d.client.HandleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: command, Status: zcl.StatusFailure})
 }
 
 // grid says what each input leads to in each state: the next state and what the

@@ -80,7 +80,11 @@ func (c *Client) takeBlock(now time.Time, out *han.Outbox, r ota.ImageBlockRespo
 		return zcl.StatusInvalidValue
 	}
 	if r.Offset != slot.Offset() {
-		return zcl.StatusSuccess // a block already stored, or one out of order
+		// A block already stored, or one of a page behind one that was lost.
+		if r.Offset > slot.Offset() && r.Offset < c.page.end {
+			c.missing(now, out)
+		}
+		return zcl.StatusSuccess
 	}
 	if n := len(r.Data); n == 0 || n > int(c.cfg.MaxDataSize) || uint32(n) > slot.Size()-r.Offset {
 		return zcl.StatusInvalidValue
@@ -97,6 +101,9 @@ func (c *Client) takeBlock(now time.Time, out *han.Outbox, r ota.ImageBlockRespo
 		c.state = StateComplete
 		c.record(out, trace.Record{At: now, Kind: trace.DownloadComplete, Version: slot.ID().FileVersion, Size: slot.Size()})
 		c.owner.ImageComplete(now, out)
+		return zcl.StatusSuccess
+	}
+	if c.nextOfPage(now, slot) {
 		return zcl.StatusSuccess
 	}
 	if c.minPeriod > 0 {
@@ -179,7 +186,7 @@ func matches(r, image ota.ImageID) bool {
 // its own. For an image that was rejected that is how an Upgrade End Request is
 // answered (ZCL §11.13.9.5); for other requests it says that the server could not
 // carry them out, and the client pauses as if no answer had come.
-func (c *Client) HandleDefaultResponse(now time.Time, r zcl.DefaultResponse) {
+func (c *Client) HandleDefaultResponse(now time.Time, out *han.Outbox, r zcl.DefaultResponse) {
 	if !c.deadlines.IsSet(timerAnswer) {
 		return
 	}
@@ -188,7 +195,10 @@ func (c *Client) HandleDefaultResponse(now time.Time, r zcl.DefaultResponse) {
 		c.deadlines.Clear(timerAnswer)
 		c.state = c.restingState()
 	case r.Status == zcl.StatusSuccess:
-	case c.state == StateDownloading && r.Command == ota.CommandImageBlockRequest,
+	case c.state == StateDownloading && r.Command == ota.CommandImagePageRequest && r.Status != zcl.StatusMalformedCommand:
+		c.page = page{unsupported: true} // from now on block by block
+		c.requestBlock(now, out)
+	case c.state == StateDownloading && (r.Command == ota.CommandImageBlockRequest || r.Command == ota.CommandImagePageRequest),
 		c.state == StateQuerying && r.Command == ota.CommandQueryNextImageRequest:
 		c.Pause()
 		if c.cfg.RetryPause > 0 {

@@ -294,7 +294,7 @@ func TestARejectedImageIsReportedAndDropped(t *testing.T) {
 		t.Errorf("reports %q", got)
 	}
 	// ZCL §11.13.9.5: a Default Response of whatever status ends it.
-	d.client.HandleDefaultResponse(d.now, zcl.DefaultResponse{Command: ota.CommandUpgradeEndRequest})
+	d.client.HandleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: ota.CommandUpgradeEndRequest})
 	if _, waits := d.client.NextTimer(); waits || d.client.State() != StateIdle || d.boot.Candidate().State() != bootloader.SlotEmpty {
 		t.Errorf("state %s, slot %s", d.client.State(), d.boot.Candidate().State())
 	}

@@ -29,3 +29,11 @@ func (p *Params) Fragments(zcl int) int {
 	n, _ := p.fragments(zcl)
 	return n
 }
+
+// Room returns the longest ZCL frame that is cut into n radio frames.
+func (p *Params) Room(n int) int {
+	if n == 1 {
+		return p.MaxUnfragmented()
+	}
+	return n * (p.MaxUnfragmented() - headerFragment)
+}

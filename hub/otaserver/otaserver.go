@@ -11,6 +11,7 @@ package otaserver
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -23,10 +24,20 @@ type Image interface {
 	ReadAt(p []byte, off int64) (n int, err error)
 }
 
-// Pacer decides whether a sleeping device may have another block now; if not,
-// until is when it shall ask again.
+// Ask is a block that a device asks for.
+type Ask struct {
+	Offset  uint32
+	Size    int       // bytes, unless the pacer chooses another size
+	Most    int       // most bytes that the pacer may choose
+	Total   uint32    // bytes of the image
+	Started time.Time // when its distribution began
+	Page    bool      // one of a page, without a request of its own
+}
+
+// Pacer decides how many bytes of a block a device may have now. If none, until is
+// when it shall ask again.
 type Pacer interface {
-	Admit(now time.Time, device han.EUI64, offset uint32, size int) (ok bool, until time.Time)
+	Admit(now time.Time, device han.EUI64, a Ask) (size int, until time.Time)
 }
 
 // Offer is an image meant for a device.
@@ -34,8 +45,7 @@ type Offer struct {
 	Header   ota.ImageHeader
 	FileHash [32]byte
 	Image    Image
-	// Paced tells that the Pacer is asked before each block.
-	Paced bool
+	Started  time.Time // when the distribution began
 }
 
 // Event is what a frame meant for the download it belongs to.
@@ -69,15 +79,24 @@ type Progress struct {
 	Blocks  uint32 // served for the first time
 	Repeats uint32 // served again
 	Waits   uint32 // WAIT_FOR_DATA sent
+	Pages   uint32 // page requests taken
 }
 
 // Server serves the devices of one hub.
 type Server struct {
 	station   *zcl.Station
 	pacer     Pacer
-	blockSize int
+	sizes     Sizes
 	downloads map[han.EUI64]*download
+	order     []han.EUI64 // of downloads, for a stable iteration
 	scratch   [ota.MaxBlock]byte
+}
+
+// Sizes are the bytes of an image in one block, 1 to ota.MaxBlock. A device may
+// always ask for less.
+type Sizes struct {
+	Usual int // unless the pacer chooses another size
+	Most  int // that the pacer may choose; 0 = the usual one
 }
 
 type download struct {
@@ -85,6 +104,7 @@ type download struct {
 	finished bool // nothing is offered any more
 	progress Progress
 	served   time.Time // when the last block was
+	page     page
 }
 
 // activeFor is how long after a block a download counts as going on.
@@ -94,26 +114,38 @@ const activeFor = time.Minute
 // unfragmented radio frame with APS link-key security.
 const DefaultBlockSize = 48
 
-// New returns a server without offers. blockSize is the most data sent in a
-// block, 1 to ota.MaxBlock.
-func New(station *zcl.Station, pacer Pacer, blockSize int) *Server {
-	if blockSize < 1 || blockSize > ota.MaxBlock {
-		panic(fmt.Sprintf("otaserver: block size %d, want 1 to %d", blockSize, ota.MaxBlock))
+// New returns a server without offers.
+func New(station *zcl.Station, pacer Pacer, sizes Sizes) *Server {
+	if sizes.Most == 0 {
+		sizes.Most = sizes.Usual
 	}
-	return &Server{station: station, pacer: pacer, blockSize: blockSize, downloads: map[han.EUI64]*download{}}
+	for _, n := range []int{sizes.Usual, sizes.Most} {
+		if n < 1 || n > ota.MaxBlock {
+			panic(fmt.Sprintf("otaserver: block size %d, want 1 to %d", n, ota.MaxBlock))
+		}
+	}
+	return &Server{station: station, pacer: pacer, sizes: sizes, downloads: map[han.EUI64]*download{}}
 }
 
 // Offer makes an image the one meant for a device, in place of any before it. A
 // download of another image in progress is answered with ABORT from now on.
-func (s *Server) Offer(device han.EUI64, o Offer) { s.downloads[device] = &download{offer: o} }
+func (s *Server) Offer(device han.EUI64, o Offer) {
+	if _, ok := s.downloads[device]; !ok {
+		s.order = append(s.order, device)
+	}
+	s.downloads[device] = &download{offer: o}
+}
 
 // Withdraw ends the offer to a device. A download in progress is answered with ABORT.
-func (s *Server) Withdraw(device han.EUI64) { delete(s.downloads, device) }
+func (s *Server) Withdraw(device han.EUI64) {
+	delete(s.downloads, device)
+	s.order = slices.DeleteFunc(s.order, func(e han.EUI64) bool { return e == device })
+}
 
 // Finish keeps the figures of a download but offers nothing any more.
 func (s *Server) Finish(device han.EUI64) {
 	if d, ok := s.downloads[device]; ok {
-		d.finished = true
+		d.finished, d.page = true, page{}
 	}
 }
 
@@ -160,6 +192,8 @@ func (s *Server) HandleFrame(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	switch h.Command {
 	case ota.CommandImageBlockRequest:
 		err = s.handleBlock(now, out, f, h, payload)
+	case ota.CommandImagePageRequest:
+		err = s.handlePage(now, out, f, h, payload)
 	case ota.CommandQueryNextImageRequest:
 		result, err = s.handleQuery(out, f, h, payload)
 	case ota.CommandUpgradeEndRequest:
@@ -180,9 +214,9 @@ type readError struct{ error }
 
 func (e readError) Unwrap() error { return e.error }
 
-func answer[C zcl.Command](s *Server, out *han.Outbox, f han.Frame, h zcl.Header, command uint8, c C) {
-	a := zcl.Header{ClusterSpecific: true, ToClient: true, DisableDefaultResponse: true, TSN: h.TSN, Command: command}
-	zcl.Answer(s.station, out, zcl.PeerOf(f), a, c)
+func answer[C zcl.Command](s *Server, out *han.Outbox, to zcl.Peer, tsn uint8, command uint8, c C) {
+	a := zcl.Header{ClusterSpecific: true, ToClient: true, DisableDefaultResponse: true, TSN: tsn, Command: command}
+	zcl.Answer(s.station, out, to, a, c)
 }
 
 // handleQuery offers the device its image, if it fits.
@@ -197,7 +231,7 @@ func (s *Server) handleQuery(out *han.Outbox, f han.Frame, h zcl.Header, payload
 		o := s.downloads[f.Src].offer
 		r = ota.QueryNextImageResponse{Status: zcl.StatusSuccess, Image: o.Header.ImageID, Size: o.Header.TotalSize}
 	}
-	answer(s, out, f, h, ota.CommandQueryNextImageResponse, r)
+	answer(s, out, zcl.PeerOf(f), h.TSN, ota.CommandQueryNextImageResponse, r)
 	return result, nil
 }
 
@@ -225,7 +259,7 @@ func (s *Server) match(device han.EUI64, q ota.QueryNextImageRequest) Result {
 }
 
 // handleBlock serves a block, or says why not. This is the path that each block
-// takes: it does not allocate.
+// takes: it does not allocate. It ends a page that is being served.
 func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
 	q, err := ota.ParseImageBlockRequest(payload)
 	if err != nil {
@@ -233,32 +267,46 @@ func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	}
 	d, ok := s.downloads[f.Src]
 	if !ok || d.finished || q.Image != d.offer.Header.ImageID {
-		answer(s, out, f, h, ota.CommandImageBlockResponse, ota.ImageBlockResponse{Status: zcl.StatusAbort})
+		answer(s, out, zcl.PeerOf(f), h.TSN, ota.CommandImageBlockResponse, ota.ImageBlockResponse{Status: zcl.StatusAbort})
 		return nil
 	}
 	if q.MaxDataSize == 0 || q.Offset >= d.offer.Header.TotalSize {
 		return fmt.Errorf("image block request for %d bytes at %d of an image of %d", q.MaxDataSize, q.Offset, d.offer.Header.TotalSize)
 	}
-	size := min(int(q.MaxDataSize), s.blockSize, int(d.offer.Header.TotalSize-q.Offset))
-	if d.offer.Paced {
-		if ok, until := s.pacer.Admit(now, f.Src, q.Offset, size); !ok {
-			d.progress.Waits++
-			answer(s, out, f, h, ota.CommandImageBlockResponse, wait(now, until))
-			return nil
-		}
+	d.page = page{}
+	_, err = s.serve(now, out, zcl.PeerOf(f), h.TSN, d, s.ask(d, q.Offset, int(q.MaxDataSize)))
+	return err
+}
+
+// ask returns what a device asks the pacer for.
+func (s *Server) ask(d *download, offset uint32, size int) Ask {
+	rest := int(d.offer.Header.TotalSize - offset)
+	return Ask{
+		Offset: offset, Size: min(size, s.sizes.Usual, rest), Most: min(size, s.sizes.Most, rest),
+		Total: d.offer.Header.TotalSize, Started: d.offer.Started,
+	}
+}
+
+// serve sends a block, or WAIT_FOR_DATA, and returns how many bytes of the image.
+func (s *Server) serve(now time.Time, out *han.Outbox, to zcl.Peer, tsn uint8, d *download, a Ask) (sent int, err error) {
+	size, until := s.pacer.Admit(now, to.Node, a)
+	if size == 0 {
+		d.progress.Waits++
+		answer(s, out, to, tsn, ota.CommandImageBlockResponse, wait(now, until))
+		return 0, nil
 	}
 	data := s.scratch[:size]
-	if _, err := d.offer.Image.ReadAt(data, int64(q.Offset)); err != nil {
+	if _, err := d.offer.Image.ReadAt(data, int64(a.Offset)); err != nil {
 		// The device asks again; the reason goes to the log.
-		answer(s, out, f, h, ota.CommandImageBlockResponse, wait(now, now.Add(time.Minute)))
-		return readError{fmt.Errorf("read image %s at %d: %w", q.Image, q.Offset, err)}
+		answer(s, out, to, tsn, ota.CommandImageBlockResponse, wait(now, now.Add(time.Minute)))
+		return 0, readError{fmt.Errorf("read image %s at %d: %w", d.offer.Header.ImageID, a.Offset, err)}
 	}
-	d.progress.count(q.Offset, uint32(size))
+	d.progress.count(a.Offset, uint32(size))
 	d.served = now
-	answer(s, out, f, h, ota.CommandImageBlockResponse, ota.ImageBlockResponse{
-		Status: zcl.StatusSuccess, Image: q.Image, Offset: q.Offset, Data: data,
+	answer(s, out, to, tsn, ota.CommandImageBlockResponse, ota.ImageBlockResponse{
+		Status: zcl.StatusSuccess, Image: d.offer.Header.ImageID, Offset: a.Offset, Data: data,
 	})
-	return nil
+	return size, nil
 }
 
 func (p *Progress) count(offset, size uint32) {
@@ -290,7 +338,7 @@ func (s *Server) handleEnd(now time.Time, out *han.Outbox, f han.Frame, h zcl.He
 		return Result{}, err
 	}
 	if q.Status == zcl.StatusSuccess {
-		answer(s, out, f, h, ota.CommandUpgradeEndResponse, ota.UpgradeEndResponse{
+		answer(s, out, zcl.PeerOf(f), h.TSN, ota.CommandUpgradeEndResponse, ota.UpgradeEndResponse{
 			Image:       ota.ImageID{Manufacturer: ota.WildcardManufacturer, ImageType: ota.WildcardImageType, FileVersion: ota.WildcardFileVersion},
 			CurrentTime: zcl.UTCTimeOf(now), UpgradeTime: zcl.UTCTimeInvalid,
 		})
@@ -301,7 +349,7 @@ func (s *Server) handleEnd(now time.Time, out *han.Outbox, f han.Frame, h zcl.He
 	if !ok || d.finished || q.Image != d.offer.Header.ImageID {
 		return Result{}, nil
 	}
-	d.finished = true
+	d.finished, d.page = true, page{}
 	if q.Status == zcl.StatusSuccess {
 		return Result{Event: EventDone}, nil
 	}
@@ -313,7 +361,7 @@ func (s *Server) handleDeviceSpecific(out *han.Outbox, f han.Frame, h zcl.Header
 	if _, err := ota.ParseQueryDeviceSpecificFileRequest(payload); err != nil {
 		return err
 	}
-	answer(s, out, f, h, ota.CommandQueryDeviceSpecificFileResponse,
+	answer(s, out, zcl.PeerOf(f), h.TSN, ota.CommandQueryDeviceSpecificFileResponse,
 		ota.QueryDeviceSpecificFileResponse{Status: zcl.StatusNoImageAvailable})
 	return nil
 }

@@ -36,15 +36,30 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 
 // pacer admits a number of blocks and then makes the device wait.
 type pacer struct {
-	left  int
-	wait  time.Duration
-	asked []int // sizes
+	limited bool
+	left    int
+	wait    time.Duration
+	size    int   // that it chooses; 0 = the usual one
+	asked   []int // sizes
+	pages   int   // how often it was told of a page
 }
 
-func (p *pacer) Admit(now time.Time, _ han.EUI64, _ uint32, size int) (bool, time.Time) {
-	p.asked = append(p.asked, size)
-	p.left--
-	return p.left >= 0, now.Add(p.wait)
+func (p *pacer) Admit(now time.Time, _ han.EUI64, a otaserver.Ask) (int, time.Time) {
+	if a.Page {
+		p.pages++
+	}
+	size := a.Size
+	if p.size > 0 {
+		size = min(p.size, a.Most)
+	}
+	if !p.limited {
+		return size, time.Time{}
+	}
+	p.asked = append(p.asked, a.Size)
+	if p.left--; p.left < 0 {
+		return 0, now.Add(p.wait)
+	}
+	return size, time.Time{}
 }
 
 // server is a server and one device that talks to it.
@@ -69,7 +84,7 @@ func newServer(t *testing.T, change func(*otaserver.Offer)) *server {
 	if change != nil {
 		change(&s.offer)
 	}
-	s.Server = otaserver.New(&zcl.Station{Node: hubEUI, Endpoint: 1}, s.pacer, 40)
+	s.Server = otaserver.New(&zcl.Station{Node: hubEUI, Endpoint: 1}, s.pacer, otaserver.Sizes{Usual: 40, Most: 90})
 	s.Offer(device, s.offer)
 	s.client = zcl.Station{Node: device, Endpoint: 5}
 	return s
@@ -231,14 +246,11 @@ func TestServingIsStatelessPerBlock(t *testing.T) {
 			t.Errorf("%d bytes at %d: %s, %d bytes %q", tt.asked, tt.offset, r.Status, len(r.Data), r.Data)
 		}
 	}
-	if len(s.pacer.asked) > 0 {
-		t.Error("the pacer was asked about a device that does not sleep")
-	}
 }
 
 func TestFiguresOfADownload(t *testing.T) {
-	s := newServer(t, func(o *otaserver.Offer) { o.Paced = true })
-	s.pacer.left = 4
+	s := newServer(t, nil)
+	s.pacer.limited, s.pacer.left = true, 4
 	for _, offset := range []uint32{40, 80, 40, 80, 0} {
 		s.block(device, s.request(offset, 40))
 	}
@@ -261,8 +273,8 @@ func TestAPacedDeviceWaits(t *testing.T) {
 		{29 * time.Minute, 29 * time.Minute}, {time.Second, time.Second},
 		{26 * time.Hour, time.Hour}, // real clients take no more
 	} {
-		s := newServer(t, func(o *otaserver.Offer) { o.Paced = true })
-		s.pacer.left, s.pacer.wait = 1, tt.wait
+		s := newServer(t, nil)
+		s.pacer.limited, s.pacer.left, s.pacer.wait = true, 1, tt.wait
 		if r := s.block(device, s.request(80, 40)); r.Status != zcl.StatusSuccess {
 			t.Fatalf("the first block: %s", r.Status)
 		}
@@ -366,8 +378,8 @@ func TestTheEndOfADownload(t *testing.T) {
 
 func TestCommandsThatTheHubDoesNotSpeak(t *testing.T) {
 	s := newServer(t, nil)
-	headers, payloads := s.ask(device, command(ota.CommandImagePageRequest), ota.ImagePageRequest{Image: s.offer.Header.ImageID, MaxDataSize: 40, PageSize: 80})
-	s.expectDefault(zcl.StatusUnsupCommand, headers, payloads)
+	var headers []zcl.Header
+	var payloads [][]byte
 	for _, c := range []uint8{ota.CommandImageNotify, ota.CommandQueryNextImageResponse, ota.CommandImageBlockResponse, ota.CommandUpgradeEndResponse, 0x42} {
 		headers, payloads = s.ask(device, command(c), zcl.Empty{})
 		s.expectDefault(zcl.StatusUnsupCommand, headers, payloads)
@@ -479,13 +491,13 @@ func FuzzHandleFrame(f *testing.F) {
 	for c, p := range map[uint8]zcl.Command{
 		ota.CommandQueryNextImageRequest: runs(1), ota.CommandUpgradeEndRequest: ota.UpgradeEndRequest{Image: id},
 		ota.CommandImageBlockRequest: ota.ImageBlockRequest{Image: id, Offset: 80, MaxDataSize: 40},
-		ota.CommandImagePageRequest:  ota.ImagePageRequest{Image: id, PageSize: 80},
+		ota.CommandImagePageRequest:  ota.ImagePageRequest{Image: id, MaxDataSize: 40, PageSize: 80},
 	} {
 		f.Add(zcl.AppendFrame(nil, command(c), p), true)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte, paced bool) {
-		s := newServer(t, func(o *otaserver.Offer) { o.Paced = paced })
-		s.pacer.left = 1
+		s := newServer(t, nil)
+		s.pacer.limited, s.pacer.left = paced, 1
 		s.Offer(another, s.offer)
 		h, rest, err := zcl.ParseHeader(payload)
 		if err != nil {
@@ -500,9 +512,22 @@ func FuzzHandleFrame(f *testing.F) {
 		if err != nil && len(out.Frames) != 1 {
 			t.Fatalf("no answer to what was refused: %v", err)
 		}
-		for _, a := range out.Frames {
-			if a.Dst != device || len(a.Payload) > 3+14+40 {
-				t.Fatalf("answered %s", a)
+		for rounds := 0; ; rounds++ {
+			for _, a := range out.Frames {
+				if a.Dst != device || len(a.Payload) > 3+14+40 {
+					t.Fatalf("answered %s", a)
+				}
+			}
+			next, more := s.NextTimer()
+			if !more {
+				break
+			}
+			if rounds > int(s.offer.Header.TotalSize) {
+				t.Fatal("a page has no end")
+			}
+			out.Reset()
+			if err := s.HandleTimer(next.At, &out); err != nil || len(out.Frames) != 1 {
+				t.Fatalf("the next block of a page: %d frames (%v)", len(out.Frames), err)
 			}
 		}
 		if r := s.block(another, s.request(0, 40)); r.Status == zcl.StatusAbort {

@@ -40,6 +40,9 @@ func NewSimulation(world sim.Config, h hub.Config) *Simulation {
 		meters: map[han.EUI64]*simulatedMeter{}, displays: map[han.EUI64]*ihd.Display{},
 	}
 	s.Add(s.buildHub(world.Start), s.buildHub)
+	answers := world.Link
+	answers.Delay += h.Battery.Radio.Latency
+	s.SetLink(h.EUI64, answers)
 	return s
 }
 

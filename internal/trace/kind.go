@@ -40,6 +40,8 @@ const (
 	HeartbeatEnded
 	// MirrorUpdated: the gas proxy took a meter's readings.
 	MirrorUpdated
+	// DutyCycle: a transmitter came nearer to, or went away from, the limit of its band.
+	DutyCycle
 	// MirrorRead: a display read the mirror.
 	MirrorRead
 	// MessageQueued: a GBCS message for a device waits in its mailbox.
@@ -142,6 +144,7 @@ var kinds = [kindEnd]kindInfo{
 	HeartbeatStarted:      {"heartbeat-started", []field{fieldCount}},
 	HeartbeatEnded:        {"heartbeat-ended", []field{fieldCount, fieldTook, fieldCharge}},
 	MirrorUpdated:         {"mirror-updated", []field{fieldPeer, fieldCount}},
+	DutyCycle:             {"duty-cycle", []field{fieldTook, fieldText}},
 	MirrorRead:            {"mirror-read", []field{fieldPeer, fieldTook, fieldText}},
 	MessageQueued:         {"message-queued", []field{fieldPeer, fieldCode, fieldCount}},
 	MessageDelivered:      {"message-delivered", []field{fieldPeer, fieldCode}},

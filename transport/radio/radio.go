@@ -17,7 +17,7 @@ const Million = 1_000_000
 // Link is the quality of a link. Probabilities are parts per million.
 type Link struct {
 	Params    phy.Params
-	Loss      int // the frame does not arrive
+	Loss      int // a radio frame does not arrive; a ZCL frame is lost with any of its fragments
 	Duplicate int // it arrives twice
 	Reorder   int // it is overtaken: delayed by up to ReorderBy more
 	Corrupt   int // one bit of its payload is flipped
@@ -27,8 +27,8 @@ type Link struct {
 }
 
 // Bursts are the bad times of a link in the model of Gilbert and Elliott: a chain
-// of two states, good and bad, that may change with each frame. Probabilities are
-// parts per million; without a Begin there are no bursts.
+// of two states, good and bad, that may change with each radio frame.
+// Probabilities are parts per million; without a Begin there are no bursts.
 type Bursts struct {
 	Begin int // a frame in good times begins a burst
 	End   int // a frame in a burst ends it
@@ -67,7 +67,7 @@ type Fate struct {
 func (l *Link) Carry(f *han.Frame, dice *rand.Rand) Fate {
 	delay := l.Params.Delay(len(f.Payload)) + l.Params.Host + l.Delay
 	fate := Fate{Copies: 1, Delay: [2]time.Duration{delay, delay}}
-	if draw(dice, l.Bursts.loss(l.Loss, dice)) {
+	if l.loses(len(f.Payload), dice) {
 		return Fate{}
 	}
 	if draw(dice, l.Duplicate) {
@@ -85,6 +85,18 @@ func (l *Link) Carry(f *han.Frame, dice *rand.Rand) Fate {
 		fate.Corrupt, fate.Bit = true, dice.IntN(8*len(f.Payload))
 	}
 	return fate
+}
+
+// loses reports whether any fragment of a ZCL frame is lost.
+func (l *Link) loses(zcl int, dice *rand.Rand) bool {
+	if l.Loss == 0 && l.Bursts.Begin == 0 {
+		return false
+	}
+	lost := false
+	for range l.Params.Fragments(zcl) {
+		lost = draw(dice, l.Bursts.loss(l.Loss, dice)) || lost
+	}
+	return lost
 }
 
 func draw(dice *rand.Rand, parts int) bool { return parts > 0 && dice.IntN(Million) < parts }

@@ -1,0 +1,104 @@
+package hub
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/commshub/commshub/gasproxy"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/phy"
+	"github.com/commshub/commshub/hub/otaserver"
+	"github.com/commshub/commshub/internal/trace"
+)
+
+// The hub's transmitter shares one duty cycle among all devices. From the critical
+// state on, block requests are answered with WAIT_FOR_DATA, so that what is left
+// of the hour goes to messages and readings; in the regulated state nothing is
+// sent at all.
+
+// Duty is how near the hub's transmitter is to its limits.
+type Duty struct {
+	State  phy.DutyState
+	Spent  time.Duration // on the air within the last hour
+	Limits phy.DutyLimits
+}
+
+// Duty returns the state of the hub's own duty cycle.
+func (h *Hub) Duty(now time.Time) Duty {
+	return Duty{State: h.duty.State(now), Spent: h.duty.Spent(now), Limits: h.duty.Limits()}
+}
+
+// Admit implements otaserver.Pacer: the hub's duty cycle comes first, for every
+// device, and then the pacing policy, for gas meters.
+func (h *Hub) Admit(now time.Time, device han.EUI64, a otaserver.Ask) (size int, until time.Time) {
+	ask := gasproxy.Ask{Offset: a.Offset, Size: a.Size, Most: a.Most, Total: a.Total, Started: a.Started, Page: a.Page}
+	if limits := h.duty.Limits(); limits.Critical > 0 && h.duty.State(now) != phy.DutyNormal {
+		// Not before half of it is free again: each wait costs the device an exchange.
+		ask.NotBefore = h.duty.NormalAt(now, limits.Critical/2)
+	}
+	if d := h.devices[device]; d != nil && Kind(d.log.Kind) == KindGSME {
+		return h.proxy.Admit(now, device, ask)
+	}
+	if !ask.NotBefore.IsZero() {
+		return 0, ask.NotBefore
+	}
+	return a.Size, time.Time{}
+}
+
+// acknowledged accounts the acknowledgement of a frame that came.
+func (h *Hub) acknowledged(now time.Time, size int) {
+	if h.limited() {
+		h.duty.Add(now, h.cfg.Battery.Radio.ParentHear(size))
+	}
+}
+
+func (h *Hub) limited() bool { return h.duty.Limits().Regulated > 0 }
+
+// transmitted accounts the frames that a call put into the outbox from the given
+// one on. In the regulated state they are dropped instead, as the band demands.
+func (h *Hub) transmitted(now time.Time, out *han.Outbox, from int) {
+	if !h.limited() {
+		return
+	}
+	if h.duty.State(now) == phy.DutyRegulated && len(out.Frames) > from {
+		h.discard(now, out, from)
+	}
+	for i := from; i < len(out.Frames); i++ {
+		h.duty.Add(now, h.cfg.Battery.Radio.ParentSend(len(out.Frames[i].Payload)))
+	}
+	if state := h.duty.State(now); state != h.band {
+		h.dutyChanged(now, out, state)
+	}
+}
+
+// discard drops what must not be sent. Devices ask again.
+func (h *Hub) discard(now time.Time, out *han.Outbox, from int) {
+	for i := from; i < len(out.Frames); i++ {
+		h.fault(now, out, out.Frames[i].Dst, fmt.Errorf("%s", gbcs.AlertMessageDiscardedByDutyCycle))
+	}
+	out.Frames = out.Frames[:from]
+}
+
+// dutyAlerts are the hub's alerts on entering and leaving a state.
+var dutyAlerts = [...]struct{ entered, left gbcs.AlertCode }{
+	phy.DutyCritical:  {gbcs.AlertCriticalDutyCycle, gbcs.AlertCriticalDutyCycleEnded},
+	phy.DutyRegulated: {gbcs.AlertRegulatedDutyCycle, gbcs.AlertRegulatedDutyCycleEnded},
+}
+
+// dutyChanged tells the supplier and the trace of a change of state. The change is
+// noticed at the next frame.
+func (h *Hub) dutyChanged(now time.Time, out *han.Outbox, state phy.DutyState) {
+	code := dutyAlerts[state].entered
+	if state < h.band {
+		code = dutyAlerts[h.band].left
+	}
+	h.band = state
+	h.record(out, trace.Record{At: now, Kind: trace.DutyCycle, Text: state.String(), Took: h.duty.Spent(now)})
+	alert, changes := h.ownAlert(now, h.cfg.CHF, code, fmt.Sprintf("%v on the air within an hour", h.duty.Spent(now).Round(time.Millisecond)))
+	if err := h.store.Commit(changes...); err != nil {
+		h.fault(now, out, h.cfg.EUI64, err)
+		return
+	}
+	h.recordAlert(now, out, alert)
+}
