@@ -108,6 +108,7 @@ type child struct {
 	window   Window
 	cost     blockCost
 	loss     lossMeter
+	asked    int // most bytes of a block that the meter takes; 0 = it did not ask yet
 	// What a window costs before the first block, as the last one did.
 	before       time.Duration
 	beforeCharge battery.Charge

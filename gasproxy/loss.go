@@ -5,7 +5,7 @@ package gasproxy
 // as good the one way as the other.
 type lossMeter struct {
 	asked, again uint32
-	best         int // loss in the best window so far, parts per million
+	best         int // loss in the best window so far at most, parts per million
 	windows      int // that were long enough to tell
 }
 
@@ -28,22 +28,43 @@ func (l *lossMeter) partsPerMillion() int {
 	if l.asked == 0 {
 		return 0
 	}
-	return int(uint64(l.again) * 1_000_000 / uint64(l.asked))
+	return int(uint64(l.again) * million / uint64(l.asked))
 }
 
 // tellingWindow is how many blocks a window must have to say something about the
 // channel.
 const tellingWindow = 64
 
-// endWindow takes note of how good the channel was in a window.
+// endWindow takes note of how good the channel was in a window: of the most that
+// its loss can have been, three standard deviations above what was seen.
 func (l *lossMeter) endWindow(w *Window) {
 	asked := w.Blocks + w.Repeats
 	if asked < tellingWindow {
 		return
 	}
-	loss := int(uint64(w.Repeats) * 1_000_000 / uint64(asked))
+	lost := uint64(w.Repeats) + 3*uint64(isqrt(w.Repeats)) + 4
+	loss := int(lost * million / uint64(asked))
 	if l.windows == 0 || loss < l.best {
 		l.best = loss
 	}
 	l.windows++
+}
+
+// reference returns the loss that a window is compared with; negative if there is
+// none yet.
+func (l *lossMeter) reference() int {
+	if l.windows == 0 {
+		return -1
+	}
+	return l.best
+}
+
+// isqrt returns the square root of n, rounded up. Integers decide, so that a run is
+// the same on every processor.
+func isqrt(n uint32) uint32 {
+	root := uint32(0)
+	for root*root < n {
+		root++
+	}
+	return root
 }

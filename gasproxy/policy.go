@@ -49,8 +49,10 @@ type Download struct {
 	Most    int       // bytes per block that meter and hub allow
 	Period  time.Duration
 	Loss    int // answers lost, parts per million, measured
-	Best    int // the same in the best window so far; Loss if there was none
-	Set     *battery.Set
+	// Best is the most that the loss can have been in the best window so far; negative
+	// if there was none.
+	Best int
+	Set  *battery.Set
 	// Before is the charge that the window took before the first block.
 	Before battery.Charge
 	// Remaining is the charge of the meter's cell by its own report.

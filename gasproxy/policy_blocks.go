@@ -24,7 +24,7 @@ func (p Blocks) Admit(w *Window, again bool, _ *Cost) bool {
 }
 
 // PerWindow implements [Policy].
-func (p Blocks) PerWindow(*Load) Allowance { return Allowance{Blocks: int64(p), RepeatsFree: true} }
+func (p Blocks) PerWindow(*Load) Allowance { return Allowance{Blocks: int64(p)} }
 
 // String implements [Policy].
 func (p Blocks) String() string { return fmt.Sprintf("blocks=%d", uint32(p)) }

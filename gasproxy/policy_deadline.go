@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/commshub/commshub/han/phy"
 )
 
 // Deadline has a download finish within a time from the start of its distribution
@@ -34,8 +36,12 @@ const spareWindows = 2
 func (p Deadline) Plan(d *Download) Plan {
 	left := int64(d.Started.Add(time.Duration(p)).Sub(d.Now) / d.Period)
 	size := leastCharge(d.Set, d.Most, d.Loss)
-	need := (int64(d.Left) + int64(size) - 1) / int64(size) / max(1, dutyBlocks(d.Set, size, d.Period))
-	return Plan{Size: size, Hold: left > 2*(need+1)+spareWindows, Loss: d.Best}
+	need := int64(1)
+	if d.Set.Radio.Duty.Critical > 0 {
+		hours := int64(d.Left) / int64(size) / max(1, hourlyBlocks(d.Set, size))
+		need += hours * int64(1+phy.DutyMemory/d.Period)
+	}
+	return Plan{Size: size, Hold: d.Best >= 0 && left > 2*need+spareWindows, Loss: d.Best}
 }
 
 // Admit implements [Policy].

@@ -29,8 +29,10 @@ func (p Life) Plan(d *Download) Plan {
 	size := leastCharge(d.Set, d.Most, d.Loss)
 	spend := p.perPeriod(d.Set, d.Remaining, d.Period) - d.Before
 	blocks := battery.Charge((d.Left + uint32(size) - 1) / uint32(size))
-	if blocks*(d.Set.Block(size).Charge+d.Set.StoreCharge(int64(size))) <= spend {
-		spend -= d.Set.VerifyCharge(int64(d.Total)) // it can be the last window
+	var c blockCost
+	c.reckon(d.Set, size, false)
+	if all := blocks * c.BlockCharge; blocks > 1 && all <= spend && all+d.Set.VerifyCharge(int64(d.Total)) > spend {
+		spend = all - c.BlockCharge + 2*c.WaitCharge // the last one leaves room for verifying the image
 	}
 	return Plan{Size: size, Spend: spend}
 }
@@ -56,7 +58,7 @@ func (p Life) Admit(w *Window, again bool, c *Cost) bool {
 // PerWindow implements [Policy].
 func (p Life) PerWindow(l *Load) Allowance {
 	spend := p.perPeriod(l.Set, l.Remaining, l.Period) - l.BeforeCharge
-	return Allowance{Blocks: max(0, int64((spend-2*l.Cost.WaitCharge)/l.Cost.BlockCharge))}
+	return Allowance{Blocks: max(0, int64((spend-2*l.Cost.WaitCharge)/l.Cost.BlockCharge)), Repeats: 2}
 }
 
 // String implements [Policy].

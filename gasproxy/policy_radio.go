@@ -28,7 +28,7 @@ func (p Radio) Admit(w *Window, _ bool, c *Cost) bool {
 
 // PerWindow implements [Policy].
 func (p Radio) PerWindow(l *Load) Allowance {
-	return Allowance{Blocks: int64((time.Duration(p) - l.Before - l.Cost.Wait) / l.Cost.Block)}
+	return Allowance{Blocks: int64((time.Duration(p) - l.Before - l.Cost.Wait) / l.Cost.Block), Repeats: 1}
 }
 
 // String implements [Policy].

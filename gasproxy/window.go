@@ -23,6 +23,7 @@ type Window struct {
 	Download time.Duration
 	Spent    battery.Charge
 	ServedAt time.Time // the block admitted last
+	Ended    bool      // the meter was told to wait
 	Planned  bool
 	Plan     Plan
 }
@@ -122,6 +123,7 @@ type Ask struct {
 	Offset  uint32
 	Size    int       // bytes, unless the policy plans another size
 	Most    int       // most bytes that a policy may plan
+	Asked   int       // most bytes that the meter takes
 	Total   uint32    // bytes of the image
 	Started time.Time // when its distribution began
 	Page    bool      // one of a page: no request of its own
@@ -142,6 +144,7 @@ func (p *Proxy) Admit(now time.Time, device han.EUI64, a Ask) (size int, until t
 	}
 	if !w.Planned {
 		p.plan(now, c, &a)
+		c.asked = a.Asked
 	}
 	size = a.Size
 	if w.Plan.Size > 0 {
@@ -151,6 +154,7 @@ func (p *Proxy) Admit(now time.Time, device han.EUI64, a Ask) (size int, until t
 	again := w.Blocks > 0 && a.Offset == w.Offset
 	if !a.NotBefore.IsZero() || !p.cfg.Policy.Admit(w, again, &c.cost.Cost) {
 		w.RadioOn += c.cost.Wait
+		w.Ended = true
 		next := maxTime(w.OpenedAt.Add(c.period), a.NotBefore)
 		return 0, maxTime(next, now.Add(time.Second))
 	}
@@ -179,7 +183,7 @@ func (p *Proxy) plan(now time.Time, c *child, a *Ask) {
 	}
 	w.Plan = planner.Plan(&Download{
 		Now: now, Started: a.Started, Total: a.Total, Left: a.Total - a.Offset, Most: a.Most, Period: c.period,
-		Loss: c.loss.partsPerMillion(), Best: c.loss.best, Set: &p.cfg.Battery,
+		Loss: c.loss.partsPerMillion(), Best: c.loss.reference(), Set: &p.cfg.Battery,
 		Before: w.BeforeCharge, Remaining: c.remaining(&p.cfg.Battery),
 	})
 }

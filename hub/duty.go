@@ -32,7 +32,7 @@ func (h *Hub) Duty(now time.Time) Duty {
 // Admit implements otaserver.Pacer: the hub's duty cycle comes first, for every
 // device, and then the pacing policy, for gas meters.
 func (h *Hub) Admit(now time.Time, device han.EUI64, a otaserver.Ask) (size int, until time.Time) {
-	ask := gasproxy.Ask{Offset: a.Offset, Size: a.Size, Most: a.Most, Total: a.Total, Started: a.Started, Page: a.Page}
+	ask := gasproxy.Ask{Offset: a.Offset, Size: a.Size, Most: a.Most, Asked: a.Asked, Total: a.Total, Started: a.Started, Page: a.Page}
 	if limits := h.duty.Limits(); limits.Critical > 0 && h.duty.State(now) != phy.DutyNormal {
 		// Not before half of it is free again: each wait costs the device an exchange.
 		ask.NotBefore = h.duty.NormalAt(now, limits.Critical/2)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/hub/otaserver"
@@ -282,4 +283,31 @@ func (h *Hub) activationUndelivered(now time.Time, eui han.EUI64) []store.Change
 		return nil
 	}
 	return []store.Change{store.Put(with(u, now, UpdateTransferred, "the device did not fetch the Activate Firmware command"))}
+}
+
+// Expected reckons what the rest of a gas meter's download will take, with the
+// loss measured so far. It reports false for what is no download of a gas meter in
+// progress.
+func (h *Hub) Expected(now time.Time, u store.Update) (gasproxy.Prediction, bool) {
+	l, ok := h.Load(now, u)
+	if !ok {
+		return gasproxy.Prediction{}, false
+	}
+	return gasproxy.Predict(h.proxy.Policy(), l), true
+}
+
+// Load returns what Expected starts from, to ask what if.
+func (h *Hub) Load(now time.Time, u store.Update) (gasproxy.Load, bool) {
+	d, ok := h.devices[u.Device]
+	if !ok || Kind(d.log.Kind) != KindGSME || !UpdateState(u.State).offered() {
+		return gasproxy.Load{}, false
+	}
+	im, ok := h.store.ImageByFileHash(u.FileHash)
+	if !ok {
+		return gasproxy.Load{}, false
+	}
+	return h.proxy.Load(now, u.Device, gasproxy.Transfer{
+		Total: im.Size, Offset: h.server.Progress(u.Device).Offset,
+		Size: h.cfg.BlockSize, Most: max(h.cfg.BlockSize, h.cfg.PlanBlockSize), Started: time.UnixMicro(u.StartedAt).UTC(),
+	})
 }

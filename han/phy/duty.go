@@ -37,8 +37,11 @@ func (s DutyState) String() string {
 // an hour after the end of that minute, so that a limit is never overrun.
 const (
 	dutyStep  = time.Minute
-	dutySteps = int64(time.Hour/dutyStep) + 1
+	dutySteps = int64(DutyMemory / dutyStep)
 )
+
+// DutyMemory is how long a transmission counts at most.
+const DutyMemory = time.Hour + dutyStep
 
 // Duty adds up how long a transmitter was on in the last hour. The zero value has
 // no limits and adds up all the same.

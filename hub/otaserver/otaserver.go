@@ -29,6 +29,7 @@ type Ask struct {
 	Offset  uint32
 	Size    int       // bytes, unless the pacer chooses another size
 	Most    int       // most bytes that the pacer may choose
+	Asked   int       // most bytes that the device takes
 	Total   uint32    // bytes of the image
 	Started time.Time // when its distribution began
 	Page    bool      // one of a page, without a request of its own
@@ -282,7 +283,7 @@ func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 func (s *Server) ask(d *download, offset uint32, size int) Ask {
 	rest := int(d.offer.Header.TotalSize - offset)
 	return Ask{
-		Offset: offset, Size: min(size, s.sizes.Usual, rest), Most: min(size, s.sizes.Most, rest),
+		Offset: offset, Asked: size, Size: min(size, s.sizes.Usual, rest), Most: min(size, s.sizes.Most, rest),
 		Total: d.offer.Header.TotalSize, Started: d.offer.Started,
 	}
 }

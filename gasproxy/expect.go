@@ -1,0 +1,70 @@
+package gasproxy
+
+import (
+	"time"
+
+	"github.com/commshub/commshub/han"
+)
+
+// Transfer is what the hub knows of a meter's download.
+type Transfer struct {
+	Total, Offset uint32 // bytes of the image; of it, served
+	Size, Most    int    // bytes per block; most that may be planned
+	Started       time.Time
+}
+
+// What the hub takes for granted of a meter.
+const (
+	assumedTries    = 6
+	assumedPatience = 3 * time.Second
+	// assumedMost is the largest block that a widespread client asks for; what a
+	// meter did ask for counts more.
+	assumedMost = 63
+)
+
+// Load returns what a prediction of the rest of a meter's download starts from.
+func (p *Proxy) Load(now time.Time, device han.EUI64, t Transfer) (Load, bool) {
+	c, ok := p.meters[device]
+	if !ok || t.Size < 1 || t.Offset > t.Total {
+		return Load{}, false
+	}
+	most := assumedMost
+	if c.asked > 0 {
+		most = c.asked
+	}
+	t.Size, t.Most = min(t.Size, most), min(t.Most, most)
+	w, set := &c.window, &p.cfg.Battery
+	l := Load{
+		Set: set, Left: int64(t.Total - t.Offset), Size: t.Size, Total: int64(t.Total),
+		Before: c.before, BeforeCharge: c.beforeCharge, Remaining: c.remaining(set), Period: c.period,
+		Next: nextWindow(now, w.OpenedAt, c.period), Now: now, Loss: float64(c.loss.partsPerMillion()) / million,
+		Tries: assumedTries, Patience: assumedPatience,
+	}
+	if !w.Planned {
+		l.Before, l.BeforeCharge = w.Before, w.BeforeCharge
+	}
+	if planner, ok := p.cfg.Policy.(Planner); ok {
+		l.Size = planner.Plan(&Download{
+			Now: now, Started: t.Started, Total: t.Total, Left: t.Total - t.Offset, Most: t.Most, Period: c.period,
+			Loss: c.loss.partsPerMillion(), Best: c.loss.reference(), Set: set, Before: c.beforeCharge, Remaining: l.Remaining,
+		}).Size
+	}
+	var cost blockCost
+	cost.reckon(set, l.Size, false)
+	l.Cost = cost.Cost
+	l.Cycle = set.Radio.Delay(blockRequestSize) + set.Radio.Delay(blockResponseHeader+l.Size) + 2*set.Radio.Host + set.Radio.Latency
+	if now.Sub(w.ServedAt) <= assumedPatience && !w.Ended {
+		l.Open = max(0, p.cfg.Policy.PerWindow(&l).Blocks-int64(w.Blocks))
+	}
+	return l, true
+}
+
+// nextWindow returns when the next window opens, counting whole periods from the
+// last that was seen. Without one it may open at once.
+func nextWindow(now, last time.Time, period time.Duration) time.Time {
+	if last.IsZero() {
+		return now
+	}
+	missed := max(0, now.Sub(last)/period)
+	return last.Add((missed + 1) * period)
+}

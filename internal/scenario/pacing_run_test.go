@@ -1,0 +1,113 @@
+package scenario
+
+import (
+	"testing"
+	"time"
+
+	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/devices/gsme"
+	"github.com/commshub/commshub/gasproxy"
+	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/internal/testimage"
+	"github.com/commshub/commshub/internal/trace"
+	"github.com/commshub/commshub/transport/radio"
+	"github.com/commshub/commshub/transport/sim"
+)
+
+// paced is a download of a gas meter under a pacing policy.
+type paced struct {
+	set       battery.Set
+	policy    gasproxy.Policy
+	image     *imagecache.Image
+	blockSize int // 0 = the default, and whatever a planner chooses
+	pageSize  uint16
+	loss      int // parts per million
+	seed      uint64
+	limit     time.Duration
+	// each, if set, is called at the end of each window in which blocks came.
+	each func(home *Simulation, m *gsme.Meter, r *trace.Record)
+	// before, if set, is called when everything is ready.
+	before func(home *Simulation)
+}
+
+// pacedResult is what it took.
+type pacedResult struct {
+	done       bool
+	after      time.Duration // from the distribution to the last block
+	windows    int           // in which blocks came
+	blocks     int
+	waits      int
+	retries    uint32
+	charge     battery.Charge // of the windows in which blocks came
+	prediction gasproxy.Prediction
+	progress   hub.Progress
+}
+
+// pacedAhead is how long a home runs before the image is distributed.
+const pacedAhead = 40 * time.Minute
+
+func (p paced) run(tb testing.TB) pacedResult {
+	tb.Helper()
+	var got pacedResult
+	var home *Simulation
+	var meter *gsme.Meter
+	var began time.Time
+	cfg := hub.DefaultConfig()
+	cfg.Battery, cfg.Policy = p.set, p.policy
+	if p.blockSize > 0 {
+		cfg.BlockSize, cfg.PlanBlockSize = p.blockSize, p.blockSize
+	}
+	take := func(r *trace.Record) {
+		switch {
+		case r.Node != uint64(DefaultGSME):
+		case r.Kind == trace.BlockReceived:
+			got.blocks++
+		case r.Kind == trace.WaitForData:
+			got.waits++
+		case r.Kind == trace.DownloadComplete:
+			got.after, got.done = r.At.Sub(began), true
+		case r.Kind == trace.HeartbeatEnded && r.Count > 0:
+			got.windows++
+			if p.each != nil {
+				p.each(home, meter, r)
+			}
+		}
+	}
+	link := radio.Link{Params: p.set.Radio, Loss: p.loss}
+	home = NewSimulation(sim.Config{Start: storyStart, Seed: p.seed, Link: link, Records: take}, cfg)
+	m := NewMeter(DefaultGSME, hub.KindGSME, testimage.Policy(bootloader.TrustSigned), factoryOfTests)
+	m.Battery, m.OTA.PageSize, m.SupplierKey = p.set, p.pageSize, &testimage.Supplier().PublicKey
+	m.OTA.MaxDataSize = max(m.OTA.MaxDataSize, uint8(p.blockSize))
+	if err := home.AddMeter(m); err != nil {
+		tb.Fatal(err)
+	}
+	meter = home.meters[DefaultGSME].node.(*gsme.Meter)
+	home.Run(storyStart.Add(pacedAhead))
+	began = home.Now()
+	if err := home.distributeTo(p.image, DefaultGSME); err != nil {
+		tb.Fatal(err)
+	}
+	if p.before != nil {
+		p.before(home)
+	}
+	update, _ := home.Store().Update(DefaultGSME, p.image.FileHash)
+	got.prediction, _ = home.Hub().Expected(home.Now(), update)
+	limit := p.limit
+	if limit == 0 {
+		limit = 60 * 24 * time.Hour
+	}
+	home.RunUntil(began.Add(limit), func() bool { return got.done })
+	home.Run(home.Now().Add(time.Minute))
+	status := home.MeterStatus(DefaultGSME)
+	got.charge, got.retries = status.Update.Charge, status.Update.Retries
+	got.progress = home.Hub().Progress(update)
+	return got
+}
+
+var factoryOfTests = testimage.GB(testimage.Options{Version: 1, PayloadSize: 2000})
+
+// perMillion is a share in parts per million.
+func perMillion(share float64) int { return int(share*radio.Million + 0.5) }
+
