@@ -110,4 +110,3 @@ var factoryOfTests = testimage.GB(testimage.Options{Version: 1, PayloadSize: 200
 
 // perMillion is a share in parts per million.
 func perMillion(share float64) int { return int(share*radio.Million + 0.5) }
-
