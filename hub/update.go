@@ -306,8 +306,12 @@ func (h *Hub) Load(now time.Time, u store.Update) (gasproxy.Load, bool) {
 	if !ok {
 		return gasproxy.Load{}, false
 	}
+	p := h.server.Progress(u.Device)
+	if p.Blocks == 0 { // the hub was restarted, and the device did not ask yet
+		p.Offset = min(im.Size, u.Blocks*uint32(h.cfg.BlockSize))
+	}
 	return h.proxy.Load(now, u.Device, gasproxy.Transfer{
-		Total: im.Size, Offset: h.server.Progress(u.Device).Offset,
+		Total: im.Size, Offset: p.Offset,
 		Size: h.cfg.BlockSize, Most: max(h.cfg.BlockSize, h.cfg.PlanBlockSize), Started: time.UnixMicro(u.StartedAt).UTC(),
 	})
 }

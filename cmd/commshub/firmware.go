@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -229,9 +230,9 @@ func newFirmwareStatus() *cobra.Command {
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), list.Updates)
 			}
-			t := newTable(cmd.OutOrStdout(), "DEVICE\tKIND\tVERSION\tSTATE\tSERVED\tWINDOWS\tBLOCKS\tREPEATS\tNOTE")
+			t := newTable(cmd.OutOrStdout(), "DEVICE\tKIND\tVERSION\tSTATE\tSERVED\tWINDOWS\tBLOCKS\tREPEATS\tEXPECTED\tNOTE")
 			for _, u := range list.Updates {
-				t.row("%s\t%s\t%s\t%s\t%s/%d\t%d\t%d\t%d\t%s", u.Device, u.Kind, u.Version, u.State, served(u.Offset), u.Size, u.Windows, u.Blocks, u.Repeats, u.Outcome)
+				t.row("%s\t%s\t%s\t%s\t%s/%d\t%d\t%d\t%d\t%s\t%s", u.Device, u.Kind, u.Version, u.State, served(u.Offset), u.Size, u.Windows, u.Blocks, u.Repeats, expected(u), u.Outcome)
 			}
 			return t.flush()
 		},
@@ -239,6 +240,24 @@ func newFirmwareStatus() *cobra.Command {
 	apiFlag(cmd, &base)
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// expected shows when all bytes will be there, and what they will have cost.
+func expected(u api.Update) string {
+	e := u.Expected
+	switch {
+	case e != nil && e.Never:
+		return "never: the pacing leaves nothing for it"
+	case u.ExpectedAt == nil:
+		return "–"
+	case e == nil:
+		return u.ExpectedAt.Format(time.RFC3339)
+	}
+	text := fmt.Sprintf("%s, %.0f windows, %.0f µAh", u.ExpectedAt.Format(time.RFC3339), math.Ceil(e.Windows), e.Charge)
+	if e.Late {
+		text += ", after the deadline"
+	}
+	return text
 }
 
 // served shows how far a transfer is, if that is known.

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
@@ -33,9 +35,39 @@ type Update struct {
 	StartedAt   *time.Time `json:"started_at,omitempty"`
 	ChangedAt   *time.Time `json:"changed_at,omitempty"`
 	Waiting     *Waiting   `json:"waiting,omitempty" doc:"why nothing flows at the moment"`
-	ExpectedAt  *time.Time `json:"expected_at,omitempty" doc:"when all bytes will be there at the present pace"`
-	WindowsLeft *uint32    `json:"windows_left,omitempty" doc:"heartbeats that the rest takes at the present pace"`
+	ExpectedAt  *time.Time `json:"expected_at,omitempty" doc:"when all bytes will be there: by the pacing policy, or else at the present pace"`
+	WindowsLeft *uint32    `json:"windows_left,omitempty" doc:"heartbeats that the rest takes"`
 	BlockSize   uint32     `json:"block_size,omitempty" doc:"bytes, the largest block seen"`
+	Expected    *Expected  `json:"expected,omitempty" doc:"what the rest of a gas meter's download takes, by the pacing policy and the loss measured"`
+}
+
+// Expected is what the rest of a gas meter's download is expected to take, if no
+// other device takes part of the band's duty cycle.
+type Expected struct {
+	Never       bool       `json:"never" doc:"the pacing policy lets the meter have nothing"`
+	CompletesAt *time.Time `json:"completes_at,omitempty" doc:"the image is complete in the meter"`
+	Windows     float64    `json:"windows" doc:"heartbeat windows in which blocks will come, a mean"`
+	Charge      float64    `json:"charge_uah" doc:"µAh from the meter's cell"`
+	RadioOnMS   int64      `json:"radio_on_ms" doc:"of the meter"`
+	Late        bool       `json:"late" doc:"after the deadline of the pacing policy"`
+}
+
+// expected returns the prediction for a download in progress; nil for any other.
+func expected(h *hub.Hub, u store.Update, now time.Time) *Expected {
+	p, ok := h.Expected(now, u)
+	if !ok {
+		return nil
+	}
+	out := &Expected{
+		Never: p.Never, Windows: math.Round(p.Windows*10) / 10,
+		Charge: math.Round(p.Charge.MicroampHours()*10) / 10, RadioOnMS: p.RadioOn.Milliseconds(),
+	}
+	if !p.Never {
+		out.CompletesAt = optional(p.CompletesAt.Truncate(time.Second))
+	}
+	deadline, has := h.Config().Policy.(gasproxy.Deadline)
+	out.Late = has && (p.Never || p.CompletesAt.After(time.UnixMicro(u.StartedAt).Add(time.Duration(deadline))))
+	return out
 }
 
 // Waiting says what an update waits for.
@@ -75,6 +107,13 @@ func (a *API) update(h *hub.Hub, u store.Update, now time.Time) Update {
 			if seen.Sleeps {
 				out.WindowsLeft = &e.WindowsLeft
 			}
+		}
+	}
+	if e := expected(h, u, now); e != nil {
+		out.Expected, out.ExpectedAt, out.WindowsLeft = e, e.CompletesAt, nil
+		if !e.Never {
+			left := uint32(math.Ceil(e.Windows))
+			out.WindowsLeft = &left
 		}
 	}
 	out.Waiting = a.waiting(u, im, &seen, &t, now)
