@@ -24,25 +24,50 @@ var _ = register("life", "life=10", func(value string) (Policy, error) {
 
 const year = 8766 * time.Hour
 
+// What a window costs besides frames and blocks, set apart in sectors erased: for
+// the meter's own records and a sector begun by the last block; and for making room
+// for a new image.
+const (
+	recordErases = 3
+	beginErases  = 3
+)
+
+// Sizes of what a meter sends once the image is verified, in bytes of ZCL: its
+// alert, and what it ends the download with.
+const (
+	alertSize = 200
+	endSize   = 32
+)
+
 // Plan implements [Planner].
 func (p Life) Plan(d *Download) Plan {
 	size := leastCharge(d.Set, d.Most, d.Loss)
 	spend := p.perPeriod(d.Set, d.Remaining, d.Period) - d.Before
-	blocks := battery.Charge((d.Left + uint32(size) - 1) / uint32(size))
+	if d.Left == d.Total {
+		spend -= beginErases * d.Set.EraseCharge()
+	}
 	var c blockCost
 	c.reckon(d.Set, size, false)
-	if all := blocks * c.BlockCharge; blocks > 1 && all <= spend && all+d.Set.VerifyCharge(int64(d.Total)) > spend {
-		spend = all - c.BlockCharge + 2*c.WaitCharge // the last one leaves room for verifying the image
+	blocks := battery.Charge((d.Left + uint32(size) - 1) / uint32(size))
+	all, ending := blocks*c.BlockCharge, ending(d.Set, int64(d.Total))
+	if blocks > 1 && all <= spend && all+ending > spend {
+		spend = all - c.BlockCharge + 2*c.WaitCharge // the last one leaves room for what comes after it
 	}
 	return Plan{Size: size, Spend: spend}
 }
 
-// perPeriod returns what work may take of each period. An erased sector is set
-// apart, because the meter's own records need one now and then.
+// ending returns what the end of a download costs: verifying the image and telling
+// the hub and the supplier. It cannot be spread over windows.
+func ending(set *battery.Set, total int64) battery.Charge {
+	radio := &set.Radio
+	return set.VerifyCharge(total) + set.RadioCharge(radio.Exchange(alertSize, endSize).Add(radio.Exchange(endSize, endSize)))
+}
+
+// perPeriod returns what work may take of each period.
 func (p Life) perPeriod(set *battery.Set, remaining battery.Charge, period time.Duration) battery.Charge {
 	periods := int64(time.Duration(p) * year / period)
 	base := set.BaseDay() * battery.Charge(period/time.Second) / battery.Charge(24*time.Hour/time.Second)
-	return remaining/battery.Charge(max(1, periods)) - base - set.EraseCharge()
+	return remaining/battery.Charge(max(1, periods)) - base - recordErases*set.EraseCharge()
 }
 
 // Admit implements [Policy]. A block asked for again counts twice, for the request
