@@ -69,6 +69,12 @@ var rules = map[string]rule{
 	"devices/ihd":  {floor: floorNodes},
 	"hub":          {floor: floorNodes},
 
+	// The bridge speaks to a broker that is not the HAN's; what it knows of the hub
+	// comes through an interface that the wiring implements. Its adapters know the
+	// bridge alone, and not each other.
+	"transport/bridge": {floor: floorDrivers, siblings: []string{"transport/mqtt"},
+		thirdParty: []string{pahoModule, rateModule, renameioModule, yamlModule}},
+
 	"transport/broker":         {floor: floorDrivers, thirdParty: []string{natsModule, rateModule}},
 	"transport/dtls":           {floor: floorDrivers, thirdParty: []string{dtlsModule, pionLogModule, pionTransportModule, rateModule}},
 	"transport/link":           {floor: floorDrivers, siblings: []string{"transport/dtls", "transport/link/cborframe", "transport/mqtt"}, thirdParty: []string{rateModule}},

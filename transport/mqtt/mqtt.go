@@ -74,7 +74,7 @@ type Counters struct {
 // Link is one client of a broker.
 type Link struct {
 	opts   Options
-	server server
+	server Server
 	topics topics
 
 	session atomic.Pointer[session] // nil while down
@@ -92,7 +92,7 @@ type Link struct {
 // Dial starts a link and returns at once. The link lives until Close is called
 // or ctx is done.
 func Dial(ctx context.Context, opts Options) (*Link, error) {
-	address, err := parseURL(opts.URL)
+	address, err := ParseServer(opts.URL)
 	if err != nil {
 		return nil, fmt.Errorf("dial broker: %w", err)
 	}
@@ -100,7 +100,7 @@ func Dial(ctx context.Context, opts Options) (*Link, error) {
 		return nil, errors.New("dial broker: hub and receive function are required")
 	}
 	if opts.Username == "" {
-		opts.Username, opts.Password = address.username, address.password
+		opts.Username, opts.Password = address.Username, address.Password
 	}
 	if opts.ClientID == "" {
 		opts.ClientID = "commshub-" + self(&opts).String()

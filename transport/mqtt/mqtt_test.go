@@ -387,15 +387,15 @@ func TestDialRefuses(t *testing.T) {
 func TestParseURL(t *testing.T) {
 	tests := []struct {
 		give string
-		want server
+		want Server
 	}{
-		{"mqtt://localhost", server{scheme: "mqtt", host: "localhost", address: "localhost:1883"}},
-		{"ssl://broker.example:1234/", server{scheme: "ssl", host: "broker.example", address: "broker.example:1234", tls: true}},
-		{"mqtts://user:secret@[::1]", server{scheme: "mqtts", host: "::1", address: "[::1]:8883", tls: true, username: "user", password: "secret"}},
+		{"mqtt://localhost", Server{scheme: "mqtt", host: "localhost", address: "localhost:1883"}},
+		{"ssl://broker.example:1234/", Server{scheme: "ssl", host: "broker.example", address: "broker.example:1234", tls: true}},
+		{"mqtts://user:secret@[::1]", Server{scheme: "mqtts", host: "::1", address: "[::1]:8883", tls: true, Username: "user", Password: "secret"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.give, func(t *testing.T) {
-			got, err := parseURL(tt.give)
+			got, err := ParseServer(tt.give)
 			if err != nil || got != tt.want {
 				t.Errorf("%+v, %v; want %+v", got, err, tt.want)
 			}

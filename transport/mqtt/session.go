@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -41,7 +40,7 @@ func (l *Link) connect(ctx context.Context) (*session, error) {
 	select {
 	case <-token.Done():
 	case <-ctx.Done():
-		// Closing the connection ends the attempt; see open.
+		// Closing the connection ends the attempt; see Server.Dial.
 		<-token.Done()
 	}
 	if err := token.Error(); err != nil {
@@ -65,52 +64,9 @@ func (l *Link) clientOptions(ctx context.Context, s *session) *paho.ClientOption
 	o.SetDefaultPublishHandler(l.handle)
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) { s.lost <- err })
 	o.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
-		return l.open(ctx)
+		return l.server.Dial(ctx, l.opts.TLS)
 	})
 	return o
-}
-
-// open connects TCP, and TLS over it. When ctx is done the connection is closed,
-// so that nothing that waits for it outlives the link.
-func (l *Link) open(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: connectTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", l.server.address)
-	if err != nil {
-		return nil, err
-	}
-	if l.server.tls {
-		config := &tls.Config{}
-		if l.opts.TLS != nil {
-			config = l.opts.TLS.Clone()
-		}
-		if config.ServerName == "" {
-			config.ServerName = l.server.host
-		}
-		secure := tls.Client(conn, config)
-		handshake, cancel := context.WithTimeout(ctx, connectTimeout)
-		defer cancel()
-		if err := secure.HandshakeContext(handshake); err != nil {
-			_ = conn.Close()
-			return nil, err
-		}
-		conn = secure
-	}
-	return &abortable{Conn: conn, stop: context.AfterFunc(ctx, func() {
-		// Leave the goodbye its time.
-		time.AfterFunc(quiesce, func() { _ = conn.Close() })
-	})}, nil
-}
-
-// abortable is a connection that is closed when a context is done.
-type abortable struct {
-	net.Conn
-	stop func() bool
-}
-
-// Close implements net.Conn.
-func (a *abortable) Close() error {
-	a.stop()
-	return a.Conn.Close()
 }
 
 // subscribe asks for everything this side listens to and demands that the broker

@@ -1,0 +1,504 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"go.uber.org/goleak"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/transport/broker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	patience = 30 * time.Second
+	outside  = han.EUI64(0x00DB12345678B001)
+	meter    = han.EUI64(0x00DB1234567890A0)
+)
+
+// fakeHub is a hub with one image, meant for one outside device.
+type fakeHub struct {
+	mu         sync.Mutex
+	file       []byte
+	home       Home
+	fetched    int
+	introduced []Mapping
+	reports    []Report
+	installs   []han.EUI64
+	down       error
+	wrong      bool // hands out something else than the image
+}
+
+func newFakeHub() *fakeHub {
+	h := &fakeHub{file: bytes.Repeat([]byte("firmware"), 1000)}
+	h.home = Home{EUI64: 0x00DB1234567890A3, Speed: 1, Devices: []Device{{EUI64: meter, Kind: "ESME"}}}
+	return h
+}
+
+func (h *fakeHub) Home(context.Context) (*Home, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down != nil {
+		return nil, h.down
+	}
+	home := h.home
+	home.Devices = slices.Clone(home.Devices)
+	for i, d := range home.Devices {
+		if d.Update != nil {
+			u := *d.Update
+			home.Devices[i].Update = &u
+		}
+	}
+	return &home, nil
+}
+
+func (h *fakeHub) Fetch(_ context.Context, _ Hash, w io.Writer) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fetched++
+	file := h.file
+	if h.wrong {
+		file = bytes.ToUpper(file)
+	}
+	_, err := w.Write(file)
+	return err
+}
+
+func (h *fakeHub) Introduce(_ context.Context, m Mapping) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.introduced = append(h.introduced, m)
+	h.home.Devices = append(h.home.Devices, Device{EUI64: m.EUI64, Kind: KindBridged})
+	return nil
+}
+
+func (h *fakeHub) Report(_ context.Context, r Report) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down != nil {
+		return h.down
+	}
+	h.reports = append(h.reports, r)
+	return nil
+}
+
+func (h *fakeHub) Install(_ context.Context, eui han.EUI64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.installs = append(h.installs, eui)
+	return nil
+}
+
+// distribute offers the image to the outside device.
+func (h *fakeHub) distribute() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.home.Device(outside).Update = &Update{State: Pending, Image: Image{
+		Hash: sha256.Sum256(h.file), Size: int64(len(h.file)), FileVersion: 0x01020304,
+	}}
+}
+
+func (h *fakeHub) setDown(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.down = err
+}
+
+func (h *fakeHub) look(f func() bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return f()
+}
+
+// echo is an adapter that answers what it hears and keeps how often it did.
+type echo struct {
+	mapping []Mapping
+	heard   int
+	seen    chan string
+	homes   chan *Home
+}
+
+func newEcho() *echo {
+	return &echo{mapping: []Mapping{{EUI64: outside, Label: "lamp"}}, seen: make(chan string, 64), homes: make(chan *Home, 1)}
+}
+
+func (e *echo) Name() string       { return "echo" }
+func (e *echo) Devices() []Mapping { return e.mapping }
+func (e *echo) Filters() []string  { return []string{"in/+"} }
+func (e *echo) Restore(kept []byte) error {
+	_, err := fmt.Sscan(string(kept), &e.heard)
+	return err
+}
+
+func (e *echo) HandleUp(_ time.Time, presence string, out *Outbox) {
+	out.Retain("out/presence", []byte(presence))
+	e.seen <- fmt.Sprintf("up %d", e.heard)
+}
+
+func (e *echo) HandleMessage(_ time.Time, m Message, out *Outbox) error {
+	if string(m.Payload) == "bad" {
+		out.Publish("out/never", nil)
+		return errors.New("not for me")
+	}
+	e.heard++
+	out.Keep([]byte(fmt.Sprint(e.heard)))
+	out.Publish("out/echo", m.Payload)
+	out.Report(Report{Device: outside, Blocks: uint32(e.heard)})
+	e.seen <- string(m.Payload)
+	return nil
+}
+
+func (e *echo) HandleHome(_ time.Time, home *Home, _ *Outbox) {
+	select {
+	case <-e.homes:
+	default:
+	}
+	e.homes <- home
+}
+
+func (e *echo) NextTimer() (time.Time, bool)   { return time.Time{}, false }
+func (e *echo) HandleTimer(time.Time, *Outbox) {}
+func (e *echo) HandleDown(out *Outbox)         { out.Retain("out/presence", nil) }
+
+// lines collects a log.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) has(part string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), part)
+}
+
+// outsideBroker is a broker with one account that may do anything.
+func outsideBroker(t testing.TB, change func(*broker.Options)) *broker.Broker {
+	t.Helper()
+	opts := broker.Options{StoreDir: t.TempDir(), Accounts: map[string]broker.Account{
+		"bridge": {Password: "secret", Grant: broker.Grant{Publish: []string{"#"}, Subscribe: []string{"#"}}},
+	}}
+	if change != nil {
+		change(&opts)
+	}
+	b, err := broker.Start(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// testBridge is a bridge under test.
+type testBridge struct {
+	*Bridge
+	adapter *echo
+	log     *lines
+}
+
+func configFor(t testing.TB, url, extra string, adapters ...Adapter) Config {
+	t.Helper()
+	text := fmt.Sprintf("broker: {url: %s, username: bridge, password-file: %s}\n%s", url, secretFile(t), extra)
+	var kinds []Kind
+	for _, a := range adapters {
+		kinds = append(kinds, Kind{Name: a.Name(), New: func(*Section) (Adapter, error) { return a, nil }})
+		text += a.Name() + ": {}\n"
+	}
+	c, err := ParseConfig("bridge.yaml", []byte(text), kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func secretFile(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(path, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func startBridge(t testing.TB, url, dir string, hub Hub) *testBridge {
+	t.Helper()
+	b := &testBridge{adapter: newEcho(), log: &lines{}}
+	var err error
+	b.Bridge, err = Start(context.Background(), Options{
+		Config: configFor(t, url, "http: {listen: 127.0.0.1:0}\n", b.adapter), Hub: hub, Dir: dir,
+		Log: slog.New(slog.NewTextHandler(b.log, nil)), Poll: 20 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *testBridge) close(t testing.TB) {
+	t.Helper()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (b *testBridge) expect(t testing.TB, want string) {
+	t.Helper()
+	select {
+	case got := <-b.adapter.seen:
+		if got != want {
+			t.Fatalf("the adapter saw %q, want %q", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("the adapter saw nothing, want %q", want)
+	}
+}
+
+// until looks again and again until something is so.
+func until(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not reached: %s", what)
+		}
+	}
+}
+
+// stranger is another client of the broker.
+type stranger struct {
+	paho.Client
+	mu    sync.Mutex
+	heard map[string]string // last payload by topic
+}
+
+func connectStranger(t testing.TB, url string) *stranger {
+	t.Helper()
+	s := &stranger{heard: map[string]string{}}
+	o := paho.NewClientOptions().AddBroker(strings.Replace(url, "mqtt:", "tcp:", 1)).SetClientID(t.Name()).
+		SetUsername("bridge").SetPassword("secret").SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.heard[m.Topic()] = string(m.Payload())
+	})
+	s.Client = paho.NewClient(o)
+	for _, step := range []func() paho.Token{
+		s.Connect,
+		func() paho.Token { return s.Subscribe("out/#", 1, nil) },
+		func() paho.Token { return s.Subscribe("commshub/#", 1, nil) },
+	} {
+		if token := step(); !token.WaitTimeout(patience) || token.Error() != nil {
+			t.Fatal("stranger:", token.Error())
+		}
+	}
+	t.Cleanup(func() { s.Disconnect(100) })
+	return s
+}
+
+func (s *stranger) say(t testing.TB, topic, payload string) {
+	t.Helper()
+	if token := s.Publish(topic, 1, false, payload); !token.WaitTimeout(patience) || token.Error() != nil {
+		t.Fatal(token.Error())
+	}
+}
+
+func (s *stranger) last(topic string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard[topic]
+}
+
+func TestMessagesReachTheAdapterAndItsAnswersTheBroker(t *testing.T) {
+	b := outsideBroker(t, nil)
+	hub := newFakeHub()
+	bridge := startBridge(t, b.URL(), t.TempDir(), hub)
+	other := connectStranger(t, b.URL())
+	bridge.expect(t, "up 0")
+	other.say(t, "in/a", "hello")
+	bridge.expect(t, "hello")
+	until(t, "the answer", func() bool { return other.last("out/echo") == "hello" })
+	until(t, "the report", func() bool {
+		return hub.look(func() bool { return len(hub.reports) == 1 && hub.reports[0].Blocks == 1 })
+	})
+	other.say(t, "in/a", "bad")
+	until(t, "the line", func() bool { return bridge.log.has("in/a: not for me") == 1 })
+	other.say(t, "in/b", "again")
+	bridge.expect(t, "again")
+	if got := other.last("out/presence"); got != "commshub/bridge/home/"+bridge.state.instance {
+		t.Errorf("presence topic %q", got)
+	}
+	bridge.close(t)
+	until(t, "everything is taken back", func() bool {
+		return other.last("out/presence") == "" && other.last(presenceRoot+"home/"+bridge.state.instance) == ""
+	})
+	if _, published := other.heard["out/never"]; published {
+		t.Error("a refused message had an effect")
+	}
+}
+
+func TestImageOfAnOutsideDeviceIsCopiedAndServed(t *testing.T) {
+	b := outsideBroker(t, nil)
+	hub := newFakeHub()
+	dir := t.TempDir()
+	bridge := startBridge(t, b.URL(), dir, hub)
+	until(t, "the device is known", func() bool { return hub.look(func() bool { return len(hub.introduced) == 1 }) })
+	hub.distribute()
+	var image Image
+	until(t, "the image is at hand", func() bool {
+		d := (<-bridge.adapter.homes).Device(outside)
+		if d == nil || d.Update == nil || d.Update.Image.File == nil {
+			return false
+		}
+		image = d.Update.Image
+		return true
+	})
+	got, err := io.ReadAll(io.NewSectionReader(image.File, 0, image.Size))
+	if err != nil || !bytes.Equal(got, hub.file) {
+		t.Errorf("copy has %d bytes, %v", len(got), err)
+	}
+	url := strings.Replace(image.URL, "127.0.0.1:0", bridge.FilesAddress().String(), 1)
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Range", "bytes=7990-")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != http.StatusPartialContent || string(body) != "refirmware"[:10] {
+		t.Errorf("status %d, body %q, %v", resp.StatusCode, body, err)
+	}
+	bridge.close(t)
+	http.DefaultClient.CloseIdleConnections()
+
+	again := startBridge(t, b.URL(), dir, hub)
+	until(t, "the same link", func() bool {
+		d := (<-again.adapter.homes).Device(outside)
+		return d.Update.Image.URL == image.URL
+	})
+	if hub.look(func() bool { return hub.fetched != 1 }) {
+		t.Error("the image was fetched again")
+	}
+	hub.mu.Lock()
+	hub.home.Device(outside).Update.State = Activated
+	hub.mu.Unlock()
+	until(t, "the link is dead", func() bool { _, ok := again.links.find(strings.Split(url, "/")[3]); return !ok })
+	until(t, "the copy is gone", func() bool {
+		left, err := os.ReadDir(filepath.Join(dir, "images"))
+		return err == nil && len(left) == 0
+	})
+	again.close(t)
+}
+
+func TestWrongImageIsNotHandedOut(t *testing.T) {
+	b := outsideBroker(t, nil)
+	hub := newFakeHub()
+	hub.wrong = true
+	bridge := startBridge(t, b.URL(), t.TempDir(), hub)
+	until(t, "the device is known", func() bool { return hub.look(func() bool { return len(hub.introduced) == 1 }) })
+	hub.distribute()
+	until(t, "the line", func() bool { return bridge.log.has("are not this image") > 0 })
+	if d := (<-bridge.adapter.homes).Device(outside); d.Update != nil && d.Update.Image.File != nil {
+		t.Error("a file that is not the image was handed out")
+	}
+	bridge.close(t)
+	if n := bridge.log.has("are not this image"); n != 1 {
+		t.Errorf("told %d times, want once", n)
+	}
+}
+
+func TestReportsWaitForTheHub(t *testing.T) {
+	b := outsideBroker(t, nil)
+	hub := newFakeHub()
+	hub.setDown(errors.New("no hub answers"))
+	bridge := startBridge(t, b.URL(), t.TempDir(), hub)
+	other := connectStranger(t, b.URL())
+	bridge.expect(t, "up 0")
+	for i := range 3 {
+		other.say(t, "in/a", fmt.Sprint(i))
+		bridge.expect(t, fmt.Sprint(i))
+	}
+	until(t, "the line", func() bool { return bridge.log.has("no hub answers") == 1 })
+	hub.setDown(nil)
+	until(t, "the last report", func() bool {
+		return hub.look(func() bool { return len(hub.reports) == 1 && hub.reports[0].Blocks == 3 })
+	})
+	bridge.close(t)
+}
+
+func TestAdapterStateOutlivesTheBridge(t *testing.T) {
+	b := outsideBroker(t, nil)
+	dir := t.TempDir()
+	bridge := startBridge(t, b.URL(), dir, newFakeHub())
+	other := connectStranger(t, b.URL())
+	bridge.expect(t, "up 0")
+	other.say(t, "in/a", "x")
+	bridge.expect(t, "x")
+	if _, err := Start(context.Background(), Options{Config: bridge.opts.Config, Hub: newFakeHub(), Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second bridge on the same folder: %v", err)
+	}
+	bridge.close(t)
+	again := startBridge(t, b.URL(), dir, newFakeHub())
+	again.expect(t, "up 1")
+	again.close(t)
+}
+
+func TestBrokerMayGoAndComeBack(t *testing.T) {
+	dir := t.TempDir()
+	b := outsideBroker(t, nil)
+	bridge := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
+	bridge.expect(t, "up 0")
+	address := strings.TrimPrefix(b.URL(), "mqtt://")
+	b.Close()
+	until(t, "the line", func() bool { return bridge.log.has("connection refused") == 1 })
+	second := outsideBroker(t, func(o *broker.Options) { o.Listen = address; o.StoreDir = dir })
+	bridge.expect(t, "up 0")
+	other := connectStranger(t, second.URL())
+	other.say(t, "in/a", "hello")
+	bridge.expect(t, "hello")
+	bridge.close(t)
+}
+
+func TestOfTwoBridgesOneWorks(t *testing.T) {
+	b := outsideBroker(t, nil)
+	first := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
+	first.expect(t, "up 0")
+	second := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
+	other := connectStranger(t, b.URL())
+	until(t, "the second stands by", func() bool { return other.last(presenceRoot+"home/"+second.state.instance) == presenceStandby })
+	other.say(t, "in/a", "one")
+	first.expect(t, "one")
+	select {
+	case <-second.Active():
+		t.Error("both work")
+	case <-time.After(2 * settleTime):
+	}
+	first.close(t)
+	second.expect(t, "up 0")
+	other.say(t, "in/a", "two")
+	second.expect(t, "two")
+	second.close(t)
+}

@@ -1,0 +1,55 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// fileServer serves images to devices that fetch them by HTTP, with ranges, so
+// that a device goes on where it was. The entity tag is the SHA-256 of the file.
+type fileServer struct {
+	http    *http.Server
+	address net.Addr
+	done    chan error
+}
+
+func serveFiles(listen string, l *links, log *quietLog) (*fileServer, error) {
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for devices that fetch images: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{token}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		f, ok := l.find(r.PathValue("token"))
+		if !ok {
+			http.Error(w, "no such link; it may have ended with its update", http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("ETag", `"`+f.key.Image.String()+`"`)
+		w.Header().Set("Cache-Control", "no-store")
+		http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(f.file, 0, f.size))
+	})
+	s := &fileServer{
+		http: &http.Server{
+			Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 30 * time.Minute,
+			MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		},
+		address: listener.Addr(), done: make(chan error, 1),
+	}
+	go func() { s.done <- s.http.Serve(listener) }()
+	return s, nil
+}
+
+func (s *fileServer) close() error {
+	err := s.http.Close()
+	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}
