@@ -84,9 +84,10 @@ var rules = map[string]rule{
 	"transport/radio":          {floor: floorDrivers},
 	"transport/sim":            {floor: floorDrivers, siblings: []string{"transport/radio"}},
 
-	"hub/api":     {floor: floorFaces, siblings: []string{"hub/observe"}, thirdParty: []string{humaModule}},
-	"hub/metrics": {floor: floorFaces, siblings: []string{"hub/observe"}, thirdParty: []string{prometheusModule}},
-	"hub/observe": {floor: floorFaces}, // looks at nodes' records and frames, for all faces
+	"hub/api":       {floor: floorFaces, siblings: []string{"hub/observe"}, thirdParty: []string{humaModule}},
+	"hub/metrics":   {floor: floorFaces, siblings: []string{"hub/observe"}, thirdParty: []string{prometheusModule}},
+	"hub/observe":   {floor: floorFaces}, // looks at nodes' records and frames, for all faces
+	"hub/dashboard": {floor: floorFaces},
 
 	"internal/imagebuild": {floor: floorWiring},
 	"internal/pki":        {floor: floorWiring, thirdParty: []string{renameioModule}},

@@ -1,0 +1,293 @@
+// One update as a person wants to see it: how far it is, why it waits, when it will
+// be done, what it costs; window by window and block by block.
+
+import { attr, clear, h, list, say, show, text } from "./dom.js";
+import { charge, count, countdown, dayAndTime, days, duration, eui, hourMinute, kindName, percent, plural, sameDay, stamp } from "./format.js";
+import { hasEnded, updateKey } from "./home.js";
+import { Strip } from "./strip.js";
+import { Windows, sentence } from "./windows.js";
+
+const stages = ["Offered", "Transfer", "Verified", "Ordered", "Running"];
+const stageOf = { pending: 0, downloading: 1, transferred: 2, activating: 3, dated: 3, activated: 4 };
+
+const headings = {
+  query: "Offered; the device has not asked yet", heartbeat: "Asleep until its next heartbeat", overdue: "The heartbeat is overdue",
+  unheard: "Not heard of yet", verifying: "The device checks the image", order: "Waiting for your order",
+  mailbox: "The order waits in the mailbox", response: "The device has the order", date: "Will switch at a set time",
+};
+
+const endings = {
+  activated: "The device runs this version", failed: "The update failed", cancelled: "The update was cancelled",
+  superseded: "Another image took its place",
+};
+
+export const stateNames = {
+  pending: "offered", downloading: "transfer", transferred: "verified", activating: "activation ordered", dated: "activation dated",
+  activated: "running", failed: "failed", cancelled: "cancelled", superseded: "superseded",
+};
+
+export class Transfer {
+  #update = null;
+  #selected = 0;
+  #frozen = 0;
+
+  constructor(home, actions) {
+    this.home = home;
+    this.actions = actions;
+    this.strip = new Strip({ onPoint: (window, block) => this.#select(window, block) });
+    this.windows = new Windows({ clock: home.clock, onSelect: (n) => this.#select(n, -1) });
+    this.el = this.#build();
+  }
+
+  #build() {
+    const p = (this.parts = {
+      title: h("h1", {}), id: h("span", { className: "id" }), versions: h("p", { className: "versions" }),
+      big: h("span", { className: "big" }), of: h("span", { className: "of" }),
+      whyHead: h("strong", {}), whyText: h("span", {}), left: h("span", { className: "countdown" }),
+      stages: h("ol", { className: "stages", "aria-label": "Stages of the update" }, stages.map((s) => h("li", {}, h("span", {}, s)))),
+      caption: h("p", { className: "caption" }), legend: h("ul", { className: "legend", "aria-label": "Legend" }),
+      actions: h("div", { className: "actions" }), rows: h("tbody", {}), facts: h("dl", { className: "facts" }),
+    });
+    this.why = h("div", { className: "why" }, h("i", { className: "lamp", "aria-hidden": "true" }), h("p", {}, p.whyHead, " ", p.whyText), p.left);
+    this.#buildFacts();
+    this.#buildLegend();
+    this.table = h("details", { className: "table-of", ontoggle: () => this.#fillTable() },
+      h("summary", {}, "Windows as a table"), h("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": "Windows as a table" }, h("table", {},
+        h("thead", {}, h("tr", {}, ["Window", "Opened", "Blocks", "Sent again", "Bytes", "Radio on", "Told to wait", "Went on at"].map((t) => h("th", { scope: "col" }, t)))), p.rows)));
+    this.bar = h("div", { className: "unseen", role: "progressbar", "aria-label": "Bytes served", "aria-valuemin": 0, "aria-valuemax": 100 });
+    this.drawing = h("div", { className: "drawing" },
+      h("h2", {}, "The image, block by block"), this.strip.el, h("h2", {}, "Heartbeat windows"), this.windows.el,
+      h("div", { className: "under" }, p.caption, p.legend), this.table);
+    return h("section", { className: "hero", "aria-label": "Staged transfer" },
+      h("div", { className: "lead" },
+        h("div", { className: "lead-text" }, h("div", { className: "who" }, p.title, p.id), p.versions,
+          h("p", { className: "figure" }, p.big, p.of), this.bar),
+        p.facts),
+      this.why, p.stages, this.drawing, p.actions);
+  }
+
+  #buildFacts() {
+    const fact = (name) => {
+      const value = h("dd", {});
+      this.parts.facts.append(h("div", {}, h("dt", {}, name), value));
+      return value;
+    };
+    this.fact = {
+      windows: fact("Windows"), blocks: fact("Blocks"), again: fact("Sent again"),
+      done: fact("Complete"), next: fact("Next heartbeat"), cost: fact("Cost so far"),
+    };
+    this.time = { done: h("time", {}), doneIn: h("small", {}), next: h("time", {}), nextIn: h("small", {}) };
+    this.fact.done.append(this.time.done, this.time.doneIn);
+    this.fact.next.append(this.time.next, this.time.nextIn);
+  }
+
+  #buildLegend() {
+    const item = (name, what) => h("li", {}, h("i", { className: `key ${name}`, "aria-hidden": "true" }), what);
+    this.parts.unit = h("span", {});
+    this.parts.legend.append(
+      h("li", {}, h("i", { className: "key served", "aria-hidden": "true" }), h("i", { className: "key served-too", "aria-hidden": "true" }), this.parts.unit),
+      item("again", "sent again"), item("waits", "told to wait (WAIT_FOR_DATA)"), item("resumed", "went on after a break"), item("coming", "expected"));
+  }
+
+  show(update) {
+    const before = this.#update;
+    this.#update = update;
+    if (!before || updateKey(before) !== updateKey(update)) {
+      this.#selected = 0;
+      this.table.open = false;
+      clear(this.parts.rows);
+    } else if (before.state !== update.state) say(`${kindName(update.kind)}: ${stateNames[update.state]}`);
+    this.#showHead(update);
+    this.#showFacts(update);
+    this.#showStages(update);
+    this.#showActions(update);
+    this.#showDrawing();
+    this.tick();
+  }
+
+  #showHead(u) {
+    const p = this.parts;
+    const device = this.home.devices.get(u.device);
+    text(p.title, kindName(u.kind));
+    text(p.id, eui(u.device));
+    const runs = device?.firmware_version;
+    text(p.versions, u.state === "activated" ? `Runs ${u.version}` : runs && runs !== u.version ? `${runs} → ${u.version}` : `Version ${u.version}`);
+    const known = u.offset !== undefined || ["transferred", "activating", "dated", "activated"].includes(u.state);
+    const got = ["transferred", "activating", "dated", "activated"].includes(u.state) ? u.size : (u.offset ?? 0);
+    text(p.big, known ? `${percent(got, u.size)} %` : "– %");
+    text(p.of, known ? `${count(got)} of ${count(u.size)} bytes` : `of ${count(u.size)} bytes; the device has not asked since the hub started`);
+    attr(this.bar, "aria-valuenow", known ? percent(got, u.size) : null);
+    attr(this.bar, "aria-valuetext", p.of.textContent);
+    attr(this.el, "data-state", u.state);
+  }
+
+  #showFacts(u) {
+    const f = this.fact;
+    const open = !hasEnded(u) && stageOf[u.state] < 2;
+    const total = Math.ceil(u.size / (u.block_size || 48));
+    text(f.windows, u.windows_left && open ? `${count(u.windows)}, about ${count(u.windows_left)} to go` : count(u.windows));
+    text(f.blocks, open ? `${count(u.blocks)} of ${count(total)}` : count(u.blocks));
+    text(f.again, count(u.repeats));
+    attr(f.again, "class", u.repeats ? "amber" : null);
+    const b = this.home.batteries.get(u.device);
+    const cost = b?.update?.image === u.image ? b.update : null;
+    text(f.cost, cost ? `${charge(cost.uah * 3_600_000)}, ${days(cost.days_of_life)} of life` : u.kind === "GSME" ? "not known to the hub" : "mains");
+  }
+
+  #showStages(u) {
+    const failed = u.state === "failed" || u.state === "cancelled" || u.state === "superseded";
+    const at = failed ? ((u.offset ?? 0) < u.size ? 1 : 2) : stageOf[u.state];
+    [...this.parts.stages.children].forEach((li, i) => {
+      const done = i < at || u.state === "activated";
+      attr(li, "data-is", done ? "done" : i === at ? (failed ? "failed" : "now") : "coming");
+      attr(li, "aria-current", i === at && !failed ? "step" : null);
+    });
+  }
+
+  #showActions(u) {
+    const offered = u.state === "pending" || u.state === "downloading";
+    const want = [
+      u.state === "transferred" && ["Activate now", "primary", () => this.actions.activate(u)],
+      u.state === "transferred" && ["Activate at a time…", "", () => this.actions.activateAt(u)],
+      (u.state === "dated" || (u.state === "activating" && u.waiting?.code === "date")) && ["Cancel the activation", "", () => this.actions.cancelActivation(u)],
+      offered && ["Cancel the update", "", () => this.actions.cancelUpdate(u)],
+      hasEnded(u) && u.state !== "activated" && ["Distribute again…", "", () => this.actions.distribute(u.image)],
+    ].filter(Boolean);
+    list(this.parts.actions, want, ([name]) => `${updateKey(u)} ${name}`, ([name, className, onclick]) => h("button", { type: "button", className, onclick }, name));
+    show(this.parts.actions, want.length > 0);
+  }
+
+  #select(n, block) {
+    if (this.#frozen) cancelAnimationFrame(this.#frozen);
+    this.#frozen = requestAnimationFrame(() => {
+      this.#frozen = 0;
+      if (n === this.#selected && block === this.block) return;
+      this.#selected = n;
+      this.block = block;
+      this.#showDrawing();
+    });
+  }
+
+  #showDrawing() {
+    const u = this.#update;
+    const t = this.home.timelines.get(updateKey(u));
+    attr(this.drawing, "data-empty", t ? null : true);
+    if (!t) {
+      text(this.parts.caption, "The windows of this update are not known: it ended before the hub was started.");
+      return;
+    }
+    const device = this.home.devices.get(u.device);
+    this.windows.update(t, u, this.#selected, (device?.period_s ?? 1800) * 1000);
+    this.strip.update(t, this.#selected);
+    text(this.parts.unit, this.windows.unit > 1 ? `served; a cell of a column is ${count(this.windows.unit)} blocks, tones alternate by window` : "served, tones alternate by window");
+    const w = t.windows.find((x) => x.number === this.#selected);
+    text(this.parts.caption, w ? (this.block >= 0 ? `Block ${count(this.block + 1)} · ` : "") + sentence(w) : this.#caption(t, u));
+    if (this.table.open) this.#fillTable();
+  }
+
+  #caption(t, u) {
+    const of = `${plural(Math.ceil(t.size / t.block_size), "block")} of ${t.block_size} bytes`;
+    if (t.earlier?.windows) return `${of}; ${plural(t.earlier.windows, "earlier window")} with ${plural(t.earlier.blocks, "block")} not shown one by one`;
+    if (t.complete === false) return `${of}; the hub was restarted, what it served before is not shown by window`;
+    if (t.windows.length === 0) return `${of}; none asked for yet`;
+    return u.kind === "GSME" ? `${of}. Point at a window or a block to see what happened.` : `${of}. A meter on mains takes them at once.`;
+  }
+
+  #fillTable() {
+    if (!this.table.open || !this.#update) return;
+    const t = this.home.timelines.get(updateKey(this.#update));
+    list(this.parts.rows, [...(t?.windows ?? [])].reverse(), (w) => w.number, () => h("tr", {}, Array.from({ length: 8 }, () => h("td", {}))), (row, w) => {
+      const cells = row.children;
+      text(cells[0], w.open ? `${w.number} (open)` : w.number);
+      if (!cells[1].firstChild) cells[1].append(h("time", {}));
+      stamp(cells[1].firstChild, Date.parse(w.opened_at));
+      text(cells[2], count(w.blocks));
+      text(cells[3], count(w.repeats));
+      text(cells[4], w.bytes ? `${count(w.from)} – ${count(w.to)}` : "–");
+      text(cells[5], w.radio_on_ms ? `${(w.radio_on_ms / 1000).toFixed(2)} s` : "–");
+      text(cells[6], w.wait_s ? duration(w.wait_s * 1000) : "–");
+      text(cells[7], w.resumed_at === null || w.resumed_at === undefined ? "–" : count(w.resumed_at));
+    });
+  }
+
+  /** tick brings what depends on the clock up to date. */
+  tick() {
+    const u = this.#update;
+    if (!u) return;
+    const now = this.home.clock.now();
+    this.#tickWhy(u, now);
+    this.#tickFacts(u, now);
+    if (!this.home.stale && this.home.timelines.has(updateKey(u))) this.windows.tick();
+  }
+
+  #tickWhy(u, now) {
+    const p = this.parts;
+    const wait = u.waiting;
+    if (hasEnded(u)) {
+      text(p.whyHead, `${endings[u.state]}.`);
+      text(p.whyText, u.outcome ? capital(u.outcome) : "");
+      text(p.left, "");
+    } else if (wait) {
+      text(p.whyHead, `${headings[wait.code] ?? capital(wait.text)}.`);
+      text(p.whyText, this.#reason(u, wait));
+      const until = wait.until ? Date.parse(wait.until) - now : 0;
+      text(p.left, until > 0 ? this.#both(until) : "");
+    } else {
+      text(p.whyHead, u.state === "downloading" ? "Blocks are being served." : `${capital(stateNames[u.state])}.`);
+      text(p.whyText, u.kind === "GSME" && u.state === "downloading" ? "The window is open." : (u.outcome ?? ""));
+      text(p.left, "");
+    }
+    attr(this.why, "data-is", hasEnded(u) ? u.state : wait ? wait.code : "flowing");
+  }
+
+  #reason(u, wait) {
+    const last = this.home.timelines.get(updateKey(u))?.windows.at(-1);
+    if (wait.code === "heartbeat" && last?.wait_s) return "The last window's share is used up: the hub answered WAIT_FOR_DATA, and the meter saves its battery.";
+    if (headings[wait.code] === capital(wait.text)) return "";
+    return `${capital(wait.text)}${/[.!?]$/.test(wait.text) ? "" : "."}`;
+  }
+
+  #tickFacts(u, now) {
+    const device = this.home.devices.get(u.device);
+    const open = !hasEnded(u) && stageOf[u.state] < 2;
+    const expected = open && u.expected_at ? Date.parse(u.expected_at) : NaN;
+    if (Number.isNaN(expected)) {
+      const end = !open && u.changed_at ? Date.parse(u.changed_at) : null;
+      stamp(this.time.done, end);
+      if (end === null) text(this.time.done, open ? "not foreseeable yet" : "–");
+      text(this.time.doneIn, "");
+    } else {
+      stamp(this.time.done, expected, sameDay(expected, now) ? hourMinute : dayAndTime);
+      text(this.time.doneIn, expected > now ? ` in ${duration(expected - now)}${this.#real(expected - now)}` : " any moment");
+    }
+    const next = device?.next_heartbeat ? Date.parse(device.next_heartbeat) : NaN;
+    if (!device?.sleeps) {
+      text(this.time.next, device ? "always reachable" : "not in the device log");
+      text(this.time.nextIn, "");
+    } else if (device.awake) {
+      text(this.time.next, "awake now");
+      text(this.time.nextIn, "");
+    } else if (Number.isNaN(next)) {
+      text(this.time.next, "not known yet");
+      text(this.time.nextIn, "");
+    } else {
+      stamp(this.time.next, next, hourMinute);
+      text(this.time.nextIn, next >= now ? ` in ${countdown(next - now)}` : " due");
+    }
+  }
+
+  #real(ms) {
+    const { speed } = this.home.clock;
+    return speed === 1 ? "" : ` (${duration(this.home.clock.wall(ms))} real)`;
+  }
+
+  #both(ms) { return `${countdown(ms)}${this.#real(ms)}`; }
+
+  /** redraw draws again, for instance in other colours. */
+  redraw() {
+    this.strip.redraw();
+    this.windows.redraw();
+  }
+}
+
+export const capital = (s) => (s ? s[0].toUpperCase() + s.slice(1) : "");

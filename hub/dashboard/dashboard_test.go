@@ -1,0 +1,131 @@
+package dashboard
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// maxCompressed is the most that all files of the page may weigh on the wire, in bytes.
+const maxCompressed = 200_000
+
+func get(t *testing.T, path, encoding string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept-Encoding", encoding)
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestThePageNamesOnlyFilesThatAreServed(t *testing.T) {
+	r := get(t, "/", "")
+	if r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "no-cache" {
+		t.Fatalf("%d, %v", r.StatusCode, r.Header)
+	}
+	named := regexp.MustCompile(`(?:href|src)="(/[^"]+)"`).FindAllStringSubmatch(body(t, r), -1)
+	if len(named) < 5 {
+		t.Fatalf("the page names %d files", len(named))
+	}
+	for _, m := range named {
+		f := get(t, m[1], "gzip")
+		if f.StatusCode != http.StatusOK || !strings.Contains(f.Header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d, %v", m[1], f.StatusCode, f.Header)
+		}
+	}
+}
+
+// Every module must be preloaded, or the browser learns of it only when it has
+// parsed the one that imports it.
+func TestEveryModuleIsPreloaded(t *testing.T) {
+	page := body(t, get(t, "/", ""))
+	for path, a := range newPage(embedded) {
+		if strings.HasSuffix(path, ".js") && !strings.Contains(page, `"`+path+`"`) {
+			t.Errorf("%s is not named on the page", path)
+		}
+		for _, m := range regexp.MustCompile(`from "\./([a-z]+\.js)"`).FindAllSubmatch(a.plain, -1) {
+			if !strings.Contains(page, "/"+string(m[1])+`"`) {
+				t.Errorf("%s imports %s, which is not there", path, m[1])
+			}
+		}
+	}
+}
+
+func TestNothingComesFromElsewhere(t *testing.T) {
+	for path, a := range newPage(embedded) {
+		if strings.HasPrefix(a.contentType, "text/plain") {
+			continue // the licence of the fonts names its home
+		}
+		text := strings.ReplaceAll(string(a.plain), "http://www.w3.org/2000/svg", "")
+		if strings.Contains(text, "://") {
+			t.Errorf("%s names another address", path)
+		}
+		if strings.HasSuffix(path, ".js") && regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).MatchString(text) {
+			t.Errorf("%s makes markup or script from text", path)
+		}
+	}
+}
+
+func TestThePageIsServedSafelyAndSmall(t *testing.T) {
+	total := 0
+	for path, a := range newPage(embedded) {
+		r := get(t, path, "br, gzip")
+		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+			if !strings.Contains(r.Header.Get("Content-Security-Policy"), want) {
+				t.Errorf("%s: no %s in the policy", path, want)
+			}
+		}
+		if r.Header.Get("X-Content-Type-Options") != "nosniff" || r.Header.Get("Content-Type") != a.contentType {
+			t.Errorf("%s: %v", path, r.Header)
+		}
+		sent := body(t, r)
+		total += len(sent)
+		if r.Header.Get("Content-Encoding") == "gzip" {
+			z, err := gzip.NewReader(strings.NewReader(sent))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if plain, err := io.ReadAll(z); err != nil || !bytes.Equal(plain, a.plain) {
+				t.Errorf("%s: compressed is not plain, %v", path, err)
+			}
+		}
+		if got := body(t, get(t, path, "identity, gzip;q=0")); got != string(a.plain) {
+			t.Errorf("%s: not sent plain to a client that wants it so", path)
+		}
+	}
+	t.Logf("%d bytes compressed", total)
+	if total > maxCompressed {
+		t.Errorf("the page weighs %d bytes compressed, want at most %d", total, maxCompressed)
+	}
+	if page := body(t, get(t, "/", "")); regexp.MustCompile(`(?i)<style|style=|<script>|\son[a-z]+=`).MatchString(page) {
+		t.Error("the page has something inline, which its own policy refuses")
+	}
+}
+
+func TestWhatIsNotThereIsNotFound(t *testing.T) {
+	for _, path := range []string{"/assets/", "/assets/main.js", "/assets/../dashboard.go", "/index.html"} {
+		if r := get(t, path, ""); r.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
+	r := httptest.NewRequest(http.MethodHead, "/", nil)
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, r)
+	if w.Code != http.StatusOK || w.Body.Len() != 0 || w.Header().Get("Content-Length") == "0" {
+		t.Errorf("HEAD: %d, %d bytes, %v", w.Code, w.Body.Len(), w.Header())
+	}
+}
