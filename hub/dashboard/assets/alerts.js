@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { attr, h, list, show, text } from "./dom.js";
-import { dayAndTime, eui, fullTime, kindName, stamp } from "./format.js";
+import { dayAndTime, dayOnly, eui, kindName, stamp, timeOfDay } from "./format.js";
 
 // How much an alert deserves attention. The hub's list of names is the source; this is
 // only about colour.
@@ -23,6 +23,8 @@ export function fillAlert(el, a, home) {
   text(el.children[3], a.text && a.text !== a.name ? `${from}: ${a.text}` : from);
 }
 
+const alertTime = (at) => `${dayOnly(at)}, ${timeOfDay(at)}`;
+
 export class Alerts {
   title = "Alerts";
   #device = "";
@@ -41,7 +43,7 @@ export class Alerts {
       h("header", { className: "head" }, h("h1", {}, "Alerts"),
         h("p", {}, "What the devices and the hub told the supplier: GBCS alerts, and responses to the supplier’s orders. The hub keeps the newest 10,000.")),
       h("div", { className: "filters" },
-        h("label", { for: "alert-device" }, "From"), this.device, h("label", { for: "alert-words" }, "Find"), this.words),
+        h("span", { className: "pair" }, h("label", { for: "alert-device" }, "From"), this.device), h("span", { className: "pair" }, h("label", { for: "alert-words" }, "Find"), this.words)),
       h("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": "Alerts" }, h("table", { className: "alert-table" },
         h("thead", {}, h("tr", {}, ["At", "From", "Code", "What", "Said"].map((t) => h("th", { scope: "col" }, t)))), this.rows)),
       this.nothing, this.more);
@@ -92,7 +94,7 @@ function row() {
 function fill(el, a, home) {
   const c = el.children;
   const device = home.devices.get(a.device);
-  stamp(c[0].firstChild, Date.parse(a.at), fullTime);
+  stamp(c[0].firstChild, Date.parse(a.at), alertTime);
   text(c[1], device ? kindName(device.kind) : a.device ? eui(a.device) : "Hub");
   text(c[2].firstChild, a.code ?? a.message ?? "–");
   attr(c[2].firstChild, "data-is", bad.has(a.code) ? "bad" : good.has(a.code) ? "good" : "plain");

@@ -42,7 +42,7 @@ class Bench {
       this.#send("PUT", "link", { drop_percent: Number(this.drop.value), corrupt_percent: Number(this.corrupt.value), delay_ms: Number(this.delay.value) }, "The fault is on.");
     } }, h("h3", {}, "Link"), h("div", { className: "row" }, field("Lost, %", this.drop), field("Corrupt, %", this.corrupt), field("Delay, ms", this.delay)),
     h("div", { className: "buttons" }, this.heal, h("button", { type: "submit", className: "danger" }, "Break the link")));
-    this.inside = h("div", {}, h("h3", {}, "Power"),
+    this.inside = h("div", {}, h("h3", {}, "Power"), h("p", { className: "age" }, "In the middle of whatever it does; it starts again by itself."),
       h("div", { className: "buttons" }, h("button", { type: "button", className: "danger", onclick: () => this.#send("POST", "power-cut", {}, "Its power was cut. It starts again by itself.") }, "Cut its power")));
     this.drain = h("form", { onsubmit: (e) => {
       e.preventDefault();

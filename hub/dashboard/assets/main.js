@@ -98,6 +98,7 @@ class Page {
     if (!this.#made.has(name)) this.#made.set(name, new views[name](this.home, this.actions));
     this.#view = this.#made.get(name);
     for (const [n, a] of this.links) attr(a, "aria-current", n === name ? "page" : null);
+    this.links.get(name).scrollIntoView?.({ block: "nearest", inline: "center" });
     $("main").replaceChildren(this.#view.el);
     document.title = name === "" ? "commshub" : `${this.#view.title} · commshub`;
     this.#view.update();

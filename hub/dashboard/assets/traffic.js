@@ -24,20 +24,21 @@ export class Traffic {
     this.pause = h("button", { type: "button", "aria-pressed": "false", onclick: () => this.#togglePause() }, "Pause");
     this.said = h("p", { className: "age", role: "status" });
     this.nothing = h("p", { className: "nothing" });
+    const pair = (label, control) => h("span", { className: "pair" }, label, control);
     const select = (id, label, options, name) => {
       const el = h("select", { id, onchange: (e) => this.#set(name, e.target.value) }, options.map(([value, what]) => h("option", { value }, what)));
-      return [h("label", { for: id }, label), el];
+      return [pair(h("label", { for: id }, label), el), el];
     };
-    const [deviceLabel, device] = select("frames-device", "Device", [["", "all"]], "device");
+    const [deviceFilter, device] = select("frames-device", "Device", [["", "all"]], "device");
     this.device = device;
     this.cluster = h("select", { id: "frames-cluster", onchange: (e) => this.#set("cluster", e.target.value) }, h("option", { value: "" }, "all"));
     this.el = h("div", { className: "page" },
       h("header", { className: "head" }, h("h1", {}, "HAN traffic"),
         h("p", {}, "Every frame that passes the hub, decoded. The hub keeps the newest 2,000.")),
       h("div", { className: "filters" },
-        h("label", { for: "frames-words" }, "Find"), h("input", { id: "frames-words", type: "search", placeholder: "command, detail or hex", oninput: (e) => this.#set("words", e.target.value.toLowerCase()) }),
-        deviceLabel, device, h("label", { for: "frames-cluster" }, "Cluster"), this.cluster,
-        ...select("frames-direction", "Way", [["", "both"], ["up", "to the hub"], ["down", "from the hub"]], "direction"), this.pause),
+        pair(h("label", { for: "frames-words" }, "Find"), h("input", { id: "frames-words", type: "search", placeholder: "command, detail or hex", oninput: (e) => this.#set("words", e.target.value.toLowerCase()) })),
+        deviceFilter, pair(h("label", { for: "frames-cluster" }, "Cluster"), this.cluster),
+        select("frames-direction", "Way", [["", "both"], ["up", "to the hub"], ["down", "from the hub"]], "direction")[0], this.pause),
       this.said,
       h("div", { className: "scroll traffic", tabindex: "0", role: "region", "aria-label": "Frames, newest first" }, h("table", {},
         h("thead", {}, h("tr", {}, ["At", "Device", "Way", "Cluster", "Command", "Detail", "Bytes"].map((t) => h("th", { scope: "col" }, t)))), this.rows)),
