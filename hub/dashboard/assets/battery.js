@@ -26,7 +26,7 @@ export class Battery {
   }
 
   update() {
-    const meters = [...this.home.batteries.values()];
+    const meters = [...this.home.batteries.values()].filter((b) => b.percent !== undefined);
     list(this.meters, meters, (b) => b.device, () => new Cell().el, (el, b) => el.cell.update(b, this.home));
     show(this.nothing, meters.length === 0);
   }
@@ -84,8 +84,10 @@ class Cell {
     const key = JSON.stringify(u);
     if (this.update1.dataset.key === key) return;
     this.update1.dataset.key = key;
-    this.update1.replaceChildren(h("h3", {}, "This update"),
-      h("p", { className: "figure" }, h("span", { className: "big" }, days(u.days_of_life)), h("span", { className: "of" }, "of battery life")),
+    this.update1.replaceChildren(h("h3", {}, `The update to ${u.version}`),
+      u.days_of_life === undefined
+        ? h("p", { className: "figure" }, h("span", { className: "big" }, charge(u.uah * 3_600_000)), h("span", { className: "of" }, "How many days of life that is can be told after a heartbeat without an update."))
+        : h("p", { className: "figure" }, h("span", { className: "big" }, days(u.days_of_life)), h("span", { className: "of" }, "of battery life")),
       h("p", {}, `${charge(u.uah * 3_600_000)} over ${plural(u.windows, "window")}, with the radio on for ${(u.radio_on_ms / 1000).toFixed(1)} s.`),
       b.heartbeat_uah ? h("p", { className: "age" }, `An ordinary heartbeat costs ${charge(b.heartbeat_uah * 3_600_000)}.`) : "");
   }

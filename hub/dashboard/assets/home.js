@@ -5,7 +5,7 @@ import { all, get } from "./api.js";
 import { Clock } from "./clock.js";
 import { Stream } from "./stream.js";
 
-const types = "device,device-removed,image,update,window,alert,messages,mirror,battery,clock,broker,lab,record,hello,lost";
+const types = "device,device-removed,image,update,window,alert,messages,mirror,battery,clock,broker,lab,record";
 const keptAlerts = 500;
 const keptRecords = 200;
 const historyPoints = 1500;
@@ -18,7 +18,10 @@ export class Home {
   clock = new Clock();
   /** connection is what the page knows about the hub: connecting, live or lost. */
   connection = { state: "connecting", since: Date.now(), everLive: false };
+  /** trouble is why the hub could not be read, although it answers. */
+  trouble = "";
   hub = null;
+  deviceLogSize = 16;
   broker = true;
   devices = new Map();
   images = new Map();
@@ -85,14 +88,16 @@ export class Home {
     const turn = ++this.#reading;
     this.#buffer ??= [];
     try {
-      const [hub, clock, devices, images, updates, alerts, messages, mirrors] = await Promise.all([
-        get("/v1/hub"), get("/v1/clock"), all("/v1/devices", "devices"), all("/v1/images", "images"), all("/v1/updates", "updates"),
+      const [hub, clock, log, images, updates, alerts, messages, mirrors] = await Promise.all([
+        get("/v1/hub"), get("/v1/clock"), get("/v1/devices"), all("/v1/images", "images"), all("/v1/updates", "updates"),
         get("/v1/alerts?order=newest&limit=200"), all("/v1/messages", "messages"), all("/v1/mirror", "mirrors"),
       ]);
       if (turn !== this.#reading) return;
       this.hub = hub;
       this.broker = hub.broker_connected !== false;
       this.clock.set(clock);
+      const { devices, size } = log;
+      this.deviceLogSize = size;
       this.devices = new Map(devices.map((d) => [d.eui64, d]));
       this.images = new Map(images.map((im) => [im.sha256, im]));
       this.updates = new Map(updates.map((u) => [updateKey(u), u]));
@@ -108,7 +113,9 @@ export class Home {
         ...devices.filter((d) => d.in_process && isMeter(d)).map((d) => this.readInside(d.eui64)),
         hub.lab ? get("/lab/faults").then((f) => { this.faults = f?.faults ?? []; }) : null,
       ]);
-    } catch {
+    } catch (err) {
+      this.trouble = err.message;
+      this.#changed("connection");
       // A hub that went away says hello when it is back; one that is merely in trouble is asked again.
       setTimeout(() => { if (turn === this.#reading && this.#streaming) this.#readAll(); }, 1000);
       return;
@@ -117,6 +124,7 @@ export class Home {
     const buffered = this.#buffer;
     this.#buffer = null;
     for (const [type, data] of buffered) this.#apply(type, data);
+    this.trouble = "";
     this.connection = { state: "live", since: Date.now(), everLive: true };
     for (const topic of ["connection", "hub", "devices", "images", "updates", "timelines", "alerts", "messages", "mirrors", "batteries", "insides", "lab"]) {
       this.#changed(topic);
@@ -168,6 +176,8 @@ export class Home {
     this.updates.delete(key); // the newest stands last
     this.updates.set(key, u);
     if (!known) this.readTimeline(u);
+    const t = this.timelines.get(key);
+    if (t && t.block_size !== this.#blockSize(u)) Object.assign(t, { block_size: this.#blockSize(u), revision: t.revision + 1 });
     if (this.devices.get(u.device)?.in_process) this.#insideSoon(u.device);
     this.#changed("updates");
   }
@@ -189,7 +199,7 @@ export class Home {
     if (h) {
       const value = (name) => m.attributes.find((a) => a.name === name)?.value;
       const register = value("CurrentSummationDelivered");
-      if (register !== undefined) h.points.push({ at: m.updated_at, register: Number(register) });
+      if (register !== undefined && m.updated_at !== h.points.at(-1)?.at) h.points.push({ at: m.updated_at, register: Number(register) });
       if (h.points.length > historyPoints) h.points.shift();
     }
     this.#changed("mirrors");
@@ -238,9 +248,12 @@ export class Home {
   /** readTimeline reads the windows of an update. */
   async readTimeline(u) {
     const t = await get(`/v1/updates/${u.device}/timeline?image=${u.image}`).catch(() => null);
-    if (t) this.timelines.set(updateKey(u), { ...t, revision: 1 });
+    if (t) this.timelines.set(updateKey(u), { ...t, block_size: t.block_size || this.#blockSize(u), revision: 1 });
     this.#changed("timelines");
   }
+
+  // blockSize is that of the update, or, before its first block, the most the hub sends.
+  #blockSize(u) { return u.block_size || this.hub?.block_size || 48; }
 
   /** currentUpdates returns each device's update in hand, or else its last one. */
   currentUpdates() {

@@ -130,7 +130,7 @@ class Page {
     } else if (problem === "broker") {
       banner.replaceChildren(h("p", {}, h("strong", {}, "The hub has no broker. "), "It answers, but it reaches no device until its MQTT broker is back."));
     } else banner.replaceChildren();
-    if (!connection.everLive && $("loading")) text($("loading"), problem === "lost" ? "No hub answers at this address. Is commshub hub running?" : "Asking the hub…");
+    if (!connection.everLive && $("loading")) text($("loading"), problem === "lost" ? "No hub answers at this address. Is commshub hub running?" : this.home.trouble ? `The hub answers, but it cannot be read: ${this.home.trouble}. Trying again.` : "Asking the hub…");
   }
 
   #tick() {

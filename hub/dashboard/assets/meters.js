@@ -27,7 +27,7 @@ export class Meters {
     const order = ["GSME", "ESME", "PPMID", "IHD"];
     const rank = (d) => (order.indexOf(d.kind) + 10) % 10;
     devices.sort((a, b) => rank(a) - rank(b) || (a.eui64 < b.eui64 ? -1 : 1));
-    text(this.room, `${devices.length} of 16 places are taken.`);
+    text(this.room, `${devices.length} of ${this.home.deviceLogSize} places are taken.`);
     list(this.cards, devices, (d) => d.eui64, (d) => new Card(d, this.home, this.actions).el, (el, d) => el.card.update(d));
     show(this.nothing, devices.length === 0);
   }

@@ -109,13 +109,15 @@ export class Overview {
       const b = this.home.batteries.get(d.eui64);
       text(el.children[0], register?.text ?? register?.value ?? kindName(d.kind));
       text(el.children[1], register ? kindName(d.kind) : "no readings yet");
-      show(el.children[3], Boolean(b));
-      show(el.children[4], Boolean(b));
-      if (!b) return;
+      const known = b?.percent !== undefined;
+      show(el.children[3], known);
+      show(el.children[4], known);
+      if (!known) return;
       el.children[3].firstChild.style.width = `${b.percent}%`;
       attr(el.children[3], "aria-label", `Battery ${b.percent} percent`);
       attr(el.children[3], "data-low", b.percent <= 10);
-      const cost = b.update ? `; this update ${charge(b.update.uah * 3_600_000)}, ${days(b.update.days_of_life)} of life` : "";
+      const life = b.update?.days_of_life;
+      const cost = b.update ? `; this update ${charge(b.update.uah * 3_600_000)}${life === undefined ? "" : `, ${days(life)} of life`}` : "";
       text(el.children[4], `${b.percent} %${b.days_left === undefined ? "" : `, ${days(b.days_left)} left`}${cost}`);
     });
   }

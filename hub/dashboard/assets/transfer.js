@@ -124,14 +124,14 @@ export class Transfer {
   #showFacts(u) {
     const f = this.fact;
     const open = !hasEnded(u) && stageOf[u.state] < 2;
-    const total = Math.ceil(u.size / (u.block_size || 48));
+    const total = Math.ceil(u.size / (u.block_size || this.home.hub.block_size));
     text(f.windows, u.windows_left && open ? `${count(u.windows)}, about ${count(u.windows_left)} to go` : count(u.windows));
     text(f.blocks, open ? `${count(u.blocks)} of ${count(total)}` : count(u.blocks));
     text(f.again, count(u.repeats));
     attr(f.again, "class", u.repeats ? "amber" : null);
     const b = this.home.batteries.get(u.device);
-    const cost = b?.update?.image === u.image ? b.update : null;
-    text(f.cost, cost ? `${charge(cost.uah * 3_600_000)}, ${days(cost.days_of_life)} of life` : u.kind === "GSME" ? "not known to the hub" : "mains");
+    const cost = b?.update && (b.update.image ?? u.image) === u.image && b.update.version === u.version ? b.update : null;
+    text(f.cost, cost ? charge(cost.uah * 3_600_000) + (cost.days_of_life === undefined ? "" : `, ${days(cost.days_of_life)} of life`) : u.kind === "GSME" ? "not known to the hub" : "mains");
   }
 
   #showStages(u) {
