@@ -9,6 +9,15 @@ import { dayAndTime, dayOnly, eui, kindName, stamp, timeOfDay } from "./format.j
 const bad = new Set(["8F1C", "8F1B", "8F89", "81AD", "8F1E", "8F30", "8F3D", "8F53", "8F48", "8F84", "8F1D", "8F3F"]);
 const good = new Set(["8F72", "8F43", "8F8A", "8183", "8F49", "8F69", "8154", "8F66"]);
 
+const hash = /\b([0-9a-f]{12})[0-9a-f]{52}\b/g;
+
+/** said is what an alert says besides its name, with hashes cut to what a person compares. */
+function said(a) {
+  const { name, text: all } = a;
+  const rest = name && all.startsWith(name) ? all.slice(name.length).replace(/^[:,]?\s*/, "") : all;
+  return rest.replace(hash, "$1…");
+}
+
 export function alertRow() {
   return h("li", {}, h("span", { className: "code" }), h("strong", {}), h("time", {}), h("span", { className: "what" }));
 }
@@ -20,7 +29,9 @@ export function fillAlert(el, a, home) {
   text(el.children[1], a.name ?? a.message_name ?? "Response");
   stamp(el.children[2], Date.parse(a.at), dayAndTime);
   const from = device ? kindName(device.kind) : a.device ? eui(a.device) : "Hub";
-  text(el.children[3], a.text && a.text !== a.name ? `${from}: ${a.text}` : from);
+  const rest = said(a);
+  text(el.children[3], rest ? `${from}: ${rest}` : from);
+  attr(el.children[3], "title", a.text);
 }
 
 const alertTime = (at) => `${dayOnly(at)}, ${timeOfDay(at)}`;
@@ -99,5 +110,6 @@ function fill(el, a, home) {
   text(c[2].firstChild, a.code ?? a.message ?? "–");
   attr(c[2].firstChild, "data-is", bad.has(a.code) ? "bad" : good.has(a.code) ? "good" : "plain");
   text(c[3], a.name ?? a.message_name ?? "Response");
-  text(c[4], a.text);
+  text(c[4], said(a));
+  attr(c[4], "title", a.text);
 }

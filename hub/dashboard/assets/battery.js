@@ -26,7 +26,7 @@ export class Battery {
   }
 
   update() {
-    const meters = [...this.home.batteries.values()].filter((b) => b.percent !== undefined);
+    const meters = [...this.home.batteries.keys()].map((eui64) => this.home.battery(eui64)).filter((b) => b.percent !== undefined);
     list(this.meters, meters, (b) => b.device, () => new Cell().el, (el, b) => el.cell.update(b, this.home));
     show(this.nothing, meters.length === 0);
   }

@@ -255,6 +255,21 @@ export class Home {
   // blockSize is that of the update, or, before its first block, the most the hub sends.
   #blockSize(u) { return u.block_size || this.hub?.block_size || 48; }
 
+  /**
+   * battery returns what is known of a device's battery. Days that the meter in this
+   * process does not say yet are taken from its last report; what an update costs in
+   * life is then the charge over that of an ordinary day.
+   */
+  battery(eui) {
+    const b = this.batteries.get(eui);
+    if (!b) return undefined;
+    const reported = this.mirrors.get(eui)?.attributes.find((a) => a.name === "RemainingBatteryLifeInDays")?.value;
+    const left = b.days_left ?? (reported === undefined ? undefined : Number(reported));
+    const day = left && b.capacity_uah && b.spent_uah !== undefined ? (b.capacity_uah - b.spent_uah) / left : 0;
+    const update = b.update && { ...b.update, days_of_life: b.update.days_of_life ?? (day > 0 ? b.update.uah / day : undefined) };
+    return { ...b, days_left: left, update };
+  }
+
   /** currentUpdates returns each device's update in hand, or else its last one. */
   currentUpdates() {
     const byDevice = new Map();

@@ -58,13 +58,13 @@ class Card {
     this.el = h("article", { className: "card", "aria-label": `${kindName(d.kind)} ${d.eui64}` },
       h("header", {}, h("i", { className: "wire", "aria-hidden": "true" }), h("h2", {}, kindName(d.kind)), h("span", { className: "id" }, eui(d.eui64)), this.state),
       meter ? part("Firmware", this.firmware, this.slots, this.notInside) : null,
-      d.kind === "GSME" ? part("Readings in the mirror", this.readAge, this.trend, h("table", {}, h("thead", { className: "unseen" }, h("tr", {}, h("th", { scope: "col" }, "Attribute"), h("th", { scope: "col" }, "Value"))), this.readings), this.noReadings) : null,
+      meter ? part(d.kind === "GSME" ? "Readings in the mirror" : "Readings", this.readAge, this.trend, h("table", {}, h("thead", { className: "unseen" }, h("tr", {}, h("th", { scope: "col" }, "Attribute"), h("th", { scope: "col" }, "Value"))), this.readings), this.noReadings) : null,
       meter ? part("Mailbox", this.mail, this.noMail) : null,
       h("footer", {},
         meter ? h("button", { type: "button", onclick: () => actions.readVersion(this.device) }, "Ask for its version") : null,
         h("button", { type: "button", className: "quiet", onclick: () => actions.removeDevice(this.device) }, "Remove…")));
     this.el.card = this;
-    if (d.kind === "GSME") home.readHistory(d.eui64);
+    if (meter) home.readHistory(d.eui64);
   }
 
   update(d) {
@@ -74,8 +74,8 @@ class Card {
       text(this.firmware, d.firmware_version ? `Reported ${d.firmware_version}.` : "It has not reported its version yet.");
       this.#showSlots(d);
       this.#showMail(d);
+      this.#showReadings(d);
     }
-    if (d.kind === "GSME") this.#showReadings(d);
     this.tick(this.home.clock.now());
   }
 
@@ -115,7 +115,7 @@ class Card {
     const attributes = m?.attributes ?? [];
     show(this.readAge, attributes.length > 0);
     show(this.noReadings, attributes.length === 0);
-    text(this.noReadings, "None yet. It leaves them with the hub at its first heartbeat.");
+    text(this.noReadings, d.kind === "GSME" ? "None yet. It leaves them with the hub at its first heartbeat." : "None yet.");
     list(this.readings, attributes, (a) => a.id, () => h("tr", {}, h("th", { scope: "row" }), h("td", {})), (el, a) => {
       text(el.children[0], words(a.name) || a.id);
       el.children[0].title = `attribute ${a.id}, ZCL type ${a.type}`;
@@ -135,12 +135,13 @@ class Card {
 // words turns an attribute's name into words: CurrentSummationDelivered.
 const words = (name) => (name ?? "").replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/^(.)(.*)$/, (_, a, b) => a + b.toLowerCase());
 
+const fewSteps = 8;
 const maxSteps = 120;
 
-// sparkline draws how the register rose: one step a heartbeat.
+// sparkline draws how the register rose: one step a report.
 function sparkline(el, points) {
-  show(el, points.length > 2);
-  if (points.length < 3 || el.dataset.points === `${points.length} ${points.at(-1).at}`) return;
+  show(el, points.length >= fewSteps);
+  if (points.length < fewSteps || el.dataset.points === `${points.length} ${points.at(-1).at}`) return;
   el.dataset.points = `${points.length} ${points.at(-1).at}`;
   const shown = points.slice(-maxSteps);
   const width = 240;
@@ -148,7 +149,7 @@ function sparkline(el, points) {
   const rates = shown.slice(1).map((p, i) => Math.max(0, p.register - shown[i].register));
   const top = Math.max(1, ...rates);
   const w = width / rates.length;
-  el.replaceChildren(h("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `Consumption between the last ${rates.length} heartbeats` },
-    h("title", {}, `Consumption between the last ${rates.length} heartbeats`),
+  el.replaceChildren(h("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `Consumption between the last ${rates.length} reports` },
+    h("title", {}, `Consumption between the last ${rates.length} reports`),
     ...rates.map((r, i) => h("rect", { x: (i * w).toFixed(2), y: (height - (r / top) * height).toFixed(2), width: Math.max(0.5, w - 1).toFixed(2), height: ((r / top) * height).toFixed(2) }))));
 }

@@ -106,7 +106,7 @@ export class Overview {
     }, (el, d) => {
       const m = this.home.mirrors.get(d.eui64);
       const register = m?.attributes.find((a) => a.name === "CurrentSummationDelivered");
-      const b = this.home.batteries.get(d.eui64);
+      const b = this.home.battery(d.eui64);
       text(el.children[0], register?.text ?? register?.value ?? kindName(d.kind));
       text(el.children[1], register ? kindName(d.kind) : "no readings yet");
       const known = b?.percent !== undefined;

@@ -129,7 +129,7 @@ export class Transfer {
     text(f.blocks, open ? `${count(u.blocks)} of ${count(total)}` : count(u.blocks));
     text(f.again, count(u.repeats));
     attr(f.again, "class", u.repeats ? "amber" : null);
-    const b = this.home.batteries.get(u.device);
+    const b = this.home.battery(u.device);
     const cost = b?.update && (b.update.image ?? u.image) === u.image && b.update.version === u.version ? b.update : null;
     text(f.cost, cost ? charge(cost.uah * 3_600_000) + (cost.days_of_life === undefined ? "" : `, ${days(cost.days_of_life)} of life`) : u.kind === "GSME" ? "not known to the hub" : "mains");
   }
