@@ -36,6 +36,7 @@ func (s *simRun) street(ctx context.Context, g *global, stages []*play.Stage) er
 	began := time.Now()
 	r, err := stages[0].Street(ctx, seed, s.homes, step)
 	end()
+	took := time.Since(began)
 	if errors.Is(err, context.Canceled) {
 		return outcomeError{"interrupted"}
 	}
@@ -50,10 +51,10 @@ func (s *simRun) street(ctx context.Context, g *global, stages []*play.Stage) er
 	if err != nil {
 		return outcomeError{fmt.Sprintf("print the results: %v", err)}
 	}
-	fmt.Fprintf(g.err, "%d homes in %v\n", s.homes, time.Since(began).Round(10*time.Millisecond))
 	if n := len(r.Failures); n > 0 {
 		return outcomeError{fmt.Sprintf("%s%s not hold in every home", count(n, "expectation"), doDoes(n))}
 	}
+	fmt.Fprintf(g.err, "%d homes in %v\n", s.homes, took.Round(10*time.Millisecond))
 	return nil
 }
 
