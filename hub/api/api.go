@@ -81,7 +81,6 @@ type API struct {
 	events    *eventRing
 	traffic   *eventRing // frames, which nobody reads twice
 	readers   readers
-	patience  time.Duration    // with readers that take nothing
 	failures  map[string][]int // by operation, the statuses it can fail with
 	described huma.API
 

@@ -212,7 +212,7 @@ func readAll(url string, n int, ready, done *sync.WaitGroup) error {
 		e, ok := f.read()
 		var got struct{ N int }
 		if err := json.Unmarshal([]byte(e.data), &got); !ok || err != nil || e.kind != "alert" || got.N != want {
-			return fmt.Errorf("event %d: %v %v", want, e, err)
+			return fmt.Errorf("event %d: %+v is not it", want, e)
 		}
 	}
 	return nil

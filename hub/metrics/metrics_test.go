@@ -62,10 +62,8 @@ func scrape(t *testing.T, m *metrics.Metrics) map[string]string {
 	}
 	all := map[string]string{}
 	for line := range strings.Lines(w.Body.String()) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && !strings.HasPrefix(line, "#") {
-			at := strings.LastIndexByte(line, ' ')
-			name, value = line[:at], strings.TrimSpace(line[at:])
-			all[name] = value
+		if at := strings.LastIndexByte(line, ' '); at > 0 && !strings.HasPrefix(line, "#") {
+			all[line[:at]] = strings.TrimSpace(line[at:])
 		}
 	}
 	return all
