@@ -226,6 +226,9 @@ func (h *demoHome) startMeters(ctx context.Context, config hub.Config, dir strin
 		description.Battery = config.Battery
 		description.SupplierKey = &supplier.Key.PublicKey
 		description.FirstHeartbeat = time.Duration(dice.Int64N(int64(time.Minute)))
+		if h.flags.lab {
+			description.Budget.Reserve = description.Battery.Capacity() / 100 * labReserve
+		}
 		description.SlotCapacity = max(description.SlotCapacity, len(h.image.File))
 		if err := h.startMeter(ctx, config, dir, &m, description); err != nil {
 			return err
@@ -233,6 +236,10 @@ func (h *demoHome) startMeters(ctx context.Context, config hub.Config, dir strin
 	}
 	return h.startDisplay(ctx, config)
 }
+
+// labReserve is the share of its cell, in percent, that the gas meter of a demo for
+// faults keeps from downloads: drained below, it downloads nothing any more.
+const labReserve = 5
 
 func (h *demoHome) deviceOptions(eui han.EUI64, config hub.Config) (scenario.LiveDeviceOptions, error) {
 	c, b, err := h.credentials(eui)

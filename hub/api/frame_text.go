@@ -61,7 +61,11 @@ func tell(cluster uint16, frame []byte) (name, detail string, err error) {
 
 var profileWide = map[uint8]teller{
 	zcl.CommandReadAttributes: telling("Read Attributes", zcl.ParseReadAttributes, func(c zcl.ReadAttributes) string {
-		return fmt.Sprintf("attributes % 04X", c.IDs)
+		var ids []string
+		for _, id := range c.IDs {
+			ids = append(ids, fmt.Sprintf("%04X", id))
+		}
+		return "attributes " + strings.Join(ids, ", ")
 	}),
 	zcl.CommandReadAttributesResponse: telling("Read Attributes Response", zcl.ParseReadAttributesResponse, func(c zcl.ReadAttributesResponse) string {
 		return fmt.Sprintf("%d attributes", len(c.Attributes))

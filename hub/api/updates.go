@@ -72,10 +72,13 @@ func expected(h *hub.Hub, u store.Update, now time.Time) *Expected {
 
 // Waiting says what an update waits for.
 type Waiting struct {
-	Code  string     `json:"code" enum:"query,heartbeat,overdue,unheard,verifying,order,mailbox,response,date"`
+	Code  string     `json:"code" enum:"query,heartbeat,idle,overdue,unheard,verifying,order,mailbox,response,date"`
 	Text  string     `json:"text" doc:"in words"`
 	Until *time.Time `json:"until,omitempty"`
 }
+
+// codeIdle is a meter that woke and did not go on.
+const codeIdle = "idle"
 
 // update returns an update with the figures of this instant. It runs between two
 // calls of the hub.
@@ -116,7 +119,9 @@ func (a *API) update(h *hub.Hub, u store.Update, now time.Time) Update {
 			out.WindowsLeft = &left
 		}
 	}
-	out.Waiting = a.waiting(u, im, &seen, &t, now)
+	if out.Waiting = a.waiting(u, im, &seen, &t, now); out.Waiting != nil && out.Waiting.Code == codeIdle {
+		out.Expected, out.ExpectedAt, out.WindowsLeft = nil, nil, nil // nothing flows that could go on
+	}
 	return out
 }
 
@@ -329,6 +334,8 @@ func waitingForBlocks(u store.Update, seen *observe.Device, t *observe.Timeline,
 			return &Waiting{Code: "unheard", Text: "the hub has not heard of the meter since it started"}
 		case seen.Overdue(now):
 			return &Waiting{Code: "overdue", Text: "the meter's heartbeat did not come", Until: optional(next)}
+		case t.Idle && hub.UpdateState(u.State) == hub.UpdateDownloading:
+			return &Waiting{Code: codeIdle, Text: "the meter asked for nothing in its last window: it keeps its charge, or was told to wait longer", Until: optional(next)}
 		case t.Waiting:
 			return &Waiting{Code: "heartbeat", Text: "the window's share is used up (WAIT_FOR_DATA); the meter sleeps until its next heartbeat", Until: optional(next)}
 		default:

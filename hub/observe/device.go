@@ -36,9 +36,12 @@ type device struct {
 }
 
 func newDevice(d store.Device, now time.Time) *device {
+	period := time.Duration(d.Period) * time.Microsecond
+	if period == 0 {
+		period = gasproxy.DefaultPeriod
+	}
 	return &device{
-		eui: d.EUI64, sleeps: hub.Kind(d.Kind) == hub.KindGSME, period: gasproxy.DefaultPeriod,
-		history: history{since: now},
+		eui: d.EUI64, sleeps: hub.Kind(d.Kind) == hub.KindGSME, period: period, history: history{since: now},
 	}
 }
 

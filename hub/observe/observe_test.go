@@ -138,10 +138,17 @@ func TestATransferWindowByWindow(t *testing.T) {
 	if diff := cmp.Diff(want, v.Windows); diff != "" {
 		t.Error(diff)
 	}
+	if v.Idle || v.Waiting {
+		t.Error("it got a block in its last window, and was not told to wait")
+	}
+	h.report(at.Add(time.Hour), gsme)
+	if v := h.timeline(gsme, at.Add(time.Hour)); !v.Idle || v.Waiting {
+		t.Error("a meter that asked for nothing in its last window is not idle")
+	}
 	if diff := cmp.Diff([]observe.Run{{To: 144}}, v.Served); diff != "" {
 		t.Error(diff)
 	}
-	if d, _ := h.o.Device(gsme, at.Add(time.Hour)); d.Counters.Blocks != 3 || d.Counters.Repeats != 1 || d.Counters.Waits != 1 || d.Counters.Heartbeats != 2 || d.Counters.Windows != 2 {
+	if d, _ := h.o.Device(gsme, at.Add(time.Hour)); d.Counters.Blocks != 3 || d.Counters.Repeats != 1 || d.Counters.Waits != 1 || d.Counters.Heartbeats != 3 || d.Counters.Windows != 2 {
 		t.Errorf("counters %+v", d.Counters)
 	}
 }

@@ -58,8 +58,9 @@ type Timeline struct {
 	// Open tells that the last window goes on.
 	Open      bool
 	BlockSize uint32 // of the block served last, or the largest so far
-	// Waiting tells that the device was told to wait in its last window.
-	Waiting bool
+	// Waiting tells that a sleeping device was told to wait in its last window, Idle
+	// that it asked for nothing in it.
+	Waiting, Idle bool
 }
 
 // timeline is a Timeline that grows.
@@ -222,6 +223,9 @@ func (o *Observer) Timeline(eui han.EUI64, image [32]byte, now time.Time) (Timel
 	v := t.view(0)
 	if d, ok := o.devices[eui]; ok {
 		v.Open = t.isOpen(d, now)
+		in := t.inWindow(d, d.heardAt)
+		v.Waiting = in && t.windows[len(t.windows)-1].Wait > 0
+		v.Idle = d.sleeps && !in && d.windowAt.After(t.since)
 	}
 	return v, true
 }
@@ -239,9 +243,6 @@ func (t *timeline) view(from uint32) Timeline {
 	for i := range v.Windows {
 		v.Windows[i].Runs = slices.Clone(v.Windows[i].Runs)
 		v.Windows[i].Repeated = slices.Clone(v.Windows[i].Repeated)
-	}
-	if n := len(v.Windows); n > 0 {
-		v.Waiting = v.Windows[n-1].Wait > 0
 	}
 	return v
 }

@@ -238,7 +238,8 @@ func (d *LiveDevice) Drain(percent uint8) (ok bool) {
 		default:
 			return
 		}
-		left := ledger.Set().Capacity() / 100 * battery.Charge(percent)
+		// Half a percent more, so that the meter shows that percentage for a while.
+		left := ledger.Set().Capacity() / 200 * (2*battery.Charge(percent) + 1)
 		ledger.Drain(max(0, ledger.Remaining()-left))
 		ok = true
 	})
