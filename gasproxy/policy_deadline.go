@@ -28,6 +28,14 @@ var _ = register("deadline", "deadline=48h", func(value string) (Policy, error) 
 	return Deadline(d), nil
 })
 
+// What a window brings even on a channel that loses a fifth of all frames: a meter
+// that asks six times gives a window up after some 450 blocks on average, and a
+// block takes less than two seconds.
+const (
+	badWindow = 400 // blocks
+	badBlock  = 2 * time.Second
+)
+
 // spareWindows are the windows that must be left besides those needed, to let one
 // go by.
 const spareWindows = 2
@@ -36,12 +44,12 @@ const spareWindows = 2
 func (p Deadline) Plan(d *Download) Plan {
 	left := int64(d.Started.Add(time.Duration(p)).Sub(d.Now) / d.Period)
 	size := leastCharge(d.Set, d.Most, d.Loss)
-	need := int64(1)
+	blocks := int64(d.Left) / int64(size)
+	need := 1 + blocks/max(1, min(badWindow, int64(d.Period/badBlock)))
 	if d.Set.Radio.Duty.Critical > 0 {
-		hours := int64(d.Left) / int64(size) / max(1, hourlyBlocks(d.Set, size))
-		need += hours * int64(1+phy.DutyMemory/d.Period)
+		need = max(need, 1+blocks/max(1, hourlyBlocks(d.Set, size))*int64(1+phy.DutyMemory/d.Period))
 	}
-	return Plan{Size: size, Hold: d.Best >= 0 && left > 2*need+spareWindows, Loss: d.Best}
+	return Plan{Size: size, Hold: d.Best >= 0 && left > need+spareWindows, Loss: d.Best}
 }
 
 // Admit implements [Policy].

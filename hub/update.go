@@ -160,6 +160,7 @@ type Progress struct {
 	Windows uint32
 	Blocks  uint32
 	Repeats uint32
+	Pages   uint32 // page requests since the hub started
 }
 
 // Progress returns the figures of an update, those not stored yet included.
@@ -169,7 +170,7 @@ func (h *Hub) Progress(u store.Update) Progress {
 		return Progress{Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries}
 	}
 	p := h.server.Progress(u.Device)
-	out := Progress{Offset: p.Offset, Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries + p.Repeats - d.windowRepeats}
+	out := Progress{Offset: p.Offset, Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries + p.Repeats - d.windowRepeats, Pages: p.Pages}
 	if p.Blocks > d.windowBlocks {
 		out.Windows++
 		out.Blocks += p.Blocks - d.windowBlocks

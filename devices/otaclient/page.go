@@ -11,7 +11,7 @@ import (
 // page is the run of blocks asked for with one Image Page Request.
 type page struct {
 	end         uint32 // offset behind it; 0 = none is under way
-	asked       bool   // a block was missing, and the page was asked for again from there
+	ahead       int    // blocks that came behind one that is missing
 	unsupported bool   // the server takes no page requests
 }
 
@@ -27,7 +27,7 @@ func (c *Client) requestPage(out *han.Outbox, slot *bootloader.Slot) {
 // nextOfPage goes on after a block was stored: the next one of the page comes by
 // itself. It reports false if there is none.
 func (c *Client) nextOfPage(now time.Time, slot *bootloader.Slot) bool {
-	c.page.asked = false
+	c.page.ahead = 0
 	if slot.Offset() >= c.page.end {
 		return false
 	}
@@ -38,13 +38,17 @@ func (c *Client) nextOfPage(now time.Time, slot *bootloader.Slot) bool {
 	return true
 }
 
-// missing asks for the page again from the stored offset, once, because a later
-// block came.
+// patientBlocks is how many blocks may still come behind a missing one before the
+// page is asked for again: those under way, then the request must have been lost.
+const patientBlocks = 3
+
+// missing asks for the page again from the stored offset, because a later block
+// came. What comes out of order is not kept.
 func (c *Client) missing(now time.Time, out *han.Outbox) {
-	if c.page.asked {
+	c.page.ahead++
+	if c.page.ahead%patientBlocks != 1 {
 		return
 	}
-	c.page.asked = true
 	c.stats.Retries++
 	c.requestBlock(now, out)
 }

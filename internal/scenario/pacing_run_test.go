@@ -26,6 +26,7 @@ type paced struct {
 	loss      int // parts per million
 	seed      uint64
 	limit     time.Duration
+	horizon   time.Duration // how long to go on, to compare what homes spent in the same time
 	// each, if set, is called at the end of each window in which blocks came.
 	each func(home *Simulation, m *gsme.Meter, r *trace.Record)
 	// before, if set, is called when everything is ready.
@@ -41,6 +42,7 @@ type pacedResult struct {
 	waits      int
 	retries    uint32
 	charge     battery.Charge // of the windows in which blocks came
+	spent      battery.Charge // by the meter on all its work, within the horizon
 	prediction gasproxy.Prediction
 	progress   hub.Progress
 }
@@ -67,6 +69,8 @@ func (p paced) run(tb testing.TB) pacedResult {
 		case r.Kind == trace.WaitForData:
 			got.waits++
 		case r.Kind == trace.DownloadComplete:
+			now, _ := home.Store().Update(DefaultGSME, p.image.FileHash)
+			got.progress = home.Hub().Progress(now)
 			got.after, got.done = r.At.Sub(began), true
 		case r.Kind == trace.HeartbeatEnded && r.Count > 0:
 			got.windows++
@@ -86,6 +90,7 @@ func (p paced) run(tb testing.TB) pacedResult {
 	meter = home.meters[DefaultGSME].node.(*gsme.Meter)
 	home.Run(storyStart.Add(pacedAhead))
 	began = home.Now()
+	activeBefore := meter.Ledger.Active()
 	if err := home.distributeTo(p.image, DefaultGSME); err != nil {
 		tb.Fatal(err)
 	}
@@ -100,9 +105,12 @@ func (p paced) run(tb testing.TB) pacedResult {
 	}
 	home.RunUntil(began.Add(limit), func() bool { return got.done })
 	home.Run(home.Now().Add(time.Minute))
+	if p.horizon > 0 {
+		home.Run(began.Add(p.horizon))
+		got.spent = meter.Ledger.Active() - activeBefore
+	}
 	status := home.MeterStatus(DefaultGSME)
 	got.charge, got.retries = status.Update.Charge, status.Update.Retries
-	got.progress = home.Hub().Progress(update)
 	return got
 }
 
