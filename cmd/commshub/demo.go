@@ -22,6 +22,8 @@ type demoFlags struct {
 	trust     trustFlag
 	policy    policyFlag
 	battery   batteryFlag
+	blocks    blockFlags
+	blocksSet bool // a block size was given
 	listen    string
 	broker    brokerFlags
 	lab       bool
@@ -54,6 +56,7 @@ not happen (exit code 1, with the reason).`,
   commshub demo --image vendor.zigbee --trust any --pacing blocks=200`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.keep = cmd.Flags().Changed("state")
+			d.blocksSet = cmd.Flags().Changed("block-size")
 			d.listenSet = cmd.Flags().Changed("listen")
 			return d.run(cmd.Context(), g)
 		},
@@ -64,6 +67,7 @@ not happen (exit code 1, with the reason).`,
 	f.Var(&d.trust, "trust", "what the meters demand of an image: signed, or any (laboratories only)")
 	f.Var(&d.policy, "pacing", fmt.Sprintf("how much the gas meter may fetch per window: %v", gasproxy.PolicyExamples()))
 	d.battery.register(f, "what charge and windows are reckoned from")
+	d.blocks.register(f, "most bytes of an image in one block, 1 to 255 (default 48, or what deadline= and life= choose)")
 	f.StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the hub's REST interface")
 	f.BoolVar(&d.lab, "lab", false, "allow faults to be ordered over the REST interface")
 	d.token.register(cmd)
@@ -82,7 +86,7 @@ func (d *demoFlags) check() error {
 	case d.timeout <= 0:
 		return badInput("--timeout %v: want more than 0", d.timeout)
 	}
-	return errors.Join(checkSpeed(d.speed), listenAddress("listen", d.listen))
+	return errors.Join(checkSpeed(d.speed), d.blocks.check(), listenAddress("listen", d.listen))
 }
 
 // run runs the demo to its end and reports.
@@ -179,5 +183,8 @@ func factoryVersionFor(v uint32) uint32 {
 func (d *demoFlags) hubConfig() hub.Config {
 	c := hub.DefaultConfig()
 	c.Policy, c.Battery = d.policy.Policy, d.battery.model.Set
+	if d.blocksSet {
+		c.BlockSize, c.PlanBlockSize = d.blocks.block, d.blocks.block
+	}
 	return c
 }

@@ -224,6 +224,7 @@ func (h *demoHome) startMeters(ctx context.Context, config hub.Config, dir strin
 	for _, m := range []demoMeter{{kind: hub.KindESME, eui: scenario.DefaultESME}, {kind: hub.KindGSME, eui: scenario.DefaultGSME}} {
 		description := scenario.NewMeter(m.eui, m.kind, policy, factory)
 		description.Battery = config.Battery
+		description.OTA.MaxDataSize, description.OTA.PageSize = uint8(h.flags.blocks.block), uint16(h.flags.blocks.page)
 		description.SupplierKey = &supplier.Key.PublicKey
 		description.FirstHeartbeat = time.Duration(dice.Int64N(int64(time.Minute)))
 		if h.flags.lab {

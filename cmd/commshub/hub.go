@@ -33,6 +33,9 @@ interface on --listen. Records and images are kept in the state folder; a restar
 		Example: "  commshub hub --broker mqtts://127.0.0.1:8883 --pacing radio=10s --speed 600",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config.Policy, config.Battery = policy.Policy, set.model.Set
+			if cmd.Flags().Changed("block-size") {
+				config.PlanBlockSize = config.BlockSize
+			}
 			if err := checkHub(config, speed, run.listen); err != nil {
 				return err
 			}
@@ -68,7 +71,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 	f.Var(&policy, "pacing", fmt.Sprintf("how much a sleeping meter may fetch per window: %v", gasproxy.PolicyExamples()))
 	f.Var(&devices, "device", "a device in the log of a new hub; may be given several times, counts at the very first start only")
 	set.register(f, "what the gas meters' windows are reckoned from")
-	f.IntVar(&config.BlockSize, "block-size", config.BlockSize, "most bytes of an image in one block, 1 to 255")
+	f.IntVar(&config.BlockSize, "block-size", config.BlockSize, "most bytes of an image in one block, 1 to 255; if it is not given, deadline= and life= choose their own")
 	f.DurationVar(&config.MailboxTime, "mailbox-time", config.MailboxTime, "how long a message waits for a sleeping meter")
 	return cmd
 }

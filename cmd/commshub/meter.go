@@ -86,6 +86,7 @@ type meterFlags struct {
 	period, firstDelay time.Duration
 	budget             time.Duration
 	battery            batteryFlag
+	blocks             blockFlags
 }
 
 func newMeterKind(g *global, kind hub.Kind, use, short string, def han.EUI64) *cobra.Command {
@@ -127,6 +128,7 @@ A new meter leaves the factory with firmware signed by the manufacturer in the c
 	f.Var(&m.slotSize, "slot-size", "largest image that the meter takes")
 	f.Int64Var(&m.driftPPM, "drift", 0, "drift of the meter's clock in parts per million")
 	m.battery.register(f, "what the meter's charge is reckoned from")
+	m.blocks.register(f, "most bytes of an image that the meter asks for in one block, 1 to 255")
 	if kind == hub.KindGSME {
 		f.DurationVar(&m.period, "heartbeat", gsme.DefaultPeriod, "heartbeat period, emulated time")
 		f.DurationVar(&m.firstDelay, "first-heartbeat", 0, "emulated time from the start to the first heartbeat")
@@ -141,6 +143,9 @@ func (m *meterFlags) describe(g *global, kind hub.Kind) (scenario.Meter, error) 
 	}
 	if kind == hub.KindGSME && (m.period < time.Minute || m.period > 24*time.Hour) {
 		return scenario.Meter{}, badInput("--heartbeat %v: want 1m to 24h", m.period)
+	}
+	if err := m.blocks.check(); err != nil {
+		return scenario.Meter{}, err
 	}
 	pkiDir := g.path(m.pkiDir, "pki")
 	manufacturer, err := signerKey(pkiDir, pki.RoleManufacturer)
@@ -162,6 +167,7 @@ func (m *meterFlags) describe(g *global, kind hub.Kind) (scenario.Meter, error) 
 	out := scenario.NewMeter(m.eui64, kind, policy, factory)
 	out.SupplierKey = supplier
 	out.Battery = m.battery.model.Set
+	out.OTA.MaxDataSize, out.OTA.PageSize = uint8(m.blocks.block), uint16(m.blocks.page)
 	out.SlotCapacity, out.DriftPPM = int(m.slotSize), m.driftPPM
 	out.Period, out.FirstHeartbeat, out.Budget.RadioOn = m.period, m.firstDelay, m.budget
 	return out, nil
