@@ -172,6 +172,15 @@ func (c chances) window(most float64, repeats int) average {
 	return average{mean, max(0, square-mean*mean) + dice}
 }
 
+// beginning returns what a meter spends to make room for the image, if it has not
+// begun yet.
+func (l *Load) beginning() battery.Charge {
+	if l.Left < l.Total {
+		return 0
+	}
+	return beginErases * l.Set.EraseCharge()
+}
+
 // charge returns what blocks and the windows around them cost, verifying the image
 // included. waits tells that the policy ends windows, by telling the meter to wait.
 func (l *Load) charge(blocks, windows float64, waits bool, s chances) (battery.Charge, time.Duration) {
@@ -190,6 +199,6 @@ func (l *Load) charge(blocks, windows float64, waits bool, s chances) (battery.C
 	on := func(c phy.Cost) float64 { return float64(c.RadioOn()) }
 	store := float64(l.Set.StoreCharge(int64(l.Size)))
 	return battery.Charge(sum(charge(send), charge(fetch)+store, charge(miss), float64(l.Cost.WaitCharge), float64(l.BeforeCharge))) +
-			l.Set.VerifyCharge(l.Total),
+			ending(l.Set, l.Total) + l.beginning(),
 		time.Duration(sum(on(send), on(fetch), on(miss), float64(l.Cost.Wait), float64(l.Before)))
 }

@@ -83,6 +83,7 @@ func (p paced) run(tb testing.TB) pacedResult {
 	home = NewSimulation(sim.Config{Start: storyStart, Seed: p.seed, Link: link, Records: take}, cfg)
 	m := NewMeter(DefaultGSME, hub.KindGSME, testimage.Policy(bootloader.TrustSigned), factoryOfTests)
 	m.Battery, m.OTA.PageSize, m.SupplierKey = p.set, p.pageSize, &testimage.Supplier().PublicKey
+	m.SlotCapacity = max(8<<10, int(p.image.Header.TotalSize))
 	m.OTA.MaxDataSize = max(m.OTA.MaxDataSize, uint8(p.blockSize))
 	if err := home.AddMeter(m); err != nil {
 		tb.Fatal(err)
