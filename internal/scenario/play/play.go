@@ -64,6 +64,9 @@ func (p *Images) Stage(home *homefile.Home, dir string) (*Stage, error) {
 	s := &Stage{home: home, images: map[*homefile.Image]*imagecache.Image{}, config: hub.DefaultConfig()}
 	s.config.Policy, s.config.Battery = home.Pacing.Policy, home.Radio.Set
 	s.config.BlockSize, s.config.MailboxTime = int(home.BlockSize), duration(home.Mailbox)
+	if s.config.BlockSize != hub.DefaultConfig().BlockSize {
+		s.config.PlanBlockSize = s.config.BlockSize
+	}
 	wanted := []*homefile.Image{home.Image}
 	for i := range home.Faults {
 		wanted = append(wanted, home.Faults[i].Newer)
