@@ -243,8 +243,11 @@ func writeImage(cmd *cobra.Command, out string, file []byte) error {
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(out); err == nil && info.IsDir() {
+	switch info, err := os.Stat(out); {
+	case err == nil && info.IsDir():
 		return badInput("%s: is a folder, want a file", out)
+	case err == nil && !info.Mode().IsRegular(): // the rename would take its place
+		return badInput("%s: is no ordinary file", out)
 	}
 	told := cmd.OutOrStdout()
 	if out == "-" {
