@@ -2,6 +2,7 @@ package homefile
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -52,6 +53,7 @@ func (c *checker) checkRun() error {
 	return firstOf(
 		within(c, "duration", h.Duration, Duration(time.Second), Duration(maxDuration)),
 		within(c, "block_size", h.BlockSize, minBlock, maxBlock),
+		within(c, "page_size", h.PageSize, 0, math.MaxUint16),
 		within(c, "mailbox_time", h.Mailbox, Duration(time.Minute), Duration(maxDuration)),
 		c.checkHeartbeat("heartbeat", h.Heartbeat),
 		c.checkBattery("battery", h.Battery),

@@ -36,6 +36,7 @@ type Home struct {
 
 	Radio     BatterySet `key:"radio" doc:"Parameter set of the HAN's radio and of the meters that do not have their own. See energy.md." def:"2.4ghz-new"`
 	BlockSize Number     `key:"block_size" doc:"The most data in one block, in bytes. deadline= and life= choose their own unless this is another one than the default." def:"48"`
+	PageSize  Number     `key:"page_size" doc:"What a meter asks for with one Image Page Request, in bytes; 0 asks block by block." def:"0"`
 	Pacing    Pacing     `key:"pacing" doc:"How much a gas meter may fetch per window." def:"radio=10s"`
 	Mailbox   Duration   `key:"mailbox_time" doc:"How long a message waits for a gas meter." def:"24h"`
 	Link      Link       `key:"link" doc:"The quality of the HAN."`

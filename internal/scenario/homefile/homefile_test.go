@@ -92,6 +92,7 @@ var mistakes = []struct{ name, text, want string }{
 	{"a kind that is not emulated", "devices: {gas: {kind: CAD}}\n", `1:23: devices.gas.kind: "CAD", expected one of GSME, ESME, IHD`},
 	{"a start before Zigbee time", gas + "start: 1999-01-05T00:00:00Z\n", `2:8: start: year 1999, expected 2000 to 2099`},
 	{"no duration at all", gas + "duration: 0s\n", `2:11: duration: 0s, expected 1s to 7320d`},
+	{"pages too large", gas + "page_size: 70000\n", `2:12: page_size: 70000, expected 0 to 65535`},
 	{"blocks too small", gas + "block_size: 8\n", `2:13: block_size: 8, expected 16 to 255`},
 	{"a jitter like the period", gas + "heartbeat: {jitter: 20m}\n", `2:21: heartbeat.jitter: 20m, expected at most a quarter of the period of 30m`},
 	{"a heartbeat of a display", "devices: {shows: {kind: IHD, heartbeat: {period: 1h}}}\n", `1:41: devices.shows.heartbeat: a key of gas meters, expected none at an IHD`},

@@ -212,6 +212,7 @@ func (s *Stage) meter(d *homefile.Device, p *Images) (scenario.Meter, error) {
 	m.SupplierKey = &signer("supplier").PublicKey
 	m.SlotCapacity, m.DriftPPM, m.Battery = int(d.Slot), int64(d.Drift), d.ParameterSet(s.home)
 	m.OTA.MaxDataSize = uint8(max(uint64(m.OTA.MaxDataSize), uint64(s.home.BlockSize)))
+	m.OTA.PageSize = uint16(s.home.PageSize)
 	m.Period, m.Jitter = duration(d.Heartbeat.Period), duration(d.Heartbeat.Jitter)
 	m.Budget.Reserve = d.Battery.Reserve.Of(&m.Battery)
 	if d.Budget != nil {
