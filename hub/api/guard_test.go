@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -258,5 +260,33 @@ func TestABodyThatNeverEndsIsGivenUp(t *testing.T) {
 	}
 	if resp, err := http.Post(s.http.URL+"/v1/devices", "application/json", bytes.NewReader(make([]byte, 100<<10))); err != nil || resp.StatusCode != 413 {
 		t.Errorf("a body of 100 KiB: %v %v", resp, err)
+	}
+}
+
+// patientWriter remembers the deadlines of its connection.
+type patientWriter struct {
+	*httptest.ResponseRecorder
+	read, write []time.Time
+}
+
+func (p *patientWriter) SetReadDeadline(t time.Time) error { p.read = append(p.read, t); return nil }
+func (p *patientWriter) SetWriteDeadline(t time.Time) error {
+	p.write = append(p.write, t)
+	return nil
+}
+
+// An upload may take long as a whole: its deadlines move with it.
+func TestALongUploadMovesItsDeadlines(t *testing.T) {
+	s := newServer(t)
+	w := &patientWriter{ResponseRecorder: httptest.NewRecorder()}
+	body := iotest.OneByteReader(bytes.NewReader(testimage.GB(testimage.Options{Version: 2})))
+	r := httptest.NewRequest("POST", "/v1/images", body)
+	r.Host = "localhost"
+	s.api.ServeHTTP(w, r)
+	if w.Code != 201 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if len(w.read) < 100 || len(w.write) < 100 || !w.write[len(w.write)-1].After(w.read[len(w.read)-1]) {
+		t.Errorf("%d read and %d write deadlines", len(w.read), len(w.write))
 	}
 }

@@ -180,7 +180,9 @@ type part struct {
 
 // Read implements io.Reader.
 func (p *part) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(p.timeout)) // not every connection has one
+	// Not every connection has deadlines. That for the answer moves along.
+	_ = p.control.SetReadDeadline(time.Now().Add(p.timeout))
+	_ = p.control.SetWriteDeadline(time.Now().Add(2 * p.timeout))
 	n, err := p.Reader.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) {
 		p.failed = err
