@@ -28,10 +28,15 @@ const (
 	KindIHD    Kind = 128
 	KindCAD    Kind = 130
 	KindPPMID  Kind = 132
+	// KindBridged is a device outside the HAN that a bridge speaks for. It is known
+	// beside the device log, not in it: CCS01 has no such type, and no frame is
+	// taken from it.
+	KindBridged Kind = 255
 )
 
 var kindNames = map[Kind]string{
 	KindESME: "ESME", KindGSME: "GSME", KindHCALCS: "HCALCS", KindIHD: "IHD", KindCAD: "CAD", KindPPMID: "PPMID",
+	KindBridged: "BRIDGED",
 }
 
 // String returns the kind as GBCS writes it.
@@ -49,7 +54,7 @@ func ParseKind(s string) (Kind, error) {
 			return k, nil
 		}
 	}
-	return 0, fmt.Errorf("device kind %q: want one of ESME, GSME, HCALCS, IHD, CAD, PPMID", s)
+	return 0, fmt.Errorf("device kind %q: want one of ESME, GSME, HCALCS, IHD, CAD, PPMID, BRIDGED", s)
 }
 
 // equalFold compares ASCII without regard to case.
@@ -57,8 +62,12 @@ func equalFold(a, b string) bool {
 	return len(a) == len(b) && slices.EqualFunc([]byte(a), []byte(b), func(x, y byte) bool { return x|0x20 == y|0x20 })
 }
 
-// IsMeter reports whether the kind takes firmware from the hub.
+// IsMeter reports whether the kind is a meter, which takes firmware over the HAN
+// and orders in GBCS messages.
 func (k Kind) IsMeter() bool { return k == KindESME || k == KindGSME }
+
+// TakesFirmware reports whether images can be distributed to the kind.
+func (k Kind) TakesFirmware() bool { return k.IsMeter() || k == KindBridged }
 
 // Errors that callers tell apart.
 var (
@@ -78,7 +87,10 @@ func (h *Hub) AddDevice(now time.Time, out *han.Outbox, eui han.EUI64, kind Kind
 	if _, there := h.devices[eui]; there {
 		return fmt.Errorf("add device %s: %w: it is in the device log already", eui, ErrConflict)
 	}
-	if len(h.order) >= DeviceLogSize {
+	if kind == KindBridged {
+		return h.addBridged(now, out, eui)
+	}
+	if n := len(h.order) - h.bridgedCount(); n >= DeviceLogSize {
 		return fmt.Errorf("add device %s: %w: the device log is full (%d entries)", eui, ErrConflict, DeviceLogSize)
 	}
 	entry := store.Device{EUI64: eui, Kind: uint8(kind), AddedAt: now.UnixMicro(), Endpoint: 1}
@@ -105,11 +117,14 @@ func (h *Hub) admit(now time.Time, entry store.Device) {
 	h.devices[entry.EUI64] = &device{log: entry}
 	h.order = append(h.order, entry.EUI64)
 	slices.Sort(h.order)
-	if Kind(entry.Kind) == KindGSME {
+	switch Kind(entry.Kind) {
+	case KindGSME:
 		h.proxy.AddMeter(entry.EUI64, h.joinOf(entry))
-		return
+	case KindBridged:
+		// Nothing of the HAN's is kept for it.
+	default:
+		h.restoreTunnel(now, h.devices[entry.EUI64])
 	}
-	h.restoreTunnel(now, h.devices[entry.EUI64])
 }
 
 // joinOf returns what the store holds of a gas meter for the proxy.
@@ -140,7 +155,13 @@ func (h *Hub) RemoveDevice(now time.Time, out *han.Outbox, eui han.EUI64) error 
 	if !ok {
 		return fmt.Errorf("remove device %s: %w", eui, ErrUnknownDevice)
 	}
-	alert, changes := h.ownAlert(now, eui, gbcs.AlertCHFDeviceLogChanged, fmt.Sprintf("%s removed", Kind(d.log.Kind)))
+	// A bridged device is in no device log that could change.
+	bridged := Kind(d.log.Kind) == KindBridged
+	var alert store.Alert
+	var changes []store.Change
+	if !bridged {
+		alert, changes = h.ownAlert(now, eui, gbcs.AlertCHFDeviceLogChanged, fmt.Sprintf("%s removed", Kind(d.log.Kind)))
+	}
 	changes = append(changes, store.Delete(d.log), store.Delete(store.Mirror{Device: eui}))
 	for _, m := range h.store.MessagesOf(eui) {
 		changes = append(changes, store.Delete(m))
@@ -159,7 +180,9 @@ func (h *Hub) RemoveDevice(now time.Time, out *han.Outbox, eui han.EUI64) error 
 	delete(h.devices, eui)
 	h.order = slices.DeleteFunc(h.order, func(e han.EUI64) bool { return e == eui })
 	h.record(out, trace.Record{At: now, Kind: trace.DeviceRemoved, Peer: uint64(eui)})
-	h.recordAlert(now, out, alert)
+	if !bridged {
+		h.recordAlert(now, out, alert)
+	}
 	return nil
 }
 

@@ -18,7 +18,7 @@ import (
 // HandleFrame implements han.Node.
 func (h *Hub) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 	d, ok := h.devices[f.Src]
-	if !ok {
+	if !ok || Kind(d.log.Kind) == KindBridged {
 		h.fault(now, out, f.Src, ErrUnknownDevice)
 		return
 	}

@@ -84,6 +84,8 @@ type device struct {
 	log    store.Device
 	tunnel tunnelClient // ESME only
 	image  *imagecache.File
+	// bridged is how far an outside device got by the bridge's last report.
+	bridged Progress
 	// windowBlocks and windowRepeats are the server's counts when the last window opened.
 	windowBlocks, windowRepeats uint32
 	recent                      [recentMessages][]byte // last messages taken, to recognise repetitions

@@ -92,7 +92,7 @@ func (h *Hub) planUpdate(now time.Time, eui han.EUI64, im store.Image) ([]store.
 	switch {
 	case !ok:
 		return nil, ErrUnknownDevice
-	case !Kind(d.log.Kind).IsMeter():
+	case !Kind(d.log.Kind).TakesFirmware():
 		return nil, fmt.Errorf("%w: %s devices take no firmware from the hub", ErrConflict, Kind(d.log.Kind))
 	}
 	var changes []store.Change
@@ -112,6 +112,10 @@ func (h *Hub) startUpdate(now time.Time, out *han.Outbox, d *device, im store.Im
 	eui := d.log.EUI64
 	h.record(out, trace.Record{At: now, Kind: trace.DistributionStarted, Peer: uint64(eui),
 		Version: im.FileVersion, Size: im.Size, Hash: im.FileHash})
+	if Kind(d.log.Kind) == KindBridged {
+		d.bridged = Progress{}
+		return // the bridge looks for it
+	}
 	if err := h.offer(d, im.FileHash, now); err != nil {
 		h.fault(now, out, eui, err)
 		return
@@ -211,6 +215,8 @@ func (h *Hub) sendActivate(now time.Time, out *han.Outbox, eui han.EUI64, hash o
 	switch {
 	case !ok:
 		return ErrUnknownDevice
+	case Kind(d.log.Kind) == KindBridged:
+		return fmt.Errorf("%w: a bridged device switches by itself", ErrConflict)
 	case !Kind(d.log.Kind).IsMeter():
 		return fmt.Errorf("%w: %s devices take no firmware from the hub", ErrConflict, Kind(d.log.Kind))
 	}
@@ -245,6 +251,9 @@ func (h *Hub) ReadVersion(now time.Time, out *han.Outbox, eui han.EUI64) error {
 	}
 	if kind := Kind(d.log.Kind); !kind.IsMeter() {
 		return fmt.Errorf("read firmware version of %s: %w: %s devices are not asked", eui, ErrConflict, kind)
+	}
+	if Kind(d.log.Kind) == KindBridged {
+		return fmt.Errorf("read firmware version of %s: %w: the bridge reports what a bridged device runs", eui, ErrConflict)
 	}
 	code := gbcs.CodeReadESMEFirmwareVersion
 	payload := func(counter uint64) []byte {

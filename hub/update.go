@@ -83,7 +83,7 @@ func DatedAt(u store.Update) (time.Time, bool) {
 // resumeUpdate offers again, after a start of the hub, what was being downloaded.
 func (h *Hub) resumeUpdate(now time.Time, out *han.Outbox, u store.Update) {
 	d, ok := h.devices[u.Device]
-	if !ok || !UpdateState(u.State).offered() {
+	if !ok || !UpdateState(u.State).offered() || Kind(d.log.Kind) == KindBridged {
 		return
 	}
 	err := h.offer(d, u.FileHash, time.UnixMicro(u.StartedAt).UTC())
@@ -168,6 +168,9 @@ func (h *Hub) Progress(u store.Update) Progress {
 	d, ok := h.devices[u.Device]
 	if !ok || UpdateState(u.State).Ended() {
 		return Progress{Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries}
+	}
+	if Kind(d.log.Kind) == KindBridged {
+		return Progress{Offset: d.bridged.Offset, Windows: max(u.Windows, d.bridged.Windows), Blocks: max(u.Blocks, d.bridged.Blocks)}
 	}
 	p := h.server.Progress(u.Device)
 	out := Progress{Offset: p.Offset, Windows: u.Windows, Blocks: u.Blocks, Repeats: u.Retries + p.Repeats - d.windowRepeats, Pages: p.Pages}

@@ -33,6 +33,7 @@ func describe(version string) huma.Config {
 		{Name: "updates", Description: "Distribution of images to devices, and its timeline"},
 		{Name: "supplier", Description: "Orders of the supplier, and what comes back: alerts, responses, the mailbox"},
 		{Name: "readings", Description: "The mirror that the Gas Proxy keeps of a sleeping meter"},
+		{Name: "bridged", Description: "Devices outside the HAN that a bridge speaks for"},
 		{Name: "traffic", Description: "Frames of the HAN, and events as they happen"},
 		{Name: "lab", Description: "Faults to order; only if the hub was started with --lab"},
 	}

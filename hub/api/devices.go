@@ -16,9 +16,9 @@ import (
 // Device is an entry of the device log, and how the device was seen last.
 type Device struct {
 	EUI64           han.EUI64  `json:"eui64" doc:"16 hex digits, for example 00DB1234567890A1"`
-	Kind            string     `json:"kind" enum:"ESME,GSME,HCALCS,IHD,CAD,PPMID"`
+	Kind            string     `json:"kind" enum:"ESME,GSME,HCALCS,IHD,CAD,PPMID,BRIDGED"`
 	AddedAt         *time.Time `json:"added_at,omitempty"`
-	LastHeard       *time.Time `json:"last_heard,omitempty" doc:"when its last readings, or in this run of the hub its last frame, came"`
+	LastHeard       *time.Time `json:"last_heard,omitempty" doc:"when its last readings, the last report of its bridge, or in this run of the hub its last frame, came"`
 	FirmwareVersion string     `json:"firmware_version,omitempty" doc:"as the device reported it, 8 hex digits"`
 	Sleeps          bool       `json:"sleeps" doc:"it wakes for its heartbeats only"`
 	Awake           bool       `json:"awake"`
@@ -35,7 +35,7 @@ func (a *API) device(d store.Device, now time.Time) Device {
 		EUI64: d.EUI64, Kind: hub.Kind(d.Kind).String(), AddedAt: instant(d.AddedAt), LastHeard: instant(d.LastHeard),
 		Connected: a.Connected(d.EUI64), InProcess: a.Node(d.EUI64, func(time.Time, han.Node) {}),
 	}
-	if d.LastHeard != 0 && hub.Kind(d.Kind).IsMeter() {
+	if d.LastHeard != 0 && hub.Kind(d.Kind).TakesFirmware() {
 		out.FirmwareVersion = versionText(d.FirmwareVersion)
 	}
 	for _, m := range a.Store.MessagesOf(d.EUI64) {
@@ -95,7 +95,7 @@ type deviceOutput struct {
 type addDeviceInput struct {
 	Body struct {
 		EUI64 string `json:"eui64" doc:"16 hex digits"`
-		Kind  string `json:"kind" enum:"ESME,GSME,HCALCS,IHD,CAD,PPMID"`
+		Kind  string `json:"kind" enum:"ESME,GSME,HCALCS,IHD,CAD,PPMID,BRIDGED"`
 	}
 }
 

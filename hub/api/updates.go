@@ -99,6 +99,9 @@ func (a *API) update(h *hub.Hub, u store.Update, now time.Time) Update {
 	switch {
 	case state >= hub.UpdateTransferred && state <= hub.UpdateActivated:
 		out.Offset = &im.Size
+	case hub.Kind(d.Kind) == hub.KindBridged:
+		out.Offset = &p.Offset
+		return out // what it waits for is its outcome, in the bridge's words
 	case watched:
 		if offset, known := t.Offset(); known {
 			out.Offset = &offset

@@ -9,7 +9,7 @@ import (
 )
 
 // membership answers, for each frame and from any goroutine, whether a device is
-// in the device log. It looks at the store only when the device log has changed.
+// in the device log; bridged ones are not. It looks at the store only when the device log has changed.
 type membership struct {
 	store   *store.Store
 	present atomic.Pointer[deviceLog]
@@ -37,7 +37,7 @@ func (m *membership) authorise(device han.EUI64) error {
 func (m *membership) read() *deviceLog {
 	log := &deviceLog{changed: m.store.Watch(store.TableDevices), devices: map[han.EUI64]bool{}}
 	for _, d := range m.store.Devices() {
-		log.devices[d.EUI64] = true
+		log.devices[d.EUI64] = hub.Kind(d.Kind) != hub.KindBridged
 	}
 	m.present.Store(log)
 	return log
