@@ -139,6 +139,11 @@ func (c *client) do(req *http.Request, out any) error {
 	return nil
 }
 
+// conflictError is what the hub cannot do as things are.
+type conflictError struct{ reason string }
+
+func (e conflictError) Error() string { return e.reason }
+
 func refusal(resp *http.Response) error {
 	var p problem
 	text := resp.Status
@@ -146,7 +151,9 @@ func refusal(resp *http.Response) error {
 		text = p.String()
 	}
 	switch {
-	case resp.StatusCode == http.StatusInsufficientStorage, resp.StatusCode < http.StatusInternalServerError && resp.StatusCode != http.StatusConflict:
+	case resp.StatusCode == http.StatusConflict:
+		return conflictError{text}
+	case resp.StatusCode == http.StatusInsufficientStorage, resp.StatusCode < http.StatusInternalServerError:
 		return inputError{errors.New(text)}
 	default:
 		return outcomeError{text}

@@ -28,6 +28,7 @@ type demoFlags struct {
 	broker    brokerFlags
 	lab       bool
 	token     apiToken
+	bridge    bridgeFlag
 	seed      uint64
 	until     string
 	asJSON    bool
@@ -71,6 +72,7 @@ not happen (exit code 1, with the reason).`,
 	f.StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the hub's REST interface")
 	f.BoolVar(&d.lab, "lab", false, "allow faults to be ordered over the REST interface")
 	d.token.register(cmd)
+	d.bridge.register(cmd)
 	d.broker.register(cmd, "")
 	f.Uint64Var(&d.seed, "seed", 1, "seed of the sample image and of the gas meter's phase")
 	f.StringVar(&d.until, "until", "", "updated: end when both meters run the new firmware")
@@ -92,6 +94,9 @@ func (d *demoFlags) check() error {
 // run runs the demo to its end and reports.
 func (d *demoFlags) run(ctx context.Context, g *global) (err error) {
 	if err := d.check(); err != nil {
+		return err
+	}
+	if err := d.bridge.read(); err != nil {
 		return err
 	}
 	dir := g.state

@@ -70,6 +70,7 @@ func startDemo(ctx context.Context, d *demoFlags, dir string, image *ota.Image, 
 		func() error { return h.upload(ctx) },
 		func() error { return h.startMeters(ctx, config, dir) },
 		func() error { return h.distribute() },
+		func() error { return h.startBridge(ctx, dir) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -280,6 +281,17 @@ func (h *demoHome) startDisplay(ctx context.Context, config hub.Config) error {
 	}
 	h.devices.put(scenario.DefaultIHD, h.display)
 	h.closers = append(h.closers, h.display.Close)
+	return nil
+}
+
+// startBridge starts the bridge, if one was asked for. What it logs stands among
+// what is told of the home.
+func (h *demoHome) startBridge(ctx context.Context, dir string) error {
+	b, err := h.flags.bridge.startBeside(ctx, h.apiURL, h.api.token, filepath.Join(dir, "bridge"), h.view.logger("bridge"))
+	if err != nil {
+		return err
+	}
+	h.closers = append(h.closers, b.stop)
 	return nil
 }
 

@@ -36,6 +36,9 @@ interface on --listen. Records and images are kept in the state folder; a restar
 			if cmd.Flags().Changed("block-size") {
 				config.PlanBlockSize = config.BlockSize
 			}
+			if err := run.bridge.read(); err != nil {
+				return err
+			}
 			if err := checkHub(config, speed, run.listen); err != nil {
 				return err
 			}
@@ -63,6 +66,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 	f.StringVar(&run.listen, "listen", "127.0.0.1:8080", "address of the REST interface")
 	f.BoolVar(&run.lab, "lab", false, "allow faults to be ordered over the REST interface")
 	run.token.register(cmd)
+	run.bridge.register(cmd)
 	pkiFlag(cmd, &dir)
 	b.register(cmd, defaultBrokerURL)
 	hubIdentity(f, &config)
@@ -125,6 +129,7 @@ type hubRun struct {
 	devices devicesFlag // of a new hub's device log
 	lab     bool
 	token   apiToken
+	bridge  bridgeFlag
 }
 
 // runHub runs hub and REST interface until ctx is done or one of them fails.
@@ -156,12 +161,16 @@ func (g *global) runHub(ctx context.Context, r hubRun, o scenario.LiveHubOptions
 		tellToken(g.err, url, token)
 	}
 	o.Log.Info("hub ready", "api", url, "speed", h.Clock.Anchor().Speed, "pacing", o.Config.Policy.String())
+	bridge, err := r.bridge.startBeside(ctx, url, token, g.path("", "bridge"), o.Log)
+	if err != nil {
+		return errors.Join(err, server.stop(), h.Close())
+	}
 	select {
 	case <-ctx.Done():
 	case err = <-h.Done():
 	case err = <-server.failed:
 	}
-	stopped := errors.Join(server.stop(), h.Close())
+	stopped := errors.Join(bridge.stop(), server.stop(), h.Close())
 	o.Log.Info("hub stopped; records and images are kept", "state", o.Dir)
 	if err := errors.Join(err, stopped); err != nil {
 		return outcomeError{oneLine(err)}

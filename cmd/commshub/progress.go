@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"regexp"
 	"sync"
 	"time"
@@ -137,6 +139,29 @@ func (v *transferView) say(format string, args ...any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.print(fmt.Sprintf(format, args...))
+}
+
+// logger returns a logger whose lines stand among the others, after a name.
+func (v *transferView) logger(name string) *slog.Logger {
+	untimed := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	return slog.New(slog.NewTextHandler(lineWriter{v, name}, &slog.HandlerOptions{ReplaceAttr: untimed}))
+}
+
+// lineWriter says what is written to it.
+type lineWriter struct {
+	view *transferView
+	name string
+}
+
+// Write implements io.Writer.
+func (w lineWriter) Write(b []byte) (int, error) {
+	w.view.say("%s: %s", w.name, bytes.TrimSpace(b))
+	return len(b), nil
 }
 
 // close ends the bars where they are.
