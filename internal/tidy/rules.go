@@ -107,7 +107,9 @@ var rules = map[string]rule{
 	"internal/codectest": {floor: floorTests, thirdParty: []string{cmpModule}},
 	"internal/nodetest":  {floor: floorTests, siblings: []string{"internal/testimage"}},
 	"internal/testimage": {floor: floorTests},
-	"internal/tidy":      {floor: floorTests},
+	// Runs programs of others; the build tag z2m keeps it out of go test ./...
+	"internal/z2mtest": {floor: floorTests, thirdParty: []string{pahoModule}},
+	"internal/tidy":    {floor: floorTests},
 }
 
 // Modules that the table allows somewhere.

@@ -466,6 +466,23 @@ func TestAdapterStateOutlivesTheBridge(t *testing.T) {
 	again.close(t)
 }
 
+// Retained messages come as soon as the subscription is asked for.
+func TestRetainedMessagesComeAfterHandleUp(t *testing.T) {
+	b := outsideBroker(t, nil)
+	other := connectStranger(t, b.URL())
+	for i := range 5 {
+		if token := other.Publish(fmt.Sprint("in/", i), 1, true, "kept"); !token.WaitTimeout(patience) || token.Error() != nil {
+			t.Fatal(token.Error())
+		}
+	}
+	bridge := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
+	bridge.expect(t, "up 0")
+	for range 5 {
+		bridge.expect(t, "kept")
+	}
+	bridge.close(t)
+}
+
 func TestBrokerMayGoAndComeBack(t *testing.T) {
 	dir := t.TempDir()
 	b := outsideBroker(t, nil)

@@ -12,8 +12,11 @@ type runner struct {
 	presence *presence
 	session  *session // nil while the broker is not connected
 	working  bool     // the adapters are up
-	home     *Home    // the last picture of the hub
-	told     bool     // whether Active is closed
+	// early are messages that came between asking for the subscription and the
+	// broker's word that it is there: retained ones.
+	early    []Message
+	home     *Home // the last picture of the hub
+	told     bool  // whether Active is closed
 	lastDown string
 	// reported is how many dropped messages the log knows of.
 	reported uint64
@@ -107,6 +110,7 @@ func (r *runner) review(ctx context.Context) {
 		return
 	}
 	// Subscribing now brings the retained messages to adapters that are ready.
+	r.early = nil
 	s, filters := r.session, r.filters()
 	go func() {
 		if err := s.subscribe(ctx, filters); err != nil {
@@ -137,6 +141,13 @@ func (r *runner) becomeWorking() error {
 			return err
 		}
 	}
+	early := r.early
+	r.early = nil
+	for _, m := range early {
+		if err := r.handOver(m); err != nil {
+			return err
+		}
+	}
 	return r.tellHome()
 }
 
@@ -164,10 +175,20 @@ func (r *runner) handleMessage(ctx context.Context, m Message) error {
 		r.review(ctx)
 		return nil
 	}
-	// Messages may come before the broker's word that it subscribed.
-	if r.session == nil || !r.presence.working {
+	switch {
+	case r.session == nil || !r.presence.working:
+		return nil
+	case !r.working:
+		if len(r.early) < queueSize {
+			r.early = append(r.early, m)
+		}
 		return nil
 	}
+	return r.handOver(m)
+}
+
+// handOver gives a message to the adapters that listen to its topic.
+func (r *runner) handOver(m Message) error {
 	for _, a := range r.opts.Config.Adapters {
 		if !matchesAny(a.Filters(), m.Topic) {
 			continue
