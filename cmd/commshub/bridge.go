@@ -10,12 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/transport/bridge"
+	"github.com/commshub/commshub/transport/bridge/glow"
+	"github.com/commshub/commshub/transport/bridge/homeassistant"
 	"github.com/commshub/commshub/transport/bridge/zigbee2mqtt"
 )
 
 // bridgeAdapters are the adapters there are.
 func bridgeAdapters() []bridge.Kind {
-	return []bridge.Kind{zigbee2mqtt.Kind()}
+	return []bridge.Kind{zigbee2mqtt.Kind(), homeassistant.Kind(), glow.Kind()}
 }
 
 func newBridge(g *global) *cobra.Command {

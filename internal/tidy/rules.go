@@ -74,7 +74,9 @@ var rules = map[string]rule{
 	// bridge alone, and not each other.
 	"transport/bridge": {floor: floorDrivers, siblings: []string{"transport/mqtt"},
 		thirdParty: []string{pahoModule, rateModule, renameioModule, yamlModule}},
-	"transport/bridge/zigbee2mqtt": {floor: floorDrivers, siblings: []string{"transport/bridge"}},
+	"transport/bridge/glow":          {floor: floorDrivers, siblings: []string{"transport/bridge"}},
+	"transport/bridge/homeassistant": {floor: floorDrivers, siblings: []string{"transport/bridge"}},
+	"transport/bridge/zigbee2mqtt":   {floor: floorDrivers, siblings: []string{"transport/bridge"}},
 
 	"transport/broker":         {floor: floorDrivers, thirdParty: []string{natsModule, rateModule}},
 	"transport/dtls":           {floor: floorDrivers, thirdParty: []string{dtlsModule, pionLogModule, pionTransportModule, rateModule}},

@@ -1,0 +1,279 @@
+// Package homeassistant shows the meters of the hub, and the hub itself, in Home
+// Assistant by its MQTT discovery, one device each.
+//
+//	<prefix>/device/commshub_<eui64>/config   retained: the device and its entities
+//	<base>/<eui64>/state                      retained: readings, one JSON object
+//	<base>/<eui64>/update                     retained: state of the update entity
+//	<base>/<eui64>/install                    from Home Assistant: switch to the image held
+//	<prefix>/status                           from Home Assistant: online, it (re)started
+//
+// Only meters that the configuration names are shown, and only those it says so
+// can be told to install. Whatever is left on the broker is taken back when the
+// bridge stops; what a killed bridge left, when it starts again.
+//
+// Home Assistant lives in real time. Instants of the hub's emulated clock are
+// shown as the real instants at which they come about, or came.
+package homeassistant
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/transport/bridge"
+)
+
+// Name is the adapter's section in the configuration.
+const Name = "homeassistant"
+
+// Config is the adapter's section.
+type Config struct {
+	// Prefix is Home Assistant's discovery prefix, Base that of the state topics.
+	Prefix string `yaml:"prefix"`
+	Base   string `yaml:"base"`
+	// Hub tells whether the hub is a device of its own.
+	Hub    bool          `yaml:"hub"`
+	Meters []MeterConfig `yaml:"meters"`
+}
+
+// MeterConfig names a meter that may be shown.
+type MeterConfig struct {
+	EUI64 han.EUI64 `yaml:"id"`
+	// Label is the device's name, default its kind and identifier.
+	Label string `yaml:"label"`
+	// Install allows Home Assistant to order the meter to activate the image it holds.
+	Install bool `yaml:"install"`
+}
+
+// Kind makes the adapter from its section.
+func Kind() bridge.Kind {
+	return bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) {
+		c := Config{Prefix: "homeassistant", Base: "commshub", Hub: true}
+		if err := s.Decode(&c); err != nil {
+			return nil, err
+		}
+		a, err := New(c)
+		if err != nil {
+			return nil, s.Errorf("", "%w", err)
+		}
+		return a, nil
+	}}
+}
+
+// Adapter is the adapter.
+type Adapter struct {
+	config   Config
+	presence string
+	// left are the payloads of the retained messages on the broker, by topic. Those
+	// of an earlier run are there without their payload.
+	left  map[string][]byte
+	times instants
+	home  *bridge.Home
+}
+
+var _ bridge.Adapter = (*Adapter)(nil)
+
+// New returns an adapter.
+func New(c Config) (*Adapter, error) {
+	for name, topic := range map[string]string{"prefix": c.Prefix, "base": c.Base} {
+		if err := bridge.CheckTopic(topic); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	seen := map[han.EUI64]bool{}
+	for _, m := range c.Meters {
+		if m.EUI64 == 0 || seen[m.EUI64] {
+			return nil, fmt.Errorf("meter %s: want an id that no other meter has", m.EUI64)
+		}
+		seen[m.EUI64] = true
+	}
+	return &Adapter{config: c, left: map[string][]byte{}, times: instants{}}, nil
+}
+
+// Name implements bridge.Adapter.
+func (a *Adapter) Name() string { return Name }
+
+// Devices implements bridge.Adapter: it brings no devices into the hub.
+func (a *Adapter) Devices() []bridge.Mapping { return nil }
+
+// Filters implements bridge.Adapter.
+func (a *Adapter) Filters() []string {
+	filters := []string{a.statusTopic()}
+	for _, m := range a.config.Meters {
+		if m.Install {
+			filters = append(filters, a.topic(m.EUI64, "install"))
+		}
+	}
+	return filters
+}
+
+func (a *Adapter) statusTopic() string { return a.config.Prefix + "/status" }
+
+func (a *Adapter) topic(eui han.EUI64, what string) string {
+	return a.config.Base + "/" + eui.String() + "/" + what
+}
+
+func (a *Adapter) configTopic(eui han.EUI64) string {
+	return a.config.Prefix + "/device/commshub_" + eui.String() + "/config"
+}
+
+// Restore implements bridge.Adapter: it learns which messages may still be there.
+func (a *Adapter) Restore(kept []byte) error {
+	var topics []string
+	if err := json.Unmarshal(kept, &topics); err != nil {
+		return err
+	}
+	for _, t := range topics {
+		if err := bridge.CheckTopic(t); err != nil {
+			return err
+		}
+		a.left[t] = nil
+	}
+	return nil
+}
+
+// HandleUp implements bridge.Adapter. The broker may have forgotten everything.
+func (a *Adapter) HandleUp(now time.Time, presence string, out *bridge.Outbox) {
+	a.presence = presence
+	a.publishAll(now, out)
+}
+
+// HandleDown implements bridge.Adapter.
+func (a *Adapter) HandleDown(out *bridge.Outbox) {
+	for _, topic := range a.topics() {
+		out.Retain(topic, nil)
+	}
+	clear(a.left)
+	out.Keep([]byte("[]"))
+}
+
+// HandleHome implements bridge.Adapter.
+func (a *Adapter) HandleHome(now time.Time, home *bridge.Home, out *bridge.Outbox) {
+	a.home = home
+	a.publish(now, out)
+}
+
+// NextTimer implements bridge.Adapter: what changes comes with the hub's pictures.
+func (a *Adapter) NextTimer() (time.Time, bool) { return time.Time{}, false }
+
+// HandleTimer implements bridge.Adapter.
+func (a *Adapter) HandleTimer(time.Time, *bridge.Outbox) {}
+
+// HandleMessage implements bridge.Adapter.
+func (a *Adapter) HandleMessage(now time.Time, m bridge.Message, out *bridge.Outbox) error {
+	if m.Topic == a.statusTopic() {
+		switch string(m.Payload) {
+		case "online":
+			a.publishAll(now, out)
+		case "offline", "":
+		default:
+			return fmt.Errorf("%.40q: want online or offline", m.Payload)
+		}
+		return nil
+	}
+	for _, meter := range a.config.Meters {
+		if meter.Install && m.Topic == a.topic(meter.EUI64, "install") {
+			return a.install(meter, m, out)
+		}
+	}
+	return nil
+}
+
+// install takes an order to install. One that lay on the broker is of nobody knows
+// when.
+func (a *Adapter) install(meter MeterConfig, m bridge.Message, out *bridge.Outbox) error {
+	switch {
+	case m.Retained:
+		return errors.New("a retained order to install is not followed; it should not be retained")
+	case string(m.Payload) != payloadInstall:
+		return fmt.Errorf("%.40q: want %s", m.Payload, payloadInstall)
+	}
+	out.Note(fmt.Sprintf("Home Assistant orders %s to install", meter.EUI64))
+	out.Install(meter.EUI64)
+	return nil
+}
+
+// publishAll publishes everything again.
+func (a *Adapter) publishAll(now time.Time, out *bridge.Outbox) {
+	for topic := range a.left {
+		a.left[topic] = nil
+	}
+	a.publish(now, out)
+}
+
+// publish brings the broker up to date: what is new or changed is published, and
+// what belongs to nothing any more is taken back.
+func (a *Adapter) publish(now time.Time, out *bridge.Outbox) {
+	if a.home == nil || a.presence == "" {
+		return
+	}
+	wanted := a.wanted(now)
+	before := a.topics()
+	for _, topic := range before {
+		if _, still := wanted[topic]; !still {
+			out.Retain(topic, nil)
+			delete(a.left, topic)
+		}
+	}
+	// A device is announced before its states: "…/config" of one prefix sorts
+	// anywhere, so the two kinds are published one after the other.
+	for _, announced := range []bool{true, false} {
+		for _, topic := range sortedTopics(wanted) {
+			if strings.HasSuffix(topic, "/config") != announced || bytes.Equal(a.left[topic], wanted[topic]) {
+				continue
+			}
+			out.Retain(topic, wanted[topic])
+			a.left[topic] = wanted[topic]
+		}
+	}
+	after := a.topics()
+	if !slices.Equal(before, after) {
+		text, err := json.Marshal(after)
+		if err != nil {
+			panic(err) // strings
+		}
+		out.Keep(text)
+	}
+}
+
+// wanted returns the retained messages there should be.
+func (a *Adapter) wanted(now time.Time) map[string][]byte {
+	w := map[string][]byte{}
+	put := func(topic string, v any) {
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // strings, numbers and booleans
+		}
+		w[topic] = text
+	}
+	if a.config.Hub && a.home.EUI64 != 0 {
+		put(a.configTopic(a.home.EUI64), a.hubDevice())
+		put(a.topic(a.home.EUI64, "state"), hubState(a.home))
+	}
+	for _, m := range a.config.Meters {
+		d := a.home.Device(m.EUI64)
+		if d == nil || d.Kind != kindElectricity && d.Kind != kindGas {
+			continue
+		}
+		put(a.configTopic(m.EUI64), a.meterDevice(m, d))
+		put(a.topic(m.EUI64, "state"), a.meterState(now, d))
+		put(a.topic(m.EUI64, "update"), updateState(d))
+	}
+	return w
+}
+
+func (a *Adapter) topics() []string { return sortedTopics(a.left) }
+
+func sortedTopics(m map[string][]byte) []string {
+	var all []string
+	for topic := range m {
+		all = append(all, topic)
+	}
+	slices.Sort(all)
+	return all
+}
