@@ -109,7 +109,7 @@ func (b *Bridge) start(ctx context.Context) error {
 		return err
 	}
 	if b.opts.Config.HTTP.Listen != "" {
-		if b.files, err = serveFiles(b.opts.Config.HTTP.Listen, b.links, b.log); err != nil {
+		if b.files, err = serveFiles(b.opts.Config.HTTP, b.links); err != nil {
 			return errors.Join(err, copies.close())
 		}
 	}

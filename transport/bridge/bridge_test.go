@@ -188,6 +188,8 @@ func (l *lines) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+func textLogger(to io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(to, nil)) }
+
 func (l *lines) has(part string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -248,7 +250,7 @@ func startBridge(t testing.TB, url, dir string, hub Hub) *testBridge {
 	var err error
 	b.Bridge, err = Start(context.Background(), Options{
 		Config: configFor(t, url, "http: {listen: 127.0.0.1:0}\n", b.adapter), Hub: hub, Dir: dir,
-		Log: slog.New(slog.NewTextHandler(b.log, nil)), Poll: 20 * time.Millisecond,
+		Log: textLogger(b.log), Poll: 20 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,9 @@ type HTTP struct {
 	Listen string `yaml:"listen"`
 	// URL is how devices reach it, default http://<listen>.
 	URL string `yaml:"url"`
+	// Index serves /index.json, an index of the images on offer as Zigbee2MQTT reads
+	// it. Whoever reads it learns the links.
+	Index bool `yaml:"index"`
 }
 
 // Kind makes adapters of one name from their section of the configuration.

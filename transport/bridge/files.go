@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,8 @@ type fileServer struct {
 	done    chan error
 }
 
-func serveFiles(listen string, l *links, log *quietLog) (*fileServer, error) {
-	listener, err := net.Listen("tcp", listen)
+func serveFiles(c HTTP, l *links) (*fileServer, error) {
+	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for devices that fetch images: %w", err)
 	}
@@ -33,8 +34,15 @@ func serveFiles(listen string, l *links, log *quietLog) (*fileServer, error) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("ETag", `"`+f.key.Image.String()+`"`)
 		w.Header().Set("Cache-Control", "no-store")
-		http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(f.file, 0, f.size))
+		http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(f.image.File, 0, f.image.Size))
 	})
+	if c.Index {
+		mux.HandleFunc("GET /index.json", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Cache-Control", "no-store")
+			_ = json.NewEncoder(w).Encode(l.index()) // the client is gone if this fails
+		})
+	}
 	s := &fileServer{
 		http: &http.Server{
 			Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 30 * time.Minute,

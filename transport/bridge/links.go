@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 
@@ -30,9 +29,8 @@ type linkKey struct {
 }
 
 type servedFile struct {
-	key  linkKey
-	file io.ReaderAt
-	size int64
+	key   linkKey
+	image Image
 }
 
 // keptLink is how a link is kept.
@@ -83,13 +81,17 @@ func (l *links) sync(active map[linkKey]Image) (map[linkKey]string, error) {
 			l.tokens[key] = token
 			changed = true
 		}
-		l.files[token] = servedFile{key: key, file: im.File, size: im.Size}
-		urls[key] = fmt.Sprintf("%s/%s/%08x.ota", l.base, token, im.FileVersion)
+		l.files[token] = servedFile{key, im}
+		urls[key] = l.url(token, im)
 	}
 	if !changed {
 		return urls, nil
 	}
 	return urls, l.keep()
+}
+
+func (l *links) url(token string, im Image) string {
+	return fmt.Sprintf("%s/%s/%08x.ota", l.base, token, im.FileVersion)
 }
 
 func (l *links) keep() error {

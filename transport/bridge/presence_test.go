@@ -1,0 +1,162 @@
+package bridge
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+var start = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func TestPresenceDecides(t *testing.T) {
+	type other struct{ name, says string }
+	tests := []struct {
+		name   string
+		others []other
+		want   bool
+	}{
+		{"alone", nil, true},
+		{"the lowest of those that stand by", []other{{"n", "standby"}, {"z", "standby"}}, true},
+		{"not the lowest", []other{{"a", "standby"}}, false},
+		{"somebody higher works", []other{{"z", "active"}}, false},
+		{"somebody lower works", []other{{"a", "active"}}, false},
+		{"one that is gone", []other{{"a", "active"}, {"a", ""}}, true},
+		{"nonsense", []other{{"A/../b", "active"}, {"", "active"}, {strings.Repeat("a", 99), "active"}}, true},
+		{"a word that is none", []other{{"z", "ACTIVE"}}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPresence("home", "m")
+			p.begin(start)
+			for _, o := range tt.others {
+				p.handle(Message{Topic: "commshub/bridge/home/" + o.name, Payload: []byte(o.says)})
+			}
+			if p.decide(start.Add(settleTime - 1)); p.working {
+				t.Error("works before it looked around")
+			}
+			if p.decide(start.Add(settleTime)); p.working != tt.want {
+				t.Errorf("works: %v, want %v", p.working, tt.want)
+			}
+		})
+	}
+}
+
+func TestPresenceMessageThatIsGoneIsPublishedAgain(t *testing.T) {
+	p := newPresence("home", "m")
+	if !p.handle(Message{Topic: p.topic()}) || p.handle(Message{Topic: p.topic(), Payload: []byte("standby")}) {
+		t.Error("the own message was not watched")
+	}
+}
+
+func TestOthersAreBounded(t *testing.T) {
+	p := newPresence("home", "m")
+	for i := range 10 * maxOthers {
+		p.handle(Message{Topic: fmt.Sprintf("commshub/bridge/home/x%d", i), Payload: []byte("standby")})
+	}
+	if len(p.others) != maxOthers {
+		t.Errorf("%d others are remembered", len(p.others))
+	}
+}
+
+// TestOneBridgeWorksWhateverHappens lets bridges come, go and be killed on a broker
+// that delivers in order, each at its own pace, and demands that in the end
+// exactly one works.
+func TestOneBridgeWorksWhateverHappens(t *testing.T) {
+	for seed := range uint64(200) {
+		dice := rand.New(rand.NewPCG(seed, 1))
+		b := &presenceBroker{retained: map[string]string{}}
+		names := []string{"a", "k", "q", "z"}
+		now := start
+		for range 60 {
+			name := names[dice.IntN(len(names))]
+			switch dice.IntN(4) {
+			case 0:
+				b.join(name, now)
+			case 1:
+				b.leave(name)
+			default:
+				b.run(dice, now)
+			}
+			now = now.Add(time.Duration(dice.IntN(1500)) * time.Millisecond)
+		}
+		b.join("k", now)
+		for range 50 {
+			now = now.Add(settleTime)
+			b.run(nil, now)
+		}
+		working := 0
+		for _, m := range b.members {
+			if m.working {
+				working++
+			}
+		}
+		if working != 1 {
+			t.Fatalf("seed %d: %d bridges work, of %d", seed, working, len(b.members))
+		}
+	}
+}
+
+// presenceBroker is a broker with bridges on it; each has what was sent to it and
+// what it has not read yet.
+type presenceBroker struct {
+	retained map[string]string
+	members  []*presenceMember
+}
+
+type presenceMember struct {
+	*presence
+	unread []Message
+}
+
+func (b *presenceBroker) say(topic, payload string) {
+	b.retained[topic] = payload
+	if payload == "" {
+		delete(b.retained, topic)
+	}
+	for _, m := range b.members {
+		m.unread = append(m.unread, Message{Topic: topic, Payload: []byte(payload)})
+	}
+}
+
+func (b *presenceBroker) join(name string, now time.Time) {
+	b.leave(name) // a client of the same name is thrown off
+	m := &presenceMember{presence: newPresence("home", name)}
+	b.members = append(b.members, m)
+	for topic, payload := range b.retained {
+		m.unread = append(m.unread, Message{Topic: topic, Payload: []byte(payload)})
+	}
+	m.begin(now)
+	b.say(m.topic(), string(m.payload()))
+}
+
+// leave ends a bridge; its last will speaks.
+func (b *presenceBroker) leave(name string) {
+	for i, m := range b.members {
+		if m.self == name {
+			b.members = append(b.members[:i:i], b.members[i+1:]...)
+			b.say(m.topic(), "")
+			return
+		}
+	}
+}
+
+// run lets every bridge read some of its messages, all without dice, and decide.
+func (b *presenceBroker) run(dice *rand.Rand, now time.Time) {
+	for _, m := range b.members {
+		n := len(m.unread)
+		if dice != nil {
+			n = dice.IntN(n + 1)
+		}
+		for _, message := range m.unread[:n] {
+			if m.handle(message) && len(m.unread) == n {
+				b.say(m.topic(), string(m.payload()))
+			}
+		}
+		m.unread = m.unread[n:]
+		if m.decide(now) {
+			b.say(m.topic(), string(m.payload()))
+		}
+	}
+}
