@@ -252,9 +252,6 @@ func (h *Hub) ReadVersion(now time.Time, out *han.Outbox, eui han.EUI64) error {
 	if kind := Kind(d.log.Kind); !kind.IsMeter() {
 		return fmt.Errorf("read firmware version of %s: %w: %s devices are not asked", eui, ErrConflict, kind)
 	}
-	if Kind(d.log.Kind) == KindBridged {
-		return fmt.Errorf("read firmware version of %s: %w: the bridge reports what a bridged device runs", eui, ErrConflict)
-	}
 	code := gbcs.CodeReadESMEFirmwareVersion
 	payload := func(counter uint64) []byte {
 		return gbcs.ReadESMEFirmwareVersionCommand{InvokeID: gbcs.InvokeIDOf(counter)}.Append(nil)

@@ -78,7 +78,7 @@ func TestBridgedReportsAreChecked(t *testing.T) {
 		{"a state that is the supplier's", "PUT", "/v1/bridged/" + outside, `{"state":"cancelled"}`, 422, ""},
 		{"a version that is none", "PUT", "/v1/bridged/" + outside, `{"firmware_version":"2"}`, 422, "8 hex digits"},
 		{"an order to switch", "POST", "/v1/devices/" + outside + "/activation", `{"hash":"` + strings.Repeat("0", 64) + `"}`, 409, "by itself"},
-		{"a question for its version", "POST", "/v1/devices/" + outside + "/firmware-version", "", 409, "bridge reports"},
+		{"a question for its version", "POST", "/v1/devices/" + outside + "/firmware-version", "", 409, "none that the hub can read"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,6 +37,9 @@ func (a *API) registerImageFile(mux *http.ServeMux) {
 }
 
 func (a *API) imageFile(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.RawQuery != "" {
+		return invalid("query", r.URL.RawQuery, errors.New("a download takes no query parameters"))
+	}
 	hash, err := imagecache.ParseHash(r.PathValue("sha256"))
 	if err != nil {
 		return invalid("path.sha256", r.PathValue("sha256"), err)

@@ -157,8 +157,8 @@ func (s *spoiler) wrongValue(schema *schema) any {
 		if s.document.check(schema, v, "") != nil {
 			return v
 		}
-		// Strings have formats that the schema does not tell.
-		if text, ok := v.(string); ok && slices.Contains(schema.types(), "string") && text != "" {
+		// Strings have formats that the schema does not tell, unless they are free text.
+		if text, ok := v.(string); ok && slices.Contains(schema.types(), "string") && text != "" && schema.MaxLength == nil {
 			return v
 		}
 	}

@@ -86,7 +86,7 @@ func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 }
 
 func (w *world) fill() {
-	for eui, kind := range map[string]string{esme: "ESME", gsme: "GSME", ihd: "IHD"} {
+	for eui, kind := range map[string]string{esme: "ESME", gsme: "GSME", ihd: "IHD", outside: "BRIDGED"} {
 		w.must("POST", "/v1/devices", `{"eui64":"`+eui+`","kind":"`+kind+`"}`, 201)
 	}
 	for _, version := range []uint32{2, 3} {
@@ -149,15 +149,19 @@ type request struct {
 // valid returns a request that an operation takes.
 func (w *world) valid(op *operation) request {
 	path := strings.NewReplacer("{eui64}", gsme, "{sha256}", w.image, "{sequence}", "1").Replace(op.path)
+	if op.OperationID == "report-bridged-device" {
+		path = strings.Replace(path, gsme, outside, 1)
+	}
 	r := request{method: op.method, path: path, headers: map[string]string{"Authorization": "Bearer " + token}}
 	if op.RequestBody != nil {
 		r.headers["Content-Type"] = "application/json"
 		r.body = map[string]string{
-			"add-device":       `{"eui64":"00DB1234567890B7","kind":"CAD"}`,
-			"distribute-image": `{"image":"` + w.image + `","devices":["` + esme + `"]}`,
-			"break-link":       `{"drop_percent":1,"corrupt_percent":0,"delay_ms":0}`,
-			"drain-battery":    `{"percent":5}`,
-			"upload-image":     string(testimage.GB(testimage.Options{Version: 7})),
+			"add-device":            `{"eui64":"00DB1234567890B7","kind":"CAD"}`,
+			"report-bridged-device": `{"heard":true,"firmware_version":"00000001"}`,
+			"distribute-image":      `{"image":"` + w.image + `","devices":["` + esme + `"]}`,
+			"break-link":            `{"drop_percent":1,"corrupt_percent":0,"delay_ms":0}`,
+			"drain-battery":         `{"percent":5}`,
+			"upload-image":          string(testimage.GB(testimage.Options{Version: 7})),
 		}[op.OperationID]
 		if r.body == "" {
 			r.body = "{}"
@@ -261,7 +265,7 @@ func recipe(t *testing.T, op *operation, status int) (*world, request) {
 		},
 		http.StatusInsufficientStorage: func() { w.broken = fmt.Errorf("commit: %w", syscall.ENOSPC) },
 		http.StatusNotFound: func() {
-			r.path = strings.NewReplacer(gsme, unknown, w.image, strings.Repeat("0", 64), "/alerts/1", "/alerts/999").Replace(r.path)
+			r.path = strings.NewReplacer(gsme, unknown, outside, unknown, w.image, strings.Repeat("0", 64), "/alerts/1", "/alerts/999").Replace(r.path)
 			r.body = strings.Replace(r.body, esme, unknown, 1)
 		},
 	}[status]
@@ -295,6 +299,8 @@ func conflict(w *world, op *operation) (*world, request) {
 		r.body = `{"image":"` + w.image + `","devices":["` + ihd + `"]}`
 	case "read-firmware-version":
 		r.path = strings.Replace(r.path, gsme, ihd, 1)
+	case "report-bridged-device":
+		r.path = strings.Replace(r.path, outside, gsme, 1)
 	case "cut-power", "drain-battery":
 		w.elsewher = true
 	default: // nothing was distributed to the electricity meter

@@ -45,6 +45,7 @@ type schema struct {
 	Items                *schema
 	Minimum, Maximum     *float64
 	MinItems, MaxItems   *int
+	MaxLength            *int // of free text
 }
 
 func (s *server) document() *document {
