@@ -51,7 +51,7 @@ Of several bridges with the same group on one broker, one works and the others s
 			if err != nil {
 				return err
 			}
-			<-cmd.Context().Done()
+			<-b.Done() // it ends with the context as well
 			return b.stop()
 		},
 	}
@@ -116,6 +116,15 @@ func (f *bridgeFlag) startBeside(ctx context.Context, url, token, dir string, lo
 		return nil, err
 	}
 	return startBridge(ctx, f.config, c, dir, log)
+}
+
+// ended returns a channel that is closed when the bridge has ended; never if there
+// is none.
+func (b *runningBridge) ended() <-chan struct{} {
+	if b == nil {
+		return nil
+	}
+	return b.Done()
 }
 
 // stop lets the bridge take back what it left on the broker. There may be none.

@@ -169,6 +169,7 @@ func (g *global) runHub(ctx context.Context, r hubRun, o scenario.LiveHubOptions
 	case <-ctx.Done():
 	case err = <-h.Done():
 	case err = <-server.failed:
+	case <-bridge.ended():
 	}
 	stopped := errors.Join(bridge.stop(), server.stop(), h.Close())
 	o.Log.Info("hub stopped; records and images are kept", "state", o.Dir)

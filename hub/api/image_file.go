@@ -52,7 +52,7 @@ func (a *API) imageFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return problem(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("ETag", `"`+hash.String()+`"`)
 	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(file, 0, int64(im.Size)))

@@ -62,7 +62,8 @@ type Bridge struct {
 	homes   chan *Home
 	dropped atomic.Uint64 // messages that found the queue full
 	cancel  context.CancelFunc
-	done    chan error
+	done    chan struct{} // closed when nothing runs any more
+	err     error         // why it ended; read after done
 	active  chan struct{} // closed when this bridge works for the first time
 }
 
@@ -79,7 +80,7 @@ func Start(ctx context.Context, o Options) (*Bridge, error) {
 	b := &Bridge{
 		opts: o, state: st, log: newQuietLog(o.Log),
 		events: make(chan event, queueSize), homes: make(chan *Home),
-		done: make(chan error, 1), active: make(chan struct{}),
+		done: make(chan struct{}), active: make(chan struct{}),
 	}
 	if err := b.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start bridge: %w", err), st.close())
@@ -115,7 +116,10 @@ func (b *Bridge) start(ctx context.Context) error {
 	}
 	b.poller = newPoller(b.opts, copies, b.links, b.log, b.homes)
 	ctx, b.cancel = context.WithCancel(ctx)
-	go func() { b.done <- b.run(ctx) }()
+	go func() {
+		defer close(b.done)
+		b.err = b.run(ctx)
+	}()
 	return nil
 }
 
@@ -131,10 +135,15 @@ func (b *Bridge) FilesAddress() net.Addr {
 // on the same broker.
 func (b *Bridge) Active() <-chan struct{} { return b.active }
 
+// Done returns a channel that is closed when the bridge has ended, which it does
+// by itself only if it cannot keep what must last. Close tells why.
+func (b *Bridge) Done() <-chan struct{} { return b.done }
+
 // Close lets the adapters take back what they left on the broker and stops.
 func (b *Bridge) Close() error {
 	b.cancel()
-	err := <-b.done
+	<-b.done
+	err := b.err
 	if b.files != nil {
 		err = errors.Join(err, b.files.close())
 	}

@@ -485,6 +485,30 @@ func TestRetainedMessagesComeAfterHandleUp(t *testing.T) {
 	bridge.close(t)
 }
 
+// What cannot be kept must not have an effect: the bridge ends and says why.
+func TestBridgeThatCannotKeepItsStateEnds(t *testing.T) {
+	b := outsideBroker(t, nil)
+	dir := t.TempDir()
+	bridge := startBridge(t, b.URL(), dir, newFakeHub())
+	other := connectStranger(t, b.URL())
+	bridge.expect(t, "up 0")
+	if err := os.Mkdir(filepath.Join(dir, "echo.json"), 0o700); err != nil { // in the way of the file
+		t.Fatal(err)
+	}
+	other.say(t, "in/a", "hello")
+	select {
+	case <-bridge.Done():
+	case <-time.After(patience):
+		t.Fatal("the bridge goes on")
+	}
+	if err := bridge.Close(); err == nil || !strings.Contains(err.Error(), "keep the state of echo") {
+		t.Errorf("ended with %v", err)
+	}
+	if other.last("out/echo") != "" {
+		t.Error("an answer left before what it depends on was kept")
+	}
+}
+
 func TestBrokerMayGoAndComeBack(t *testing.T) {
 	dir := t.TempDir()
 	b := outsideBroker(t, nil)

@@ -94,7 +94,11 @@ func TestIndexNamesEachImageOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	l, err := openLinks(s, "http://127.0.0.1:8099/")
 	if err != nil {
 		t.Fatal(err)

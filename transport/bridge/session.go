@@ -151,7 +151,7 @@ func (s *session) subscribe(ctx context.Context, filters []string) error {
 		return ctx.Err()
 	}
 	if err := token.Error(); err != nil {
-		return fmt.Errorf("subscribe: %w", plain(err))
+		return fmt.Errorf("subscribe: %w", s.reason(err))
 	}
 	granted := token.(*paho.SubscribeToken).Result()
 	for filter := range wanted {
@@ -169,6 +169,19 @@ func (s *session) publish(m Message) {
 	s.last = append(s.last, token)
 	if len(s.last) > queueSize {
 		s.last = s.last[len(s.last)/2:]
+	}
+}
+
+// reason returns why a connection was lost, for an answer that did not come because
+// of it. The library tells that a moment later, if at all.
+func (s *session) reason(err error) error {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case cause := <-s.lost:
+		return plain(cause)
+	case <-timer.C:
+		return plain(err)
 	}
 }
 

@@ -292,9 +292,9 @@ func TestWithdrawnUpdateIsTakenBack(t *testing.T) {
 		w := newWorld(t, nil)
 		w.schedule()
 		w.wish(sensor, 0)
-		order := w.ordered("unschedule")
+		w.ordered("unschedule")
 		w.pass(answerTime)
-		order = w.ordered("unschedule") // the answer was lost
+		order := w.ordered("unschedule") // the answer was lost
 		w.answer(order, "unschedule", `"status":"ok"`)
 		w.pass(time.Hour)
 		w.silent()
@@ -441,7 +441,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"a floor above the ceiling", "devices: [{id: 00DB12345678B001, address: 0x00124b0000000001, battery-floor: 101}]", "want 0 to 100"},
 		{"no concurrency", "concurrency: 0", "more than 0"},
 		{"wildcards", "base: zigbee2mqtt/#", "cannot have"},
-		{"an unknown key", "devices: [{id: 00DB12345678B001, adress: x}]", `b.yaml:3:36: unknown key "adress"`},
+		{"an unknown key", "devices: [{id: 00DB12345678B001, addr: x}]", `b.yaml:3:36: unknown key "addr"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
