@@ -45,6 +45,8 @@ const (
 	// heardStep is how much later a sign of life is than the one reported before to
 	// be reported.
 	heardStep = time.Minute
+	// retryWait is how long a device is left alone after a transfer that failed.
+	retryWait = 2 * time.Minute
 	// withdrawals is how often a withdrawal is repeated that is not answered.
 	withdrawals = 5
 )
@@ -62,6 +64,8 @@ type keptCase struct {
 	Attempts  int  `json:"attempts"` // transfers that failed
 	// Withdrawals is how often the present withdrawal was published.
 	Withdrawals int `json:"withdrawals"`
+	// NotBefore is when it may be ordered again after a failure.
+	NotBefore time.Time `json:"not_before"`
 	// GaveWay is when it last made room for another.
 	GaveWay time.Time `json:"gave_way"`
 	Outcome string    `json:"outcome,omitempty"`
@@ -100,10 +104,7 @@ func (d *device) same() bool {
 func (d *device) settle(now time.Time, a *Adapter, out *bridge.Outbox) {
 	switch d.Phase {
 	case phaseWaiting:
-		if d.wish != nil && d.known && d.installed == d.wish.Image.FileVersion {
-			d.Image, d.Started = d.wish.Image.Hash, d.wish.Started
-			d.become(phaseDone, now)
-		}
+		d.settleWaiting(now)
 	case phaseOrdered:
 		d.settleOrdered(now, a, out)
 	case phaseScheduled:
@@ -120,6 +121,21 @@ func (d *device) settle(now time.Time, a *Adapter, out *bridge.Outbox) {
 		}
 	}
 	d.tell(out)
+}
+
+// settleWaiting finds that there is nothing to order: the device runs the image, or
+// is at it because another bridge, which is gone, ordered it.
+func (d *device) settleWaiting(now time.Time) {
+	switch {
+	case d.wish == nil:
+	case d.known && d.installed == d.wish.Image.FileVersion:
+		d.Image, d.Started = d.wish.Image.Hash, d.wish.Started
+		d.become(phaseDone, now)
+	case d.wish.State == bridge.Downloading && d.state == stateUpdating:
+		d.Image, d.Started, d.Scheduled = d.wish.Image.Hash, d.wish.Started, d.onBattery
+		d.moved = now
+		d.become(phaseUpdating, now)
+	}
 }
 
 func (d *device) settleOrdered(now time.Time, a *Adapter, out *bridge.Outbox) {
@@ -189,6 +205,7 @@ func (d *device) fail(now time.Time, a *Adapter, reason string, out *bridge.Outb
 		if d.Scheduled && d.state == stateScheduled {
 			d.become(phaseScheduled, now)
 		} else {
+			d.NotBefore = now.Add(retryWait)
 			d.become(phaseWaiting, now)
 		}
 		return
@@ -215,6 +232,9 @@ func (d *device) obstacle(now time.Time, a *Adapter, busy int) string {
 	switch {
 	case !a.online:
 		return "waits for Zigbee2MQTT"
+	case now.Before(d.NotBefore):
+		a.wake(d.NotBefore)
+		return join(d.Outcome, "waits before it is tried again")
 	case d.wish.Image.File == nil:
 		return "waits for the image"
 	case d.deliver() == deliverURL && d.wish.Image.URL == "":

@@ -66,12 +66,17 @@ func (w *world) wish(eui han.EUI64, version uint32) {
 	d := w.home.Device(eui)
 	d.Update = nil
 	if version != 0 {
-		d.Update = &bridge.Update{State: bridge.Pending, Started: w.now, Image: bridge.Image{
-			Hash: bridge.Hash{byte(version)}, Size: int64(len(file)), FileVersion: version,
-			File: bytes.NewReader(file), URL: "http://127.0.0.1:8099/token/x.ota",
-		}}
+		d.Update = update(version, w.now)
 	}
 	w.show()
+}
+
+// update is an update that was just distributed.
+func update(version uint32, at time.Time) *bridge.Update {
+	return &bridge.Update{State: bridge.Pending, Started: at, Image: bridge.Image{
+		Hash: bridge.Hash{byte(version)}, Size: int64(len(file)), FileVersion: version,
+		File: bytes.NewReader(file), URL: "http://127.0.0.1:8099/token/x.ota",
+	}}
 }
 
 func (w *world) show() { w.a.HandleHome(w.now, &w.home, &w.out); w.collect() }
@@ -353,6 +358,10 @@ func TestRefusedOrder(t *testing.T) {
 	w.hear("plug", `{"state":"ON"}`)
 	w.wish(plug, 2)
 	w.answer(w.ordered("update"), "update", `"status":"error","error":"Update of 'plug' failed (No image currently available)","data":{}`)
+	w.pass(retryWait - 1)
+	w.silent()
+	w.reported(plug, bridge.Pending, "transfer 1 failed")
+	w.pass(1)
 	w.answer(w.ordered("update"), "update", `"status":"error","error":"again"`)
 	w.reported(plug, bridge.Failed, "transfer 2 failed: again")
 }
@@ -389,6 +398,21 @@ func TestRestartGoesOnWithoutOrderingAgain(t *testing.T) {
 	again.hear("hall/sensor", `{"update":{"state":"idle","installed_version":2}}`)
 	again.reported(sensor, bridge.Activated, "")
 	again.silent()
+}
+
+// Another bridge ordered what is going on, and is gone.
+func TestTransferOfAnotherBridgeIsTakenOver(t *testing.T) {
+	w := newWorld(t, nil)
+	w.hear("hall/sensor", `{"battery":80,"update":{"state":"updating","progress":40}}`)
+	w.home.Device(sensor).Update = update(2, w.now)
+	w.home.Device(sensor).Update.State = bridge.Downloading
+	w.show()
+	w.silent()
+	if r := w.reported(sensor, bridge.Downloading, ""); r.Offset != 40 {
+		t.Errorf("offset %d, want 40", r.Offset)
+	}
+	w.hear("hall/sensor", `{"update":{"state":"idle","installed_version":2}}`)
+	w.reported(sensor, bridge.Activated, "")
 }
 
 func TestUnansweredOrderIsRepeated(t *testing.T) {
