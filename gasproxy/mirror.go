@@ -184,7 +184,7 @@ func (p *Proxy) ReadMirror(endpoint uint8, ids []uint16) (zcl.ReadAttributesResp
 		if c.endpoint == 0 || c.endpoint != endpoint {
 			continue
 		}
-		var r zcl.ReadAttributesResponse
+		r := zcl.ReadAttributesResponse{Attributes: make([]zcl.AttributeStatus, 0, len(ids))}
 		for _, id := range ids {
 			r.Attributes = append(r.Attributes, c.mirror.read(id))
 		}

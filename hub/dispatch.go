@@ -129,18 +129,18 @@ func (h *Hub) takeElectricityReport(now time.Time, out *han.Outbox, d *device, f
 		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusUnsupCommand)
 		return nil
 	}
-	r, err := zcl.ParseReportAttributes(payload)
+	report, err := zcl.AppendReportAttributes(h.report[:0], payload)
 	if err != nil {
 		return err
 	}
-	for i := range r.Attributes {
-		v := &r.Attributes[i].Value
-		v.Bytes = bytes.Clone(v.Bytes) // they are the frame's
+	h.report = report
+	for i := range report {
+		report[i].Value.Bytes = bytes.Clone(report[i].Value.Bytes) // they are the frame's
 	}
-	if err := h.keepReadings(now, d, r.Attributes); err != nil {
+	if err := h.keepReadings(now, d, report); err != nil {
 		return err
 	}
-	h.record(out, trace.Record{At: now, Kind: trace.MirrorUpdated, Peer: uint64(f.Src), Count: uint32(len(r.Attributes))})
+	h.record(out, trace.Record{At: now, Kind: trace.MirrorUpdated, Peer: uint64(f.Src), Count: uint32(len(report))})
 	zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusSuccess)
 	if d.tunnel.id == tunnel.NoTunnel {
 		h.requestTunnel(now, out, d)

@@ -76,7 +76,8 @@ type Hub struct {
 	duty    phy.Duty // of the hub's own transmitter
 	band    phy.DutyState
 	devices map[han.EUI64]*device
-	order   []han.EUI64 // of devices, ascending
+	order   []han.EUI64     // of devices, ascending
+	report  []zcl.Attribute // the last one of an electricity meter; kept for its memory
 }
 
 // device is what the hub has in memory of an entry of the device log.

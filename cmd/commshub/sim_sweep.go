@@ -55,6 +55,7 @@ file expects is counted, and does not decide the exit code.`,
 }
 
 func (s *simSweep) run(ctx context.Context, g *global, file string) error {
+	letGarbageLie()
 	text, err := readScenario(file)
 	if err != nil {
 		return err

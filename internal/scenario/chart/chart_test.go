@@ -187,7 +187,7 @@ func TestNamesMeetNothing(t *testing.T) {
 	var n names
 	n.add(plotter.XY{X: 1, Y: 1}, "a")
 	n.add(plotter.XY{X: 1, Y: 1}, "b")
-	if len(n.texts) != 1 || n.texts[0] != "a; b" {
+	if len(n.texts) != 1 || n.text(0) != "a and 1 more" {
 		t.Errorf("names in one place: %q", n.texts)
 	}
 }

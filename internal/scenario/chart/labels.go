@@ -1,6 +1,8 @@
 package chart
 
 import (
+	"fmt"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
@@ -11,15 +13,23 @@ import (
 type names struct {
 	points []plotter.XY
 	texts  []string
+	more   []int // points in the same place
 }
 
-// add enters a name. Points in one place share one.
+// add enters a name. Points in one place share the first one's.
 func (n *names) add(at plotter.XY, name string) {
 	if last := len(n.points) - 1; last >= 0 && n.points[last] == at {
-		n.texts[last] += "; " + name
+		n.more[last]++
 		return
 	}
-	n.points, n.texts = append(n.points, at), append(n.texts, name)
+	n.points, n.texts, n.more = append(n.points, at), append(n.texts, name), append(n.more, 0)
+}
+
+func (n *names) text(i int) string {
+	if n.more[i] == 0 {
+		return n.texts[i]
+	}
+	return fmt.Sprintf("%s and %d more", n.texts[i], n.more[i])
 }
 
 // About how large things are on paper, in points.
@@ -75,7 +85,8 @@ func (n *names) place(p *plot.Plot, all []plotter.XY) (drawn int) {
 	}
 	for i, at := range n.points {
 		x, y := paper(at)
-		w := float64(len(n.texts[i])) * letterWidth
+		name := n.text(i)
+		w := float64(len(name)) * letterWidth
 		for _, try := range places {
 			left := x + try.dx - w*try.share
 			b := box{left, y + try.dy - lineHeight/2, left + w, y + try.dy + lineHeight/2}
@@ -84,7 +95,7 @@ func (n *names) place(p *plot.Plot, all []plotter.XY) (drawn int) {
 			}
 			taken = append(taken, b)
 			p.Add(&plotter.Labels{
-				XYs: plotter.XYs{at}, Labels: []string{n.texts[i]},
+				XYs: plotter.XYs{at}, Labels: []string{name},
 				Offset: vg.Point{X: vg.Points(try.dx), Y: vg.Points(try.dy)},
 				TextStyle: []text.Style{{
 					Color: ink, Font: p.Legend.TextStyle.Font, XAlign: try.align, YAlign: text.YCenter, Handler: plot.DefaultTextHandler,
