@@ -244,7 +244,11 @@ func heap() uint64 {
 // 500 readers, of whom 100 take nothing: those who read get everything in order,
 // and neither they nor the hub notice the others.
 func TestStalledReadersHoldNobodyUp(t *testing.T) {
-	const live, stalled, events = 400, 100, 1500
+	const live, stalled = 400, 100
+	events := 1500
+	if raceDetector {
+		events = 150
+	}
 	s := newServer(t, func(b *api.Backend) { b.Patience = time.Minute })
 	var idle []net.Conn
 	for range stalled {

@@ -3,6 +3,8 @@ package scenario
 import (
 	"bytes"
 	"math/bits"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,9 +13,19 @@ import (
 )
 
 // passing returns a link through faults, and what came through it so far.
-func passing(x *Faults) (send func(payload string), came *[]string) {
-	came = &[]string{}
-	pass := x.around(func(f *han.Frame) han.EUI64 { return f.Src }, func(f han.Frame) { *came = append(*came, string(f.Payload)) })
+func passing(x *Faults) (send func(payload string), came func() []string) {
+	var mu sync.Mutex // late frames come at the same time
+	var all []string
+	pass := x.around(func(f *han.Frame) han.EUI64 { return f.Src }, func(f han.Frame) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, string(f.Payload))
+	})
+	came = func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
+	}
 	return func(payload string) { pass(han.Frame{Src: DefaultGSME, Payload: []byte(payload)}) }, came
 }
 
@@ -24,8 +36,8 @@ func TestNoFaultsPassEverything(t *testing.T) {
 		}
 		send, came := passing(x)
 		send("a")
-		if len(*came) != 1 {
-			t.Errorf("%s: %q", name, *came)
+		if len(came()) != 1 {
+			t.Errorf("%s: %q", name, came())
 		}
 	}
 }
@@ -42,14 +54,14 @@ func TestALinkThatLosesFramesHealsAfterSoMany(t *testing.T) {
 	}
 	send("3")
 	send("4")
-	if len(*came) != 1 || (*came)[0] != "4" || len(x.Status()) != 0 {
-		t.Errorf("%q, %+v", *came, x.Status())
+	if len(came()) != 1 || came()[0] != "4" || len(x.Status()) != 0 {
+		t.Errorf("%q, %+v", came(), x.Status())
 	}
 	x.Set(DefaultGSME, LinkFault{Drop: 1})
 	x.Heal(DefaultGSME)
 	send("5")
-	if len(*came) != 2 {
-		t.Errorf("%q", *came)
+	if len(came()) != 2 {
+		t.Errorf("%q", came())
 	}
 }
 
@@ -60,7 +72,7 @@ func TestAboutSoManyFramesAreLost(t *testing.T) {
 	for range 10_000 {
 		send("x")
 	}
-	if n := len(*came); n < 7_800 || n > 8_200 {
+	if n := len(came()); n < 7_800 || n > 8_200 {
 		t.Errorf("%d of 10,000 came through a link that loses one in five", n)
 	}
 }
@@ -93,19 +105,19 @@ func TestALateFrameComesLateWhateverItsBufferHoldsThen(t *testing.T) {
 		for range maxDelayed + 10 {
 			send("x")
 		}
-		if len(*came) != 0 {
-			t.Errorf("%d frames came at once", len(*came))
+		if len(came()) != 0 {
+			t.Errorf("%d frames came at once", len(came()))
 		}
 		time.Sleep(2 * time.Second) // of the bubble's clock
 		synctest.Wait()
 		s := x.Status()[0]
-		if len(*came) != maxDelayed || s.Delayed != maxDelayed || s.Dropped != 10 {
-			t.Errorf("%d frames came, %+v", len(*came), s)
+		if len(came()) != maxDelayed || s.Delayed != maxDelayed || s.Dropped != 10 {
+			t.Errorf("%d frames came, %+v", len(came()), s)
 		}
 		send("y")
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if len(*came) != maxDelayed+1 {
+		if len(came()) != maxDelayed+1 {
 			t.Error("there is no room again")
 		}
 	})
