@@ -37,17 +37,15 @@ func (p *Proxy) Load(now time.Time, device han.EUI64, t Transfer) (Load, bool) {
 	l := Load{
 		Set: set, Left: int64(t.Total - t.Offset), Size: t.Size, Total: int64(t.Total),
 		Before: c.before, BeforeCharge: c.beforeCharge, Remaining: c.remaining(set), Period: c.period,
-		Next: nextWindow(now, w.OpenedAt, c.period), Now: now, Loss: float64(c.loss.partsPerMillion()) / million,
+		Next: nextWindow(now, w.OpenedAt, c.period), Now: now, Loss: float64(c.frameLoss(set)) / million,
 		Tries: assumedTries, Patience: assumedPatience,
 	}
 	if !w.Planned {
 		l.Before, l.BeforeCharge = w.Before, w.BeforeCharge
 	}
 	if planner, ok := p.cfg.Policy.(Planner); ok {
-		l.Size = planner.Plan(&Download{
-			Now: now, Started: t.Started, Total: t.Total, Left: t.Total - t.Offset, Most: t.Most, Period: c.period,
-			Loss: c.loss.partsPerMillion(), Best: c.loss.reference(), Set: set, Before: c.beforeCharge, Remaining: l.Remaining,
-		}).Size
+		a := Ask{Offset: t.Offset, Total: t.Total, Most: t.Most, Started: t.Started}
+		l.Size = planner.Plan(p.download(now, c, &a)).Size
 	}
 	var cost blockCost
 	cost.reckon(set, l.Size, false)

@@ -1,5 +1,7 @@
 package gasproxy
 
+import "github.com/commshub/commshub/devices/battery"
+
 // lossMeter measures how many answers to a meter get lost, from the blocks that it
 // asks for again. Requests that get lost never come here; the link is taken to be
 // as good the one way as the other.
@@ -7,12 +9,17 @@ type lossMeter struct {
 	asked, again uint32
 	best         int // loss in the best window so far at most, parts per million
 	windows      int // that were long enough to tell
+	last         uint32
 }
 
 // lossMemory is how many requests the meter looks back at, more or less.
 const lossMemory = 4096
 
-func (l *lossMeter) count(again bool) {
+// count takes note of a block that was served, whichever window it is in: one that
+// is asked for twice in a row did not arrive.
+func (l *lossMeter) count(offset uint32) (again bool) {
+	again = l.asked > 0 && offset == l.last
+	l.last = offset
 	if l.asked >= lossMemory {
 		l.asked /= 2
 		l.again /= 2
@@ -21,6 +28,7 @@ func (l *lossMeter) count(again bool) {
 	if again {
 		l.again++
 	}
+	return again
 }
 
 // partsPerMillion returns the loss measured; 0 before the first block.
@@ -29,6 +37,27 @@ func (l *lossMeter) partsPerMillion() int {
 		return 0
 	}
 	return int(uint64(l.again) * million / uint64(l.asked))
+}
+
+// frameLoss returns the loss of one radio frame, parts per million: an answer is
+// lost with any of its fragments.
+func (c *child) frameLoss(set *battery.Set) int {
+	const step = 1000
+	n := set.Radio.Fragments(blockResponseHeader + c.cost.size)
+	arrives := int64(million - c.loss.partsPerMillion())
+	if n == 1 {
+		return int(million - arrives)
+	}
+	for loss := 0; loss < million; loss += step {
+		all := int64(million)
+		for range n {
+			all = all * int64(million-loss) / million
+		}
+		if all <= arrives {
+			return loss
+		}
+	}
+	return million
 }
 
 // tellingWindow is how many blocks a window must have to say something about the

@@ -48,9 +48,9 @@ type Download struct {
 	Left    uint32    // bytes from the one that is asked for
 	Most    int       // bytes per block that meter and hub allow
 	Period  time.Duration
-	Loss    int // answers lost, parts per million, measured
-	// Best is the most that the loss can have been in the best window so far; negative
-	// if there was none.
+	Loss    int // radio frames lost, parts per million, measured
+	// Best is the most that the loss of answers can have been in the best window so
+	// far; negative if there was none.
 	Best int
 	Set  *battery.Set
 	// Before is the charge that the window took before the first block.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/commshub/commshub/han/phy"
 )
 
 // Deadline has a download finish within a time from the start of its distribution
@@ -28,27 +26,23 @@ var _ = register("deadline", "deadline=48h", func(value string) (Policy, error) 
 	return Deadline(d), nil
 })
 
-// What a window brings even on a channel that loses a fifth of all frames: a meter
-// that asks six times gives a window up after some 450 blocks on average, and a
-// block takes less than two seconds.
+// Margins of a plan.
 const (
-	badWindow = 400 // blocks
-	badBlock  = 2 * time.Second
+	// badLoss is the loss, parts per million, at which what is left must still be in
+	// time for a window to be let go by.
+	badLoss = 200_000
+	// spareWindows must be left besides those needed.
+	spareWindows = 2
 )
-
-// spareWindows are the windows that must be left besides those needed, to let one
-// go by.
-const spareWindows = 2
 
 // Plan implements [Planner].
 func (p Deadline) Plan(d *Download) Plan {
 	left := int64(d.Started.Add(time.Duration(p)).Sub(d.Now) / d.Period)
-	size := leastCharge(d.Set, d.Most, d.Loss)
-	blocks := int64(d.Left) / int64(size)
-	need := 1 + blocks/max(1, min(badWindow, int64(d.Period/badBlock)))
-	if d.Set.Radio.Duty.Critical > 0 {
-		need = max(need, 1+blocks/max(1, hourlyBlocks(d.Set, size))*int64(1+phy.DutyMemory/d.Period))
-	}
+	size := leastCharge(d.Set, d.Most, d.Loss, func(size int) bool {
+		// Means are reckoned with; twice as many windows are left for bad luck.
+		return 2*periodsNeeded(d.Set, d.Left, size, d.Loss, d.Period) <= left
+	})
+	need := periodsNeeded(d.Set, d.Left, size, max(d.Loss, badLoss), d.Period)
 	return Plan{Size: size, Hold: d.Best >= 0 && left > need+spareWindows, Loss: d.Best}
 }
 

@@ -41,7 +41,7 @@ const (
 
 // Plan implements [Planner].
 func (p Life) Plan(d *Download) Plan {
-	size := leastCharge(d.Set, d.Most, d.Loss)
+	size := leastCharge(d.Set, d.Most, d.Loss, func(int) bool { return true })
 	spend := p.perPeriod(d.Set, d.Remaining, d.Period) - d.Before
 	if d.Left == d.Total {
 		spend -= beginErases * d.Set.EraseCharge()

@@ -92,7 +92,7 @@ func (l *Load) windows(blocks float64, full average) (windows, periods float64) 
 		return 0, 0
 	}
 	duty := l.dutyBlocks()
-	hour := math.Ceil(float64(phy.DutyMemory) / float64(l.Period)) // windows that count against one another
+	hour := float64(windowsPerHour(l.Period))
 	if full.blocks*hour <= duty {
 		n := full.windows(blocks)
 		return n, n
@@ -132,6 +132,12 @@ func (l *Load) dutyBlocks() float64 {
 		return unlimited
 	}
 	return float64(hourlyBlocks(l.Set, l.Size))
+}
+
+// windowsPerHour returns how many windows in a row count against one another in the
+// duty cycle.
+func windowsPerHour(period time.Duration) int64 {
+	return int64((phy.DutyMemory + period - 1) / period)
 }
 
 // hourlyBlocks returns how many blocks the duty cycle allows in an hour: the

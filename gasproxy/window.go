@@ -168,7 +168,9 @@ func (p *Proxy) Admit(now time.Time, device han.EUI64, a Ask) (size int, until t
 	} else {
 		w.Blocks++
 	}
-	c.loss.count(again)
+	if c.loss.count(a.Offset) {
+		p.resize(now, c, &a)
+	}
 	return size, time.Time{}
 }
 
@@ -177,15 +179,27 @@ func (p *Proxy) plan(now time.Time, c *child, a *Ask) {
 	w := &c.window
 	w.Planned = true
 	c.before, c.beforeCharge = w.Before, w.BeforeCharge
-	planner, ok := p.cfg.Policy.(Planner)
-	if !ok {
-		return
+	if planner, ok := p.cfg.Policy.(Planner); ok {
+		w.Plan = planner.Plan(p.download(now, c, a))
 	}
-	w.Plan = planner.Plan(&Download{
+}
+
+// resize has the size of blocks planned anew, because a block was lost and the
+// channel is better known now.
+func (p *Proxy) resize(now time.Time, c *child, a *Ask) {
+	if planner, ok := p.cfg.Policy.(Planner); ok {
+		c.window.Plan.Size = planner.Plan(p.download(now, c, a)).Size
+	}
+}
+
+// download returns what a planner plans by.
+func (p *Proxy) download(now time.Time, c *child, a *Ask) *Download {
+	set := &p.cfg.Battery
+	return &Download{
 		Now: now, Started: a.Started, Total: a.Total, Left: a.Total - a.Offset, Most: a.Most, Period: c.period,
-		Loss: c.loss.partsPerMillion(), Best: c.loss.reference(), Set: &p.cfg.Battery,
-		Before: w.BeforeCharge, Remaining: c.remaining(&p.cfg.Battery),
-	})
+		Loss: c.frameLoss(set), Best: c.loss.reference(), Set: set,
+		Before: c.beforeCharge, Remaining: c.remaining(set),
+	}
 }
 
 // reckon brings the costs up to date for blocks of another size. In a page a block

@@ -46,6 +46,16 @@ func (h *Hub) Admit(now time.Time, device han.EUI64, a otaserver.Ask) (size int,
 	return a.Size, time.Time{}
 }
 
+// Spacing implements otaserver.Pacer: a child that polls for each block is busy for
+// as long as its radio is.
+func (h *Hub) Spacing(size int) time.Duration {
+	c := h.cfg.Battery.Radio.Fetch(blockResponseHeader + size)
+	return c.RadioOn() + c.Backoff
+}
+
+// blockResponseHeader is a block's answer besides its data, in bytes of ZCL.
+const blockResponseHeader = 3 + 14
+
 // acknowledged accounts the acknowledgement of a frame that came.
 func (h *Hub) acknowledged(now time.Time, size int) {
 	if h.limited() {

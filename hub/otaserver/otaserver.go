@@ -39,6 +39,9 @@ type Ask struct {
 // when it shall ask again.
 type Pacer interface {
 	Admit(now time.Time, device han.EUI64, a Ask) (size int, until time.Time)
+	// Spacing returns how long a block of so many bytes keeps the channel and the
+	// device busy. The next one of a page is not sent before.
+	Spacing(size int) time.Duration
 }
 
 // Offer is an image meant for a device.

@@ -44,6 +44,8 @@ type pacer struct {
 	pages   int   // how often it was told of a page
 }
 
+func (p *pacer) Spacing(int) time.Duration { return 20 * time.Millisecond }
+
 func (p *pacer) Admit(now time.Time, _ han.EUI64, a otaserver.Ask) (int, time.Time) {
 	if a.Page {
 		p.pages++

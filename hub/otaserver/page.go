@@ -19,10 +19,6 @@ type page struct {
 	next        time.Time // when the next block is sent
 }
 
-// minSpacing is the least time between the blocks of a page: what a child that
-// polls for each of them needs.
-const minSpacing = 20 * time.Millisecond
-
 // maxBurst is how many blocks of a page one call sends at most, if timers fire late.
 const maxBurst = 64
 
@@ -45,7 +41,7 @@ func (s *Server) handlePage(now time.Time, out *han.Outbox, f han.Frame, h zcl.H
 	d.progress.Pages++
 	d.page = page{
 		to: zcl.PeerOf(f), tsn: h.TSN, offset: q.Offset, end: min(q.Offset+uint32(q.PageSize), total),
-		size: int(q.MaxDataSize), spacing: max(q.Spacing(), minSpacing), next: now,
+		size: int(q.MaxDataSize), spacing: q.Spacing(), next: now,
 	}
 	return s.pageBlock(now, out, d, false)
 }
@@ -61,7 +57,7 @@ func (s *Server) pageBlock(now time.Time, out *han.Outbox, d *download, inPage b
 		d.page = page{}
 		return err
 	}
-	p.next = now.Add(p.spacing)
+	p.next = now.Add(max(p.spacing, s.pacer.Spacing(sent)))
 	return err
 }
 

@@ -140,6 +140,24 @@ func TestDeadlineBeatsRadioAtTheSameBlockSize(t *testing.T) {
 	}
 }
 
+// TestDeadlineIsMetWhereLargeBlocksAreNot: on a channel that loses a fifth of all
+// frames, blocks in four fragments cost the least, but meters give their windows up
+// so often that they take too long.
+func TestDeadlineIsMetWhereLargeBlocksAreNot(t *testing.T) {
+	im := exactImage(t, 256<<10)
+	for seed := range uint64(30) {
+		run := paced{set: must(battery.Named("868-gb")), image: im, blockSize: 255, loss: perMillion(0.2), seed: seed + 1, limit: 48 * time.Hour}
+		run.policy = gasproxy.Deadline(48 * time.Hour)
+		met := run.run(t)
+		run.policy = gasproxy.DefaultPolicy
+		missed := run.run(t)
+		t.Logf("seed %d: deadline=48h done %v after %v; radio=10s done %v", seed+1, met.done, met.after.Round(time.Minute), missed.done)
+		if !met.done || missed.done {
+			t.Errorf("seed %d: deadline=48h done %v, radio=10s done %v", seed+1, met.done, missed.done)
+		}
+	}
+}
+
 // TestDeadlineWaitsOutABadChannel: with time in hand, what is left is fetched when
 // the channel is as good again as it was; without, it is fetched as it can be.
 func TestDeadlineWaitsOutABadChannel(t *testing.T) {
