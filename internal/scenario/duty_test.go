@@ -175,11 +175,13 @@ func TestNothingIsSentInTheRegulatedState(t *testing.T) {
 		Payload: []byte{0x00, 1, 0x00, 0, 0}}
 	for i := range 20_000 {
 		home.Schedule(storyStart.Add(time.Duration(i)*100*time.Millisecond), func() {
-			home.Do(DefaultIHD, func(_ time.Time, _ han.Node, out *han.Outbox) {
+			if err := home.Do(DefaultIHD, func(_ time.Time, _ han.Node, out *han.Outbox) {
 				f := ask
 				f.Payload = append(out.Payload(), ask.Payload...)
 				out.Send(f)
-			})
+			}); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	home.Run(storyStart.Add(time.Hour))
