@@ -43,6 +43,7 @@ func TestAnythingTheServerSays(t *testing.T) {
 		if rapid.Bool().Draw(t, "sleepy") {
 			cfg.HeartbeatPeriod, cfg.RetryPause = 30*time.Minute, 0
 		}
+		cfg.PageSize = rapid.SampledFrom([]uint16{0, 0, 48, 128}).Draw(t, "page")
 		m := &model{device: enter(cfg, StateDownloading), version: 2, file: next, stored: 48}
 		m.records = len(m.out.Records)
 		for range 150 {
@@ -136,7 +137,7 @@ func (m *model) endResponse(t *rapid.T) {
 func (m *model) refusal(t *rapid.T) {
 	m.client.HandleDefaultResponse(m.now, &m.out, zcl.DefaultResponse{
 		Command: rapid.Uint8Range(0, 9).Draw(t, "command"),
-		Status:  rapid.SampledFrom([]zcl.Status{zcl.StatusSuccess, zcl.StatusFailure, zcl.StatusMalformedCommand}).Draw(t, "status"),
+		Status:  rapid.SampledFrom([]zcl.Status{zcl.StatusSuccess, zcl.StatusFailure, zcl.StatusMalformedCommand, zcl.StatusUnsupCommand}).Draw(t, "status"),
 	})
 }
 
