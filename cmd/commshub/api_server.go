@@ -11,6 +11,7 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/dashboard"
 	"github.com/commshub/commshub/hub/metrics"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/internal/pki"
@@ -86,6 +87,7 @@ func apiURL(listener net.Listener) string {
 // serve serves the REST interface of a hub on a listener.
 func (s *apiServer) serve(listener net.Listener, h *scenario.LiveHub) error {
 	backend := api.Backend{
+		Page: dashboard.Handler(),
 		Operate: func(f func(*hub.Hub, time.Time, *han.Outbox) error) error {
 			err := h.Operate(f)
 			if errors.Is(err, live.ErrStopped) {

@@ -120,13 +120,22 @@ func (c *client) do(req *http.Request, out any) error {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err
-		}
-		return outcomeError{fmt.Sprintf("no hub answers at %s: %v (is commshub hub running?)", c.base, err)}
+		return c.unreachable(err)
 	}
 	defer resp.Body.Close()
+	return c.take(resp, out)
+}
+
+func (c *client) unreachable(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return outcomeError{fmt.Sprintf("no hub answers at %s: %v (is commshub hub running?)", c.base, err)}
+}
+
+// take decodes an answer into out, if out is not nil.
+func (c *client) take(resp *http.Response, out any) error {
 	if resp.StatusCode >= http.StatusBadRequest {
 		return refusal(resp)
 	}

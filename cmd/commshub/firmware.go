@@ -23,7 +23,7 @@ func newFirmware(g *global) *cobra.Command {
   commshub firmware activate 00DB1234567890A1`,
 	}
 	cmd.AddCommand(newFirmwareUpload(g), newFirmwareList(), newFirmwareDistribute(),
-		newFirmwareActivate(), newFirmwareCancel(), newFirmwareStatus())
+		newFirmwareActivate(), newFirmwareCancel(), newFirmwareStatus(), newFirmwareWatch(g))
 	return cmd
 }
 

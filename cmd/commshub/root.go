@@ -58,7 +58,7 @@ YAML file that --config names. The command line wins over the environment, that 
 	f.StringVar(&g.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	root.AddCommand(
 		newDemo(g), newHub(g), newMeter(g), newBroker(g), newBridge(g), newHealth(g),
-		newPKI(g), newProvision(g), newImage(g), newDevice(g), newFirmware(g), newToken(g), newBattery(g), newSim(g),
+		newPKI(g), newProvision(g), newImage(g), newDevice(g), newFirmware(g), newToken(g), newBattery(g), newSim(g), newTop(g), newDocs(),
 	)
 	refuseArguments(root)
 	return root

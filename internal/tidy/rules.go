@@ -92,6 +92,7 @@ var rules = map[string]rule{
 	"hub/observe":   {floor: floorFaces}, // looks at nodes' records and frames, for all faces
 	"hub/dashboard": {floor: floorFaces},
 
+	"internal/console":    {floor: floorWiring, thirdParty: []string{ansiModule, bubbleteaModule, lipglossModule}}, // a face for terminals; it uses the interface's types
 	"internal/imagebuild": {floor: floorWiring},
 	"internal/pki":        {floor: floorWiring, thirdParty: []string{renameioModule}},
 	"internal/scenario":   {floor: floorWiring, siblings: []string{"internal/pki"}},
@@ -116,13 +117,16 @@ var rules = map[string]rule{
 
 // Modules that the table allows somewhere.
 const (
+	ansiModule          = "github.com/charmbracelet/x/ansi"
 	bboltModule         = "go.etcd.io/bbolt"
+	bubbleteaModule     = "charm.land/bubbletea/v2"
 	cborModule          = "github.com/fxamacker/cbor/v2"
 	cmpModule           = "github.com/google/go-cmp"
 	cobraModule         = "github.com/spf13/cobra"
 	coseModule          = "github.com/veraison/go-cose"
 	dtlsModule          = "github.com/pion/dtls/v3"
 	humaModule          = "github.com/danielgtaylor/huma/v2"
+	lipglossModule      = "charm.land/lipgloss/v2"
 	memdbModule         = "github.com/hashicorp/go-memdb"
 	mpbModule           = "github.com/vbauerster/mpb/v8"
 	natsModule          = "github.com/nats-io/nats-server/v2"
