@@ -111,8 +111,9 @@ var rules = map[string]rule{
 	"internal/nodetest":  {floor: floorTests, siblings: []string{"internal/testimage"}},
 	"internal/testimage": {floor: floorTests},
 	// Runs programs of others; the build tag z2m keeps it out of go test ./...
-	"internal/z2mtest": {floor: floorTests, thirdParty: []string{pahoModule}},
-	"internal/tidy":    {floor: floorTests},
+	"internal/z2mtest":     {floor: floorTests, thirdParty: []string{pahoModule}},
+	"internal/tidy":        {floor: floorTests},
+	"internal/browsertest": {floor: floorTests, thirdParty: []string{cdprotoModule, chromedpModule}},
 }
 
 // Modules that the table allows somewhere.
@@ -120,6 +121,8 @@ const (
 	ansiModule          = "github.com/charmbracelet/x/ansi"
 	bboltModule         = "go.etcd.io/bbolt"
 	bubbleteaModule     = "charm.land/bubbletea/v2"
+	cdprotoModule       = "github.com/chromedp/cdproto"
+	chromedpModule      = "github.com/chromedp/chromedp"
 	cborModule          = "github.com/fxamacker/cbor/v2"
 	cmpModule           = "github.com/google/go-cmp"
 	cobraModule         = "github.com/spf13/cobra"

@@ -104,5 +104,5 @@ export function days(n) {
   if (n >= 1000) return `${(n / 365.25).toFixed(1)} years`;
   if (n >= 10) return `${count(Math.round(n))} days`;
   if (n >= 1) return `${n.toFixed(1)} days`;
-  return duration(n * 86_400_000);
+  return `${Number(n.toPrecision(2))} days`;
 }

@@ -47,10 +47,13 @@ export class Overview {
     this.tick();
   }
 
-  // choose prefers what the person chose, then a gas meter's update in hand, then any.
+  // choose prefers a gas meter's update in hand, then any. What is shown stays until
+  // the person chooses another device: a page that jumps is read by nobody.
   #choose(updates) {
     const rank = (u) => (hasEnded(u) ? 0 : 2) + (u.kind === "GSME" ? 1 : 0);
-    return updates.find((u) => u.device === this.#chosen) ?? [...updates].sort((a, b) => rank(b) - rank(a))[0];
+    const u = updates.find((x) => x.device === this.#chosen) ?? [...updates].sort((a, b) => rank(b) - rank(a))[0];
+    this.#chosen = u?.device ?? "";
+    return u;
   }
 
   #showTabs(updates, chosen) {

@@ -148,7 +148,7 @@ export class Traffic {
     stamp(at, Date.parse(f.at), timeOfDay);
     const name = f.name || "not decoded";
     const hex = h("code", { className: "hex", hidden: true }, f.hex.replace(/(..)(?=.)/g, "$1 "));
-    const open = h("button", { type: "button", className: "quiet open", "aria-expanded": "false", "aria-label": `Bytes of ${name}`, onclick: () => {
+    const open = h("button", { type: "button", className: "quiet open", "aria-expanded": "false", "aria-label": `${count(f.size)} bytes of ${name}`, onclick: () => {
       show(hex, hex.hidden);
       attr(open, "aria-expanded", String(!hex.hidden));
     } }, count(f.size));
