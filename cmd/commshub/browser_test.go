@@ -14,11 +14,11 @@ import (
 	"github.com/commshub/commshub/internal/scenario"
 )
 
-// TestThePageDoesTheWholeJob does from the page what the product is for, over a home
+// TestBrowserDoesTheWholeJob does from the page what the product is for, over a home
 // of separate processes: a device is added, an image uploaded and distributed, blocks
 // arrive window by window, the meter is told to switch, and runs the new version. Then
 // the hub is killed, and the page says so; it is started again, and the page recovers.
-func TestThePageDoesTheWholeJob(t *testing.T) {
+func TestBrowserDoesTheWholeJob(t *testing.T) {
 	p := newProcesses(t)
 	p.embeddedBroker()
 	p.command("pki", "init")

@@ -17,10 +17,10 @@ import (
 // views are the page's, by what follows #/ in the address.
 var views = []string{"", "meters", "firmware", "battery", "alerts", "traffic", "lab"}
 
-// TestEveryViewIsFitToBeSeen looks at every view of a home in the middle of an update,
+// TestBrowserShowsEveryViewFitToBeSeen looks at every view of a home in the middle of an update,
 // light and dark, on a phone and on a desktop: nothing serious for axe-core, nothing
 // wider than the screen, no complaint of the browser.
-func TestEveryViewIsFitToBeSeen(t *testing.T) {
+func TestBrowserShowsEveryViewFitToBeSeen(t *testing.T) {
 	p := newProcesses(t)
 	p.demo("--lab", "--speed", "200", "--pacing", "radio=5s")
 	p.until("the gas meter is under way", func() bool { return p.update("00DB1234567890A1").Windows >= 4 })
@@ -82,8 +82,8 @@ func checkWidth(t *testing.T, b *browsertest.Page, name string) {
 	}
 }
 
-// TestAnEmptyHomeSaysWhatToDo looks at a hub that has nothing yet.
-func TestAnEmptyHomeSaysWhatToDo(t *testing.T) {
+// TestBrowserSaysWhatToDoInAnEmptyHome looks at a hub that has nothing yet.
+func TestBrowserSaysWhatToDoInAnEmptyHome(t *testing.T) {
 	p := newProcesses(t)
 	p.embeddedBroker()
 	p.command("pki", "init")
@@ -107,8 +107,8 @@ func TestAnEmptyHomeSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// TestTheLinkWithTheTokenLeavesNoTrace opens the link that the hub prints.
-func TestTheLinkWithTheTokenLeavesNoTrace(t *testing.T) {
+// TestBrowserKeepsNoTraceOfTheTokenLink opens the link that the hub prints.
+func TestBrowserKeepsNoTraceOfTheTokenLink(t *testing.T) {
 	p := newProcesses(t)
 	p.embeddedBroker()
 	p.command("pki", "init")

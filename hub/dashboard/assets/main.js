@@ -82,8 +82,10 @@ class Page {
     this.#dirty.clear();
     if (!home.connection.everLive) return;
     show(this.links.get("lab"), Boolean(home.hub?.lab));
-    if (this.#view === null) this.#route();
-    else this.#view.update();
+    if (this.#view === null) {
+      this.#route();
+      performance.mark("commshub-live");
+    } else this.#view.update();
     this.#tick();
   }
 

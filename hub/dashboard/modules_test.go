@@ -1,0 +1,54 @@
+//go:build browser
+
+package dashboard_test
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/commshub/commshub/internal/browsertest"
+)
+
+// TestBrowserModulesReckon checks the parts of the page that reckon, each where it runs.
+func TestBrowserModulesReckon(t *testing.T) {
+	d := &day{feed: make(chan struct{})}
+	server := httptest.NewServer(d.handler())
+	t.Cleanup(server.CloseClientConnections)
+	b := browsertest.New(t)
+	b.Open(server.URL)
+	b.Until("the modules are there", `document.querySelector("#link-state").innerText === "Live"`)
+	for _, tt := range []struct{ name, module, expression, want string }{
+		{"nothing is 0 percent", "format", `m.percent(0, 10)`, "0"},
+		{"something is more than 0 percent", "format", `m.percent(1, 1000000)`, "1"},
+		{"almost all is not all", "format", `m.percent(999999, 1000000)`, "99"},
+		{"all is 100 percent", "format", `m.percent(10, 10)`, "100"},
+		{"of nothing", "format", `m.percent(0, 0)`, "0"},
+		{"milliseconds", "format", `m.duration(250)`, "250 ms"},
+		{"seconds", "format", `m.duration(9990)`, "9.9 s"},
+		{"minutes", "format", `m.duration(725000)`, "12 min 05 s"},
+		{"hours", "format", `m.duration(2 * 3600000 + 9 * 60000)`, "2 h 09 min"},
+		{"days", "format", `m.duration(72 * 3600000)`, "3 days"},
+		{"a countdown", "format", `m.countdown(61000)`, "01:01"},
+		{"a long countdown", "format", `m.countdown(3661000)`, "1:01:01"},
+		{"a countdown that is over", "format", `m.countdown(-5)`, "00:00"},
+		{"bytes", "format", `m.bytes(2336)`, "2,336 bytes"},
+		{"kilobytes", "format", `m.bytes(262144)`, "262.1 kB"},
+		{"little charge", "format", `m.charge(7200000)`, "2.00 µAh"},
+		{"much charge", "format", `m.charge(19e6 * 3600000)`, "19.00 Ah"},
+		{"days of life", "format", `m.days(0.0382)`, "0.038 days"},
+		{"years of life", "format", `m.days(5480)`, "15.0 years"},
+		{"an address", "format", `m.eui("00DB1234567890A1")`, "00DB 1234 5678 90A1"},
+		{"blocks per cell are round", "windows", `[0.4, 1, 1.2, 7, 35, 410].map(m.unitFor).join()`, "1,1,2,8,40,500"},
+		{"16,000 cells fit", "strip", `(() => { const g = m.layout(16000, 1200, 84); return g.columns * g.rows >= 16000 && g.columns * g.pitch <= 1200; })()`, "true"},
+		{"few cells are large", "strip", `m.layout(40, 1200, 84).pitch`, "14"},
+		{"an event in pieces", "stream", `(() => { const p = new m.Parser(); const got = []; for (const c of ["id: a-1\nev", "ent: update\nda", "ta: {\"x\":1}\n", "\n"]) p.feed(c, (e) => got.push(e)); return JSON.stringify(got); })()`,
+			`[{"type":"update","id":"a-1","data":{"x":1}}]`},
+		{"comments and fields without data", "stream", `(() => { const p = new m.Parser(); let n = 0; p.feed(": hb\n\nretry: 5\n\nid: 7\r\n\r\n", () => n++); return n; })()`, "0"},
+		{"data over several lines", "stream", `(() => { const p = new m.Parser(); let got; p.feed("data: [1,\ndata: 2]\n\n", (e) => { got = e; }); return got.type + got.data.length; })()`, "message2"},
+	} {
+		got := browsertest.Eval[string](b, `import(document.querySelector('script[type=module]').src.replace("main.js", "`+tt.module+`.js")).then((m) => String(`+tt.expression+`))`)
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
