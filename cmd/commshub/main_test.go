@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "patch": patch, "truncate": truncate, "listening": listening,
+			"exits": exits, "patch": patch, "truncate": truncate, "freeport": freeport, "listening": listening,
 		},
 	})
 }
