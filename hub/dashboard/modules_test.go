@@ -3,7 +3,10 @@
 package dashboard_test
 
 import (
+	"bytes"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/commshub/commshub/internal/browsertest"
@@ -49,6 +52,28 @@ func TestBrowserModulesReckon(t *testing.T) {
 		got := browsertest.Eval[string](b, `import(document.querySelector('script[type=module]').src.replace("main.js", "`+tt.module+`.js")).then((m) => String(`+tt.expression+`))`)
 		if got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestBrowserFontsAreAsPublished compares the fonts with the packages they come from.
+func TestBrowserFontsAreAsPublished(t *testing.T) {
+	packages := filepath.FromSlash("../../internal/browsertest/node_modules")
+	for ours, theirs := range map[string]string{
+		"plex-sans.woff2": "@fontsource-variable/ibm-plex-sans/files/ibm-plex-sans-latin-wght-normal.woff2",
+		"plex-mono.woff2": "@fontsource/ibm-plex-mono/files/ibm-plex-mono-latin-400-normal.woff2",
+		"LICENSE.txt":     "@fontsource-variable/ibm-plex-sans/LICENSE",
+	} {
+		want, err := os.ReadFile(filepath.Join(packages, filepath.FromSlash(theirs)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join("assets", "fonts", ours))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not %s", ours, theirs)
 		}
 	}
 }
