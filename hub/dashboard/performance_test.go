@@ -180,18 +180,11 @@ func TestBrowserStaysSmoothWithADayOfHistory(t *testing.T) {
 	b.Until("all updates are there", `document.querySelector("#clock-speed").innerText === "×7"`)
 	tasks := stop()
 
-	var frames []float64
-	total := 0.0
-	for _, x := range tasks {
-		total += x.Dur / 1000
-		frames = append(frames, x.Dur/1000)
-	}
-	slices.Sort(frames)
-	if len(frames) == 0 {
+	if len(tasks) == 0 {
 		t.Fatal("the profiler saw no script run")
 	}
-	t.Logf("%d updates, %d blocks in %d windows: %.2f ms of scripting per update; of %d pieces of work the median took %.2f ms, 99 %% at most %.2f ms, the longest %.2f ms",
-		updates, dayBlocks, dayWindows, total/updates, len(frames), frames[len(frames)/2], frames[len(frames)*99/100], frames[len(frames)-1])
+	elapsed, cpu := figures(tasks, func(x task) float64 { return x.Dur }), figures(tasks, func(x task) float64 { return x.CPU })
+	t.Logf("%d updates, %d blocks in %d windows, %d pieces of work; elapsed: %s; of the processor: %s", updates, dayBlocks, dayWindows, len(tasks), elapsed, cpu)
 	if moved := browsertest.Eval[float64](b, "moved"); moved > 0.01 {
 		t.Errorf("things moved about on the page: a layout shift of %.3f", moved)
 	}
@@ -221,6 +214,19 @@ func TestBrowserPaintsFirst(t *testing.T) {
 	slices.Sort(live)
 	t.Logf("%d turns: first paint after %.0f ms (%.0f to %.0f), everything there after %.0f ms (%.0f to %.0f)", turns,
 		paints[turns/2], paints[0], paints[turns-1], live[turns/2], live[0], live[turns-1])
+}
+
+// figures sums up a duration of all tasks, given in microseconds.
+func figures(tasks []task, of func(task) float64) string {
+	var all []float64
+	total := 0.0
+	for _, x := range tasks {
+		all = append(all, of(x)/1000)
+		total += of(x) / 1000
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("%.2f ms of scripting per update, a piece %.2f ms in the median, %.2f ms at 99 %%, %.2f ms at most",
+		total/updates, all[len(all)/2], all[len(all)*99/100], all[len(all)-1])
 }
 
 // profile starts the browser's profiler. What it returns stops it and gives the

@@ -99,7 +99,8 @@ export class Actions {
     const boxes = meters.map((d) => {
       const busy = home.current(d.eui64);
       const under = busy && !hasEnded(busy);
-      const box = h("input", { type: "checkbox", value: d.eui64, checked: !under });
+      const runs = d.firmware_version === (home.images.get(sha256) ?? images[0]).version;
+      const box = h("input", { type: "checkbox", value: d.eui64, checked: !under && !runs });
       const note = under ? `an update to ${busy.version} is under way and would be superseded` : d.firmware_version ? `runs ${d.firmware_version}` : "version not known";
       return h("label", { className: "choice" }, box, h("span", {}, kindName(d.kind)), h("small", {}, `${d.eui64}, ${note}`));
     });

@@ -7,6 +7,7 @@ import { h } from "./dom.js";
 
 const pitches = [14, 12, 10, 9, 8, 7, 6, 5, 4, 3];
 const notch = 7;
+const narrow = 600;
 
 /** layout finds the largest cells with which n of them fit. They are stretched to the whole width. */
 export function layout(n, width, height) {
@@ -15,9 +16,11 @@ export function layout(n, width, height) {
     const columns = Math.ceil(n / rows);
     if (columns * pitch <= width) return { pitch, rows, columns, wide: width / columns };
   }
-  const pitch = pitches.at(-1);
-  const columns = Math.max(1, Math.floor(width / pitch));
-  return { pitch, rows: Math.ceil(n / columns), columns, wide: width / columns };
+  // Too many for this height: it grows, of cells as small as can be told apart.
+  const pitch = width < narrow ? 2 : pitches.at(-1);
+  const rows = Math.ceil(n / Math.max(1, Math.floor(width / pitch)));
+  const columns = Math.ceil(n / rows);
+  return { pitch, rows, columns, wide: width / columns };
 }
 
 export class Strip {
@@ -75,7 +78,7 @@ export class Strip {
     if (state === this.#drawn) return;
     this.#drawn = state;
     const n = Math.max(1, Math.ceil(t.size / t.block_size));
-    const g = { n, ...layout(n, width, width < 600 ? 120 : 84) };
+    const g = { n, ...layout(n, width, width < narrow ? 120 : 84) };
     this.#grid = g;
     const height = g.rows * g.pitch + notch;
     this.#size(width, height, ratio);
@@ -127,7 +130,7 @@ export class Strip {
 
   // cut draws the gaps between the cells, which is less work than drawing each cell.
   #cut(c, g) {
-    const gap = g.pitch >= 6 ? 1.5 : g.pitch >= 4 ? 1 : 0.75;
+    const gap = g.pitch >= 6 ? 1.5 : g.pitch >= 4 ? 1 : g.pitch >= 3 ? 0.75 : 0.4;
     c.globalCompositeOperation = "destination-out";
     c.fillStyle = "#000";
     for (let x = 1; x <= g.columns; x++) c.fillRect(x * g.wide - gap, 0, gap, g.rows * g.pitch);
