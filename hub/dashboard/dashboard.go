@@ -1,7 +1,7 @@
-// Package dashboard is the hub's page: what a person sees of the home, above all
+// Package dashboard is what a hub shows in a browser: what a person sees of the home, above all
 // the staged transfer, and from where they steer it. It is plain HTML, CSS and
-// ECMAScript modules in assets/, embedded, without a build step and without any
-// address but the hub's own; it talks to the REST interface and its events only.
+// ECMAScript modules in assets/, embedded, without any address but the hub's own;
+// it talks to the REST interface and its events only.
 //
 // The page is served with a content security policy that allows nothing inline and
 // nothing from elsewhere. Its parts stand under a path that contains their hash,
@@ -29,10 +29,13 @@ var embedded embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// index is the page itself; the string buildMark in it stands for the hash of all parts.
+// index is the page itself; the string buildMark in it stands for the hash of all
+// parts. theme runs before the first paint, script is all the modules in one.
 const (
 	index     = "index.html"
 	buildMark = "{{build}}"
+	theme     = "theme.js"
+	script    = "app.js"
 )
 
 // contentTypes of the kinds of file in assets. The operating system's table is not
@@ -68,10 +71,15 @@ func newPage(files fs.FS) page {
 			return err
 		}
 		b, err := fs.ReadFile(files, name)
-		contents[strings.TrimPrefix(name, "assets/")] = b
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
+		if name = strings.TrimPrefix(name, "assets/"); path.Ext(name) != ".js" || name == theme {
+			contents[name] = b
+		}
 		return err
 	})
+	if err == nil {
+		contents[script], err = bundle(files, "main")
+	}
 	if err != nil {
 		panic(fmt.Sprintf("dashboard: embedded files: %v", err)) // they are part of the program
 	}

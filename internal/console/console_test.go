@@ -362,7 +362,7 @@ func TestWords(t *testing.T) {
 		{linkText(api.Device{}, noon), "not joined yet"}, {linkText(api.Device{LastHeard: &noon}, noon.Add(time.Minute)), "no session, heard 1 min 00 s ago"},
 		{linkText(api.Device{Connected: true, Sleeps: true}, noon), "asleep, its heartbeat is not known yet"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Awake: true}, noon), "awake, window open"},
-		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, NextHeartbeat: &noon}, noon.Add(90 * time.Second)), "overdue by 01:30"},
+		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, NextHeartbeat: &noon}, noon.Add(90*time.Second)), "overdue by 01:30"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%q, want %q", tt.got, tt.want)
