@@ -29,7 +29,7 @@ of state; with --json a JSON object instead. When the hub goes away it says so a
 code 1 and the reason when one of them ended otherwise or --timeout is over.`,
 		Example: `  commshub firmware watch
   commshub firmware watch 00DB1234567890A1 --until transferred
-  commshub firmware watch --json | jq -c 'select(.event == "window") | .window.blocks'`,
+  commshub firmware watch --json --until transferred | jq -c 'select(.event == "window") | .window.blocks'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			only, err := euis(args)
 			if err != nil {

@@ -122,7 +122,7 @@ func (d *day) events(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, b)
 	}
 	send("hello", map[string]any{"instance": "day", "clock": d.clock()})
-	http.NewResponseController(w).Flush()
+	_ = http.NewResponseController(w).Flush()
 	select {
 	case <-d.feed:
 	case <-r.Context().Done():
@@ -139,10 +139,10 @@ func (d *day) events(w http.ResponseWriter, r *http.Request) {
 		send("update", d.update((dayWindows-1)*dayBlocks/dayWindows+blocks))
 		send("device", d.device(n))
 		send("battery", d.battery(n))
-		http.NewResponseController(w).Flush()
+		_ = http.NewResponseController(w).Flush()
 	}
 	send("clock", api.Clock{Now: dayStart.Add(dayWindows * period), Speed: 7})
-	http.NewResponseController(w).Flush()
+	_ = http.NewResponseController(w).Flush()
 	<-r.Context().Done()
 }
 
