@@ -19,6 +19,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed assets
@@ -61,7 +62,10 @@ type asset struct {
 type page map[string]asset
 
 // Handler returns the handler of the page, for "GET /{$}" and "GET /assets/".
-func Handler() http.Handler { return newPage(embedded) }
+func Handler() http.Handler { return built() }
+
+// built compresses the files when they are asked for first, and only then.
+var built = sync.OnceValue(func() page { return newPage(embedded) })
 
 func newPage(files fs.FS) page {
 	contents := map[string][]byte{}

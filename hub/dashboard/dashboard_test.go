@@ -118,7 +118,7 @@ func TestNoModuleIsLeftOver(t *testing.T) {
 }
 
 func TestNothingComesFromElsewhere(t *testing.T) {
-	for path, a := range newPage(embedded) {
+	for path, a := range built() {
 		if strings.HasPrefix(a.contentType, "text/plain") {
 			continue // the licence of the fonts names its home
 		}
@@ -134,7 +134,7 @@ func TestNothingComesFromElsewhere(t *testing.T) {
 
 func TestThePageIsServedSafelyAndSmall(t *testing.T) {
 	total := 0
-	for path, a := range newPage(embedded) {
+	for path, a := range built() {
 		r := get(t, path, "br, gzip")
 		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
 			if !strings.Contains(r.Header.Get("Content-Security-Policy"), want) {
