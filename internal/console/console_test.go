@@ -360,6 +360,8 @@ func TestWords(t *testing.T) {
 		{countdown(61 * time.Second), "01:01"}, {countdown(time.Hour), "1:00:00"},
 		{fmt.Sprint(percent(1, 1000)), "1"}, {fmt.Sprint(percent(999, 1000)), "99"}, {fmt.Sprint(percent(0, 0)), "0"}, {fmt.Sprint(percent(5, 5)), "100"},
 		{linkText(api.Device{}, noon), "not joined yet"}, {linkText(api.Device{LastHeard: &noon}, noon.Add(time.Minute)), "no session, heard 1 min 00 s ago"},
+		{linkText(api.Device{Kind: "BRIDGED"}, noon), "through a bridge, not heard of yet"},
+		{linkText(api.Device{Kind: "BRIDGED", LastHeard: &noon}, noon.Add(time.Minute)), "through a bridge, heard 1 min 00 s ago"},
 		{linkText(api.Device{Connected: true, Sleeps: true}, noon), "asleep, its heartbeat is not known yet"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Awake: true}, noon), "awake, window open"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, NextHeartbeat: &noon}, noon.Add(90*time.Second)), "overdue by 01:30"},

@@ -58,7 +58,7 @@ func (h *Home) deviceTable(p paint, now time.Time) []string {
 			cell = fmt.Sprintf("%d %%", *b.Percent)
 		}
 		line := fmt.Sprintf(row, kindName(d.Kind), d.EUI64, d.FirmwareVersion, linkText(d, now), mail, cell)
-		if !d.Connected || d.Overdue {
+		if !d.Connected && d.Kind != "BRIDGED" || d.Overdue {
 			line = p.with(badStyle, line)
 		} else if d.Sleeps && !d.Awake {
 			line = p.faint(line)

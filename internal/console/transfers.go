@@ -61,6 +61,9 @@ func (h *Home) transfer(p paint, u api.Update, now time.Time, width int) []strin
 	if text := why(u, now, h.Clock); text != "" {
 		lines = append(lines, text)
 	}
+	if u.Expected != nil && u.Expected.Never {
+		lines = append(lines, p.with(badStyle, "never complete at this pacing"))
+	}
 	if u.ExpectedAt != nil {
 		lines = append(lines, fmt.Sprintf("complete at %s, in %s", stamp(*u.ExpectedAt), h.Clock.left(u.ExpectedAt.Sub(now))))
 	}

@@ -12,6 +12,7 @@ import (
 var kindNames = map[string]string{
 	"ESME": "Electricity meter", "GSME": "Gas meter", "IHD": "In-home display",
 	"PPMID": "Prepayment display", "CAD": "Consumer access device", "HCALCS": "Load switch",
+	"BRIDGED": "Bridged device",
 }
 
 func kindName(kind string) string {
@@ -140,6 +141,10 @@ func why(u api.Update, now time.Time, c Clock) string {
 // linkText says how a device is reachable.
 func linkText(d api.Device, now time.Time) string {
 	switch {
+	case d.Kind == "BRIDGED" && d.LastHeard == nil:
+		return "through a bridge, not heard of yet"
+	case d.Kind == "BRIDGED":
+		return "through a bridge, heard " + span(now.Sub(*d.LastHeard)) + " ago"
 	case !d.Connected && d.LastHeard == nil:
 		return "not joined yet"
 	case !d.Connected:

@@ -4,7 +4,7 @@ import { change } from "./api.js";
 import { ask, field, toast } from "./dialogs.js";
 import { h } from "./dom.js";
 import { bytes, eui, fullTime, kindName, plural } from "./format.js";
-import { hasEnded, isMeter } from "./home.js";
+import { hasEnded, takesFirmware } from "./home.js";
 
 const key = () => crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
@@ -92,7 +92,7 @@ export class Actions {
   async distribute(sha256) {
     const { home } = this;
     const images = [...home.images.values()].sort((a, b) => (a.version < b.version ? 1 : -1));
-    const meters = [...home.devices.values()].filter(isMeter);
+    const meters = [...home.devices.values()].filter(takesFirmware);
     if (images.length === 0) return toast("There is no image yet. Upload one under Firmware.", { bad: true });
     if (meters.length === 0) return toast("There is no meter yet. Add one under Meters.", { bad: true });
     const image = h("select", {}, images.map((im) => h("option", { value: im.sha256, selected: im.sha256 === sha256 }, `${im.version}${im.text ? `, ${im.text}` : ""} (${bytes(im.size)})`)));
@@ -107,17 +107,17 @@ export class Actions {
     const once = key();
     const sent = await ask({
       title: "Distribute an image", confirm: "Distribute",
-      lead: "The meters download and verify it. They switch only when you order the activation.",
+      lead: "The meters download and verify it. They switch only when you order the activation; bridged devices switch by themselves.",
       body: [field("Image", image), h("fieldset", {}, h("legend", {}, "To"), ...boxes)],
       check: async (form) => {
         const devices = [...form.querySelectorAll("input:checked")].map((b) => b.value);
-        if (devices.length === 0) throw new Error("Choose at least one meter.");
+        if (devices.length === 0) throw new Error("Choose at least one device.");
         await change("POST", "/v1/updates", { image: image.value, devices }, { key: once });
         return devices;
       },
     });
     if (!sent) return undefined;
-    toast(`Offered to ${plural(sent.length, "meter")}.`);
+    toast(`Offered to ${plural(sent.length, "device")}.`);
     location.hash = "#/";
     return undefined;
   }

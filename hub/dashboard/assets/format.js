@@ -4,6 +4,7 @@ const number = new Intl.NumberFormat("en-GB");
 const kinds = {
   ESME: "Electricity meter", GSME: "Gas meter", IHD: "In-home display",
   PPMID: "Prepayment display", CAD: "Consumer access device", HCALCS: "Load switch",
+  BRIDGED: "Bridged device",
 };
 
 export const count = (n) => number.format(n);

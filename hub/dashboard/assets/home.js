@@ -288,6 +288,10 @@ export class Home {
 }
 
 export const isMeter = (d) => d.kind === "GSME" || d.kind === "ESME";
+/** isBridged tells whether a device is no member of the HAN; a bridge speaks for it. */
+export const isBridged = (d) => d.kind === "BRIDGED";
+/** takesFirmware tells whether an image can be distributed to a device. */
+export const takesFirmware = (d) => isMeter(d) || isBridged(d);
 
 function groupBy(items, key) {
   const m = new Map();

@@ -3,8 +3,8 @@
 
 import { attr, h, list, show, text } from "./dom.js";
 import { ago, bytes, dayAndTime, eui, kindName, percent, stamp } from "./format.js";
-import { isMeter } from "./home.js";
-import { linkText } from "./overview.js";
+import { isBridged, isMeter, takesFirmware } from "./home.js";
+import { linkState, linkText } from "./overview.js";
 
 export class Meters {
   title = "Meters";
@@ -27,7 +27,7 @@ export class Meters {
     const order = ["GSME", "ESME", "PPMID", "IHD"];
     const rank = (d) => (order.indexOf(d.kind) + 10) % 10;
     devices.sort((a, b) => rank(a) - rank(b) || (a.eui64 < b.eui64 ? -1 : 1));
-    text(this.room, `${devices.length} of ${this.home.deviceLogSize} places are taken.`);
+    text(this.room, `${devices.filter((d) => !isBridged(d)).length} of ${this.home.deviceLogSize} places are taken.`);
     list(this.cards, devices, (d) => d.eui64, (d) => new Card(d, this.home, this.actions).el, (el, d) => el.card.update(d));
     show(this.nothing, devices.length === 0);
   }
@@ -57,7 +57,7 @@ class Card {
     const part = (title, ...children) => h("section", {}, h("h3", {}, title), ...children);
     this.el = h("article", { className: "card", "aria-label": `${kindName(d.kind)} ${d.eui64}` },
       h("header", {}, h("i", { className: "wire", "aria-hidden": "true" }), h("h2", {}, kindName(d.kind)), h("span", { className: "id" }, eui(d.eui64)), this.state),
-      meter ? part("Firmware", this.firmware, this.slots, this.notInside) : null,
+      takesFirmware(d) ? part("Firmware", this.firmware, meter ? this.slots : null, meter ? this.notInside : null) : null,
       meter ? part(d.kind === "GSME" ? "Readings in the mirror" : "Readings", this.readAge, this.trend, h("table", {}, h("thead", { className: "unseen" }, h("tr", {}, h("th", { scope: "col" }, "Attribute"), h("th", { scope: "col" }, "Value"))), this.readings), this.noReadings) : null,
       meter ? part("Mailbox", this.mail, this.noMail) : null,
       h("footer", {},
@@ -69,9 +69,9 @@ class Card {
 
   update(d) {
     this.device = d;
-    attr(this.el, "data-link", !d.connected ? "none" : d.sleeps && !d.awake ? "asleep" : "awake");
+    attr(this.el, "data-link", linkState(d));
+    text(this.firmware, d.firmware_version ? `Reported ${d.firmware_version}.` : "It has not reported its version yet.");
     if (isMeter(d)) {
-      text(this.firmware, d.firmware_version ? `Reported ${d.firmware_version}.` : "It has not reported its version yet.");
       this.#showSlots(d);
       this.#showMail(d);
       this.#showReadings(d);

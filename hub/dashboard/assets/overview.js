@@ -2,7 +2,7 @@
 
 import { attr, h, list, show, text } from "./dom.js";
 import { ago, charge, countdown, days, eui, kindName, percent, plural, stamp } from "./format.js";
-import { hasEnded, isMeter } from "./home.js";
+import { hasEnded, isBridged, takesFirmware } from "./home.js";
 import { alertRow, fillAlert } from "./alerts.js";
 import { Transfer, stateNames } from "./transfer.js";
 
@@ -72,7 +72,7 @@ export class Overview {
 
   #showEmpty() {
     const { home } = this;
-    const meters = [...home.devices.values()].filter(isMeter);
+    const meters = [...home.devices.values()].filter(takesFirmware);
     const step = meters.length === 0
       ? ["No meter is in the device log", "A device may join the home once it is in the log. Then give it firmware.", "Add a device", () => this.actions.addDevice()]
       : home.images.size === 0
@@ -87,7 +87,7 @@ export class Overview {
   #showDevices() {
     const devices = [...this.home.devices.values()];
     list(this.devices, devices, (d) => d.eui64, deviceRow, (el, d) => {
-      attr(el, "data-link", !d.connected ? "none" : d.sleeps && !d.awake ? "asleep" : "awake");
+      attr(el, "data-link", linkState(d));
       text(el.parts.name, kindName(d.kind));
       text(el.parts.id, eui(d.eui64));
       text(el.parts.version, d.firmware_version ?? "");
@@ -150,8 +150,16 @@ function deviceRow() {
   return el;
 }
 
+/** linkState is how a device is reachable, for the drawing of its wire. */
+export function linkState(d) {
+  if (isBridged(d)) return "bridged";
+  if (!d.connected) return "none";
+  return d.sleeps && !d.awake ? "asleep" : "awake";
+}
+
 /** linkText says how a device is reachable. */
 export function linkText(d, now) {
+  if (isBridged(d)) return d.last_heard ? `Through a bridge; heard ${ago(now - Date.parse(d.last_heard))}` : "Through a bridge; not heard of yet";
   if (!d.connected) return d.last_heard ? `No session; last heard ${ago(now - Date.parse(d.last_heard))}` : "Not joined yet";
   if (!d.sleeps) return "Connected";
   if (d.awake) return "Awake, window open";

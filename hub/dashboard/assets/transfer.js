@@ -3,7 +3,7 @@
 
 import { attr, clear, h, list, say, show, text } from "./dom.js";
 import { charge, count, countdown, dayAndTime, days, duration, eui, hourMinute, kindName, percent, plural, sameDay, stamp } from "./format.js";
-import { hasEnded, updateKey } from "./home.js";
+import { hasEnded, isBridged, updateKey } from "./home.js";
 import { Strip } from "./strip.js";
 import { Windows, sentence } from "./windows.js";
 
@@ -13,7 +13,7 @@ const stageOf = { pending: 0, downloading: 1, transferred: 2, activating: 3, dat
 const headings = {
   query: "Offered; the device has not asked yet", heartbeat: "Asleep until its next heartbeat", overdue: "The heartbeat is overdue",
   unheard: "Not heard of yet", verifying: "The device checks the image", order: "Waiting for your order",
-  mailbox: "The order waits in the mailbox", response: "The device has the order", date: "Will switch at a set time",
+  mailbox: "The order waits in the mailbox", idle: "It woke, and did not go on", response: "The device has the order", date: "Will switch at a set time",
 };
 
 const endings = {
@@ -131,7 +131,9 @@ export class Transfer {
     attr(f.again, "class", u.repeats ? "amber" : null);
     const b = this.home.battery(u.device);
     const cost = b?.update && (b.update.image ?? u.image) === u.image && b.update.version === u.version ? b.update : null;
-    text(f.cost, cost ? charge(cost.uah * 3_600_000) + (cost.days_of_life === undefined ? "" : `, ${days(cost.days_of_life)} of life`) : u.kind === "GSME" ? "not known to the hub" : "mains");
+    const soFar = cost ? charge(cost.uah * 3_600_000) + (cost.days_of_life === undefined ? "" : `, ${days(cost.days_of_life)} of life`) : u.kind === "ESME" ? "mains" : "not known to the hub";
+    const more = u.expected && !u.expected.never ? `, about ${charge(u.expected.charge_uah * 3_600_000)} to come` : "";
+    text(f.cost, soFar + more);
   }
 
   #showStages(u) {
@@ -146,9 +148,10 @@ export class Transfer {
 
   #showActions(u) {
     const offered = u.state === "pending" || u.state === "downloading";
+    const ordered = u.state === "transferred" && u.kind !== "BRIDGED"; // bridged devices switch by themselves
     const want = [
-      u.state === "transferred" && ["Activate now", "primary", () => this.actions.activate(u)],
-      u.state === "transferred" && ["Activate at a time…", "", () => this.actions.activateAt(u)],
+      ordered && ["Activate now", "primary", () => this.actions.activate(u)],
+      ordered && ["Activate at a time…", "", () => this.actions.activateAt(u)],
       (u.state === "dated" || (u.state === "activating" && u.waiting?.code === "date")) && ["Cancel the activation", "", () => this.actions.cancelActivation(u)],
       offered && ["Cancel the update", "", () => this.actions.cancelUpdate(u)],
       hasEnded(u) && u.state !== "activated" && ["Distribute again…", "", () => this.actions.distribute(u.image)],
@@ -251,18 +254,23 @@ export class Transfer {
     const device = this.home.devices.get(u.device);
     const open = !hasEnded(u) && stageOf[u.state] < 2;
     const expected = open && u.expected_at ? Date.parse(u.expected_at) : NaN;
-    if (Number.isNaN(expected)) {
+    attr(this.fact.done, "class", open && (u.expected?.late || u.expected?.never) ? "amber" : null);
+    if (open && u.expected?.never) {
+      stamp(this.time.done, null);
+      text(this.time.done, "never at this pacing");
+      text(this.time.doneIn, "");
+    } else if (Number.isNaN(expected)) {
       const end = !open && u.changed_at ? Date.parse(u.changed_at) : null;
       stamp(this.time.done, end);
       if (end === null) text(this.time.done, open ? "not foreseeable yet" : "–");
       text(this.time.doneIn, "");
     } else {
       stamp(this.time.done, expected, sameDay(expected, now) ? hourMinute : dayAndTime);
-      text(this.time.doneIn, expected > now ? ` in ${duration(expected - now)}${this.#real(expected - now)}` : " any moment");
+      text(this.time.doneIn, expected > now ? ` in ${duration(expected - now)}${this.#real(expected - now)}${u.expected?.late ? ", after the deadline" : ""}` : " any moment");
     }
     const next = device?.next_heartbeat ? Date.parse(device.next_heartbeat) : NaN;
     if (!device?.sleeps) {
-      text(this.time.next, device ? "always reachable" : "not in the device log");
+      text(this.time.next, !device ? "not in the device log" : isBridged(device) ? "a bridge speaks for it" : "always reachable");
       text(this.time.nextIn, "");
     } else if (device.awake) {
       text(this.time.next, "awake now");
