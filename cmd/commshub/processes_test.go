@@ -197,7 +197,7 @@ func (p *processes) kill(role string) {
 
 // stop ends all processes with SIGTERM and demands that they end well.
 func (p *processes) stop() {
-	for _, role := range []string{"gsme", "esme", "hub", "broker", "outside"} {
+	for _, role := range []string{"board", "gsme", "esme", "hub", "broker", "outside"} {
 		cmd, ok := p.running[role]
 		if !ok {
 			continue
