@@ -1,0 +1,79 @@
+package bridge
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/commshub/commshub/han/ota"
+)
+
+// Content is what of an OTA file a device is given. It implements
+// encoding.TextUnmarshaler, so that configurations name it.
+type Content uint8
+
+const (
+	// ContentFile is the whole OTA file.
+	ContentFile Content = iota
+	// ContentImage is the data of its upgrade image element (tag 0x0000) alone: what
+	// a device takes that knows nothing of Zigbee's file format.
+	ContentImage
+)
+
+var contentNames = [...]string{"file", "upgrade-image"}
+
+// String returns the name as configurations write it.
+func (c Content) String() string { return contentNames[c] }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Content) UnmarshalText(text []byte) error {
+	for i, name := range contentNames {
+		if string(text) == name {
+			*c = Content(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q: want %s or %s", text, contentNames[0], contentNames[1])
+}
+
+// maxOTAHeader is the longest OTA header, in bytes.
+const maxOTAHeader = 69
+
+// maxElements bounds the elements of a file that are looked at.
+const maxElements = 64
+
+// Part returns the part of an image's file that c names. The file must be there.
+func (im Image) Part(c Content) (*io.SectionReader, error) {
+	if im.File == nil {
+		return nil, errors.New("the image is not at hand yet")
+	}
+	if c == ContentFile {
+		return io.NewSectionReader(im.File, 0, im.Size), nil
+	}
+	head := make([]byte, min(im.Size, maxOTAHeader))
+	if _, err := im.File.ReadAt(head, 0); err != nil {
+		return nil, fmt.Errorf("read image: %w", err)
+	}
+	h, err := ota.ParseImageHeader(head)
+	if err != nil {
+		return nil, err
+	}
+	at := int64(h.Size())
+	for range maxElements {
+		var element [6]byte // tag, length
+		if _, err := im.File.ReadAt(element[:], at); err != nil {
+			break
+		}
+		at += int64(len(element))
+		size := int64(binary.LittleEndian.Uint32(element[2:]))
+		if size > im.Size-at {
+			break
+		}
+		if ota.Tag(binary.LittleEndian.Uint16(element[:])) == ota.TagUpgradeImage && size > 0 {
+			return io.NewSectionReader(im.File, at, size), nil
+		}
+		at += size
+	}
+	return nil, errors.New("the OTA file has no upgrade image element (tag 0000) that could be given alone")
+}

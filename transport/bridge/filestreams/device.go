@@ -1,0 +1,201 @@
+package filestreams
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/commshub/commshub/transport/bridge"
+)
+
+// device is a thing and what it is to fetch.
+type device struct {
+	config deviceConfig
+	heard  time.Time
+	offer  *download // nil if there is none
+	// announced tells that the notice on the broker says how things stand.
+	announced bool
+	failed    *bridge.Report // the image on hand cannot be served; why
+	dirty     bool           // there is something to tell the hub and to keep
+}
+
+// download is an image on its way to a device.
+type download struct {
+	image   bridge.Image
+	stream  string
+	part    *io.SectionReader
+	state   bridge.State
+	served  served
+	window  bridge.Window
+	windows uint32
+	blocks  uint32
+}
+
+// keptDownload is what outlives a restart of the bridge.
+type keptDownload struct {
+	Image   bridge.Hash   `json:"image"`
+	State   bridge.State  `json:"state"`
+	Served  served        `json:"served"`
+	Window  bridge.Window `json:"window"`
+	Windows uint32        `json:"windows"`
+	Blocks  uint32        `json:"blocks"`
+}
+
+func (o *download) keep() keptDownload {
+	return keptDownload{Image: o.image.Hash, State: o.state, Served: o.served, Window: o.window, Windows: o.windows, Blocks: o.blocks}
+}
+
+// offers reports whether a stream is the one on offer.
+func (d *device) offers(stream string) bool { return d.offer != nil && d.offer.stream == stream }
+
+// take brings the offer in line with the hub's update of the device.
+func (d *device) take(u *bridge.Update, kept keptDownload, out *bridge.Outbox) {
+	switch {
+	case u == nil || u.State.Ended():
+		d.failed = nil
+		if d.offer != nil {
+			out.Note(fmt.Sprintf("%s: the offer of version %08X ended", d.label(), d.offer.image.FileVersion))
+			d.offer, d.announced, d.dirty = nil, false, true
+		}
+	case d.offer == nil || d.offer.image.Hash != u.Image.Hash:
+		d.begin(u.Image, kept, out)
+	case int64(u.Offset) != d.offer.served.prefix():
+		d.dirty = true // the hub was restarted, or does not know the last yet
+	}
+	if !d.announced {
+		d.announce(out)
+	}
+}
+
+// begin offers an image, if it is at hand, and goes on with what was kept of it.
+func (d *device) begin(im bridge.Image, kept keptDownload, out *bridge.Outbox) {
+	if d.offer != nil {
+		d.offer, d.announced = nil, false
+	}
+	if im.File == nil {
+		return // it comes with a later picture
+	}
+	part, err := im.Part(d.config.Content)
+	if err != nil {
+		if d.failed == nil || d.failed.Image != im.Hash {
+			d.failed = &bridge.Report{Device: d.config.EUI64, Image: im.Hash, State: bridge.Failed, Outcome: err.Error()}
+			d.dirty = true
+			out.Warn(fmt.Sprintf("%s: version %08X cannot be served: %v", d.label(), im.FileVersion, err))
+		}
+		return
+	}
+	o := &download{image: im, stream: "fw-" + im.Hash.String()[:32], part: part, state: bridge.Pending}
+	if kept.Image == im.Hash && kept.Served.valid(part.Size()) {
+		o.state, o.served, o.window, o.windows, o.blocks = kept.State, kept.Served, kept.Window, kept.Windows, kept.Blocks
+	}
+	d.offer, d.failed, d.announced, d.dirty = o, nil, false, true
+	out.Note(fmt.Sprintf("%s: version %08X of %d bytes is on offer as stream %s", d.label(), im.FileVersion, part.Size(), o.stream))
+}
+
+// notice is the topic that tells a device what to fetch.
+func (d *device) notice() string { return "commshub/streams/" + d.config.Thing }
+
+// noticeMessage is what stands there.
+type noticeMessage struct {
+	Stream  string      `json:"stream"`
+	File    int64       `json:"file"`
+	Size    int64       `json:"size"`
+	Version string      `json:"version"`
+	SHA256  bridge.Hash `json:"sha256"` // of the OTA file
+}
+
+func (d *device) announce(out *bridge.Outbox) {
+	d.announced = true
+	if d.offer == nil {
+		out.Retain(d.notice(), nil)
+		return
+	}
+	payload, err := json.Marshal(noticeMessage{
+		Stream: d.offer.stream, File: d.config.File, Size: d.offer.part.Size(),
+		Version: fmt.Sprintf("%08X", d.offer.image.FileVersion), SHA256: d.offer.image.Hash,
+	})
+	if err != nil {
+		out.Warn(fmt.Sprintf("%s: %v", d.label(), err))
+		return
+	}
+	out.Retain(d.notice(), payload)
+}
+
+// describe answers a request for what is in the stream.
+func (d *device) describe(t topic, request fields, out *bridge.Outbox) error {
+	im := d.offer.image
+	payload, err := t.format.encode(descriptionMessage{
+		Token: request.token, Version: streamVersion,
+		Description: fmt.Sprintf("firmware %04X/%04X version %08X", im.Manufacturer, im.ImageType, im.FileVersion),
+		Files:       []streamFile{{ID: d.config.File, Size: d.offer.part.Size()}},
+	})
+	if err == nil {
+		out.Publish(t.with(opDescription), payload)
+		d.dirty = true
+	}
+	return err
+}
+
+// get answers a request for blocks with as many of them as the window has room for.
+func (d *device) get(now time.Time, t topic, request fields, out *bridge.Outbox) (*rejection, error) {
+	o := d.offer
+	g, refused := parseGet(request, d.config.File, o.part.Size())
+	if refused != nil {
+		return refused, nil
+	}
+	d.heard, d.dirty = now, true
+	data := make([]byte, g.size)
+	for i, block := range g.blocks {
+		n, err := o.part.ReadAt(data, block*g.size)
+		if n == 0 {
+			out.Warn(fmt.Sprintf("%s: read image: %v", d.label(), err))
+			return rejectf(internalError, "the image cannot be read"), nil
+		}
+		ok, until, opened := o.window.Admit(now, d.config.Pacing)
+		if !ok {
+			if i > 0 {
+				return nil, nil // the device asks for the rest, and is told then
+			}
+			return &rejection{code: tryLater, message: "the next window is not open yet", wait: until.Sub(now)}, nil
+		}
+		payload, err := t.format.encode(dataMessage{Token: request.token, File: d.config.File, Size: int64(n), Block: block, Data: data[:n]})
+		if err != nil {
+			return nil, err
+		}
+		out.Publish(t.with(opData), payload)
+		o.sent(block*g.size, int64(n), opened)
+	}
+	return nil, nil
+}
+
+// sent counts a block.
+func (o *download) sent(offset, size int64, opened bool) {
+	o.blocks++
+	if opened {
+		o.windows++
+	}
+	o.served.add(offset, offset+size)
+	if o.state == bridge.Pending {
+		o.state = bridge.Downloading
+	}
+	if o.served.prefix() == o.part.Size() {
+		o.state = bridge.Transferred
+	}
+}
+
+// report says how the device stands.
+func (d *device) report() bridge.Report {
+	if d.failed != nil {
+		return *d.failed
+	}
+	r := bridge.Report{Device: d.config.EUI64, Heard: d.heard}
+	if o := d.offer; o != nil {
+		r.Image, r.State = o.image.Hash, o.state
+		r.Offset, r.Windows, r.Blocks = uint32(o.served.prefix()), o.windows, o.blocks
+		if o.state == bridge.Transferred {
+			r.Outcome = "every block was sent; file streams do not tell what becomes of them"
+		}
+	}
+	return r
+}
