@@ -78,6 +78,7 @@ var rules = map[string]rule{
 	"transport/bridge/homeassistant": {floor: floorDrivers, siblings: []string{"transport/bridge"}},
 	"transport/bridge/zigbee2mqtt":   {floor: floorDrivers, siblings: []string{"transport/bridge"}},
 	"transport/bridge/filestreams":   {floor: floorDrivers, siblings: []string{"transport/bridge"}, thirdParty: []string{cborModule}},
+	"transport/bridge/tasmota":       {floor: floorDrivers, siblings: []string{"transport/bridge"}},
 
 	"transport/broker":         {floor: floorDrivers, thirdParty: []string{natsModule, rateModule}},
 	"transport/dtls":           {floor: floorDrivers, thirdParty: []string{dtlsModule, pionLogModule, pionTransportModule, rateModule}},

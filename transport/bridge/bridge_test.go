@@ -393,6 +393,15 @@ func TestImageOfAnOutsideDeviceIsCopiedAndServed(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusPartialContent || string(body) != "refirmware"[:10] {
 		t.Errorf("status %d, body %q, %v", resp.StatusCode, body, err)
 	}
+	part := strings.Replace(image.PartURL(ContentImage), "127.0.0.1:0", bridge.FilesAddress().String(), 1)
+	if resp, err = http.Get(part); err != nil {
+		t.Fatal(err)
+	}
+	body, err = io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != http.StatusNotFound || !strings.Contains(string(body), "OTA header") {
+		t.Errorf("the upgrade image of what is no OTA file: status %d, body %q, %v", resp.StatusCode, body, err)
+	}
 	bridge.close(t)
 	http.DefaultClient.CloseIdleConnections()
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/commshub/commshub/han/ota"
 )
@@ -76,4 +77,17 @@ func (im Image) Part(c Content) (*io.SectionReader, error) {
 		at += size
 	}
 	return nil, errors.New("the OTA file has no upgrade image element (tag 0000) that could be given alone")
+}
+
+// partPath stands in the URL of a part, before its name.
+const partPath = "upgrade-image"
+
+// PartURL returns where a device can fetch a part of the image; empty without an
+// HTTP address in the configuration.
+func (im Image) PartURL(c Content) string {
+	slash := strings.LastIndexByte(im.URL, '/')
+	if c == ContentFile || slash < 0 {
+		return im.URL
+	}
+	return im.URL[:slash+1] + partPath + "/" + strings.TrimSuffix(im.URL[slash+1:], copySuffix) + ".bin"
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,17 +24,8 @@ func serveFiles(c HTTP, l *links) (*fileServer, error) {
 		return nil, fmt.Errorf("listen for devices that fetch images: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{token}/{name}", func(w http.ResponseWriter, r *http.Request) {
-		f, ok := l.find(r.PathValue("token"))
-		if !ok {
-			http.Error(w, "no such link; it may have ended with its update", http.StatusNotFound)
-			return
-		}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("ETag", `"`+f.key.Image.String()+`"`)
-		w.Header().Set("Cache-Control", "no-store")
-		http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(f.image.File, 0, f.image.Size))
-	})
+	mux.HandleFunc("GET /{token}/{name}", func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, ContentFile) })
+	mux.HandleFunc("GET /{token}/"+partPath+"/{name}", func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, ContentImage) })
 	if c.Index {
 		mux.HandleFunc("GET /index.json", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -52,6 +42,28 @@ func serveFiles(c HTTP, l *links) (*fileServer, error) {
 	}
 	go func() { s.done <- s.http.Serve(listener) }()
 	return s, nil
+}
+
+// serve serves a part of the image behind a link.
+func (l *links) serve(w http.ResponseWriter, r *http.Request, c Content) {
+	f, ok := l.find(r.PathValue("token"))
+	if !ok {
+		http.Error(w, "no such link; it may have ended with its update", http.StatusNotFound)
+		return
+	}
+	part, err := f.image.Part(c)
+	if err != nil {
+		http.Error(w, oneLine(err.Error()), http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	tag := f.key.Image.String()
+	if c != ContentFile {
+		tag += "-" + c.String()
+	}
+	w.Header().Set("ETag", `"`+tag+`"`)
+	w.Header().Set("Cache-Control", "no-store")
+	http.ServeContent(w, r, "", time.Time{}, part)
 }
 
 func (s *fileServer) close() error {
