@@ -25,11 +25,11 @@ import (
 func newImage(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "image",
-		Short: "Build, inspect, sign and verify OTA files",
+		Short: "Build, inspect, sign, verify and wrap OTA files",
 		Example: `  commshub image build --out meter.ota --version 02000000 --size 256KiB
   commshub image inspect meter.ota`,
 	}
-	cmd.AddCommand(newImageBuild(g), newImageInspect(), newImageSign(g), newImageVerify(g))
+	cmd.AddCommand(newImageBuild(g), newImageInspect(), newImageSign(g), newImageVerify(g), newImageWrap())
 	return cmd
 }
 

@@ -10,8 +10,10 @@ import (
 // Name is the adapter's section in the configuration.
 const Name = "file-streams"
 
-// Kind makes adapters from the configuration.
-var Kind = bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) { return New(s) }}
+// Kind makes adapters from their section of the configuration.
+func Kind() bridge.Kind {
+	return bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) { return New(s) }}
+}
 
 // early is what becomes of a request outside a window.
 type early uint8

@@ -30,6 +30,10 @@ type download struct {
 	window  bridge.Window
 	windows uint32
 	blocks  uint32
+	// resumed tells that the bridge was restarted and the device did not ask since:
+	// what was sent just before is not known.
+	resumed bool
+	ended   bool // just now: every byte was sent
 }
 
 // keptDownload is what outlives a restart of the bridge.
@@ -88,6 +92,7 @@ func (d *device) begin(im bridge.Image, kept keptDownload, out *bridge.Outbox) {
 	o := &download{image: im, stream: "fw-" + im.Hash.String()[:32], part: part, state: bridge.Pending}
 	if kept.Image == im.Hash && kept.Served.valid(part.Size()) {
 		o.state, o.served, o.window, o.windows, o.blocks = kept.State, kept.Served, kept.Window, kept.Windows, kept.Blocks
+		o.resumed = true
 	}
 	d.offer, d.failed, d.announced, d.dirty = o, nil, false, true
 	out.Note(fmt.Sprintf("%s: version %08X of %d bytes is on offer as stream %s", d.label(), im.FileVersion, part.Size(), o.stream))
@@ -145,6 +150,7 @@ func (d *device) get(now time.Time, t topic, request fields, out *bridge.Outbox)
 		return refused, nil
 	}
 	d.heard, d.dirty = now, true
+	o.resume(g.blocks[0] * g.size)
 	data := make([]byte, g.size)
 	for i, block := range g.blocks {
 		n, err := o.part.ReadAt(data, block*g.size)
@@ -169,6 +175,18 @@ func (d *device) get(now time.Time, t topic, request fields, out *bridge.Outbox)
 	return nil, nil
 }
 
+// complete reports whether every byte was sent.
+func (o *download) complete() bool { return o.served.prefix() == o.part.Size() }
+
+// resume takes the first request after a restart as the device's word that it has
+// what is before.
+func (o *download) resume(offset int64) {
+	if before := o.served.prefix(); o.resumed && offset > before {
+		o.served.add(before, offset)
+	}
+	o.resumed = false
+}
+
 // sent counts a block.
 func (o *download) sent(offset, size int64, opened bool) {
 	o.blocks++
@@ -179,8 +197,8 @@ func (o *download) sent(offset, size int64, opened bool) {
 	if o.state == bridge.Pending {
 		o.state = bridge.Downloading
 	}
-	if o.served.prefix() == o.part.Size() {
-		o.state = bridge.Transferred
+	if o.complete() && o.state != bridge.Transferred {
+		o.state, o.ended = bridge.Transferred, true
 	}
 }
 

@@ -42,7 +42,8 @@ type Adapter struct {
 var _ bridge.Adapter = (*Adapter)(nil)
 
 // flushDelay is how long news wait to be told and kept, so that blocks do not
-// cost a write each. It is what a killed bridge may forget.
+// cost a write each. It is what a killed bridge may forget; the device's next
+// request makes it good.
 const flushDelay = time.Second
 
 // New makes an adapter from its section of the configuration.
@@ -156,10 +157,18 @@ func (a *Adapter) device(thing string) *device {
 	return nil
 }
 
-// wake sees to it that news of a device are told and kept soon.
+// wake sees to it that news of a device are told and kept soon; that it has
+// everything, at once.
 func (a *Adapter) wake(now time.Time, d *device) {
-	if d.dirty && a.flush.IsZero() {
+	if !d.dirty {
+		return
+	}
+	if a.flush.IsZero() {
 		a.flush = now.Add(flushDelay)
+	}
+	if d.offer != nil && d.offer.ended {
+		d.offer.ended = false
+		a.flush = now
 	}
 }
 

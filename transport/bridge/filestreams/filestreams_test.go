@@ -45,7 +45,7 @@ func homeWith(im bridge.Image) *bridge.Home {
 func parse(t testing.TB, device string) (*Adapter, error) {
 	t.Helper()
 	text := "broker: {url: mqtt://127.0.0.1:1883}\nfile-streams:\n  devices:\n  - " + device + "\n"
-	c, err := bridge.ParseConfig("bridge.yaml", []byte(text), []bridge.Kind{Kind})
+	c, err := bridge.ParseConfig("bridge.yaml", []byte(text), []bridge.Kind{Kind()})
 	if err != nil {
 		return nil, err
 	}
@@ -360,6 +360,31 @@ func restart(t *testing.T, a *Adapter, now time.Time, device string, file []byte
 	next.HandleUp(now, "", &out)
 	next.HandleHome(now, homeWith(imageOf(file)), &out)
 	return next
+}
+
+// A bridge that is killed forgets what it sent just before. The device goes on
+// where it is, and the hub still learns that it has everything.
+func TestWhatAKilledBridgeForgot(t *testing.T) {
+	file := sampleFile(2000)
+	a := newAdapter(t, plainDevice, file)
+	topic := streamTopic(file, opGet, formatJSON)
+	get := func(offset, count int) {
+		ask(t, a, noon, topic, fmt.Appendf(nil, `{"f":1,"l":256,"o":%d,"n":%d}`, offset, count))
+	}
+	get(0, 2)
+	a = restart(t, a, noon, plainDevice, file) // before the next two are kept
+	get(4, 2)
+	if r := a.devices[0].report(); r.Offset != 6*256 {
+		t.Errorf("report %+v, want everything before the device's request and what it got", r)
+	}
+	get(7, 1)
+	if r := a.devices[0].report(); r.Offset != 6*256 || r.State != bridge.Downloading {
+		t.Errorf("report %+v: only the first request tells what is before it", r)
+	}
+	get(6, 1)
+	if at, _ := a.NextTimer(); a.devices[0].report().State != bridge.Transferred || !at.Equal(noon) {
+		t.Errorf("%+v is told at %v, want at once", a.devices[0].report(), at)
+	}
 }
 
 func TestNoticeFollowsTheOffer(t *testing.T) {

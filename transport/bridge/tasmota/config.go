@@ -12,8 +12,10 @@ import (
 // Name is the adapter's section in the configuration.
 const Name = "tasmota"
 
-// Kind makes adapters from the configuration.
-var Kind = bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) { return New(s) }}
+// Kind makes adapters from their section of the configuration.
+func Kind() bridge.Kind {
+	return bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) { return New(s) }}
+}
 
 // way is how an image reaches a device.
 type way uint8

@@ -53,7 +53,7 @@ type bench struct {
 func parse(t testing.TB, section string) (*Adapter, error) {
 	t.Helper()
 	text := "broker: {url: mqtt://127.0.0.1:1883}\ntasmota:\n" + section
-	c, err := bridge.ParseConfig("bridge.yaml", []byte(text), []bridge.Kind{Kind})
+	c, err := bridge.ParseConfig("bridge.yaml", []byte(text), []bridge.Kind{Kind()})
 	if err != nil {
 		return nil, err
 	}
