@@ -10,14 +10,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/transport/bridge"
+	"github.com/commshub/commshub/transport/bridge/filestreams"
 	"github.com/commshub/commshub/transport/bridge/glow"
 	"github.com/commshub/commshub/transport/bridge/homeassistant"
+	"github.com/commshub/commshub/transport/bridge/tasmota"
 	"github.com/commshub/commshub/transport/bridge/zigbee2mqtt"
 )
 
 // bridgeAdapters are the adapters there are.
 func bridgeAdapters() []bridge.Kind {
-	return []bridge.Kind{zigbee2mqtt.Kind(), homeassistant.Kind(), glow.Kind()}
+	return []bridge.Kind{zigbee2mqtt.Kind(), filestreams.Kind(), tasmota.Kind(), homeassistant.Kind(), glow.Kind()}
 }
 
 func newBridge(g *global) *cobra.Command {

@@ -116,6 +116,7 @@ var rules = map[string]rule{
 	"internal/z2mtest":     {floor: floorTests, thirdParty: []string{pahoModule}},
 	"internal/tidy":        {floor: floorTests},
 	"internal/browsertest": {floor: floorTests, thirdParty: []string{cdprotoModule, chromedpModule}},
+	"internal/bridgetest":  {floor: floorTests, thirdParty: []string{pahoModule}},
 }
 
 // Modules that the table allows somewhere.
