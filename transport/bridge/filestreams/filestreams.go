@@ -25,7 +25,6 @@ package filestreams
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -227,5 +226,8 @@ func (a *Adapter) HandleDown(out *bridge.Outbox) {
 
 // label is what a person calls a device.
 func (d *device) label() string {
-	return strings.TrimSpace(d.config.Label + " " + d.config.Thing)
+	if d.config.Label == "" {
+		return d.config.Thing
+	}
+	return d.config.Label + " (" + d.config.Thing + ")"
 }

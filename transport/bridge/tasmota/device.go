@@ -2,7 +2,6 @@ package tasmota
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/commshub/commshub/transport/bridge"
@@ -21,7 +20,12 @@ type device struct {
 }
 
 // label is what a person calls a device.
-func (d *device) label() string { return strings.TrimSpace(d.config.Label + " " + d.config.Topic) }
+func (d *device) label() string {
+	if d.config.Label == "" {
+		return d.config.Topic
+	}
+	return d.config.Label + " (" + d.config.Topic + ")"
+}
 
 func (d *device) command(out *bridge.Outbox, name, argument string) {
 	out.Publish(d.cmnd+name, []byte(argument))
