@@ -20,6 +20,9 @@ const (
 	TagSignatureSuite2      Tag = 0x0005 // ECDSA sect283k1, signer EUI64 and 72 bytes
 	TagCertificateSuite2    Tag = 0x0006
 	TagManufacturerSpecific Tag = 0xF000
+	// TagImageSignature is ours: an ECDSA signature in DER over SHA-256 of the
+	// upgrade image, for devices that are no members of the HAN.
+	TagImageSignature Tag = 0xF001
 )
 
 var tagNames = map[Tag]string{
@@ -30,6 +33,7 @@ var tagNames = map[Tag]string{
 	TagPicture:           "picture",
 	TagSignatureSuite2:   "ECDSA signature, suite 2",
 	TagCertificateSuite2: "ECDSA certificate, suite 2",
+	TagImageSignature:    "signature of the upgrade image",
 }
 
 // String returns the specification's words.

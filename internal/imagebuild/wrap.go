@@ -1,6 +1,9 @@
 package imagebuild
 
 import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -10,12 +13,20 @@ import (
 // maxText is the length of an OTA file's header string, in bytes.
 const maxText = 32
 
-// Wrap returns an OTA file with the payload as its upgrade image element, and
-// nothing else: no signature, no hardware versions.
-func Wrap(id ota.ImageID, text string, payload []byte) ([]byte, error) {
+// Wrap returns an OTA file with the payload as its upgrade image element and, if
+// signer is given, an ECDSA signature in DER over its SHA-256 as another.
+func Wrap(id ota.ImageID, text string, payload []byte, signer crypto.Signer) ([]byte, error) {
 	h := ota.ImageHeader{ImageID: id, StackVersion: ota.StackVersionPRO, Text: text}
-	element := ota.SubElement{Tag: ota.TagUpgradeImage, Data: payload}.Append(nil)
-	size := h.Size() + len(element)
+	elements := ota.SubElement{Tag: ota.TagUpgradeImage, Data: payload}.Append(nil)
+	if signer != nil {
+		digest := sha256.Sum256(payload)
+		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+		if err != nil {
+			return nil, fmt.Errorf("wrap image: %w", err)
+		}
+		elements = ota.SubElement{Tag: ota.TagImageSignature, Data: signature}.Append(elements)
+	}
+	size := h.Size() + len(elements)
 	switch {
 	case len(payload) == 0:
 		return nil, errors.New("wrap image: there is nothing in it")
@@ -25,5 +36,5 @@ func Wrap(id ota.ImageID, text string, payload []byte) ([]byte, error) {
 		return nil, fmt.Errorf("wrap image: file of %d bytes, want at most %d", size, ota.MaxFileSize)
 	}
 	h.TotalSize = uint32(size)
-	return append(h.Append(make([]byte, 0, size)), element...), nil
+	return append(h.Append(make([]byte, 0, size)), elements...), nil
 }

@@ -52,6 +52,31 @@ func (im Image) Part(c Content) (*io.SectionReader, error) {
 	if c == ContentFile {
 		return io.NewSectionReader(im.File, 0, im.Size), nil
 	}
+	return im.element(ota.TagUpgradeImage)
+}
+
+// maxSignature is the longest signature over an upgrade image, in bytes.
+const maxSignature = 256
+
+// Signature returns the signature over the upgrade image that stands in the OTA
+// file; nil if there is none. Who made it, the device must know.
+func (im Image) Signature() []byte {
+	part, err := im.element(ota.TagImageSignature)
+	if err != nil || part.Size() > maxSignature {
+		return nil
+	}
+	signature := make([]byte, part.Size())
+	if _, err := part.ReadAt(signature, 0); err != nil {
+		return nil
+	}
+	return signature
+}
+
+// element returns the data of the first element with a tag.
+func (im Image) element(tag ota.Tag) (*io.SectionReader, error) {
+	if im.File == nil {
+		return nil, errors.New("the image is not at hand yet")
+	}
 	head := make([]byte, min(im.Size, maxOTAHeader))
 	if _, err := im.File.ReadAt(head, 0); err != nil {
 		return nil, fmt.Errorf("read image: %w", err)
@@ -71,12 +96,12 @@ func (im Image) Part(c Content) (*io.SectionReader, error) {
 		if size > im.Size-at {
 			break
 		}
-		if ota.Tag(binary.LittleEndian.Uint16(element[:])) == ota.TagUpgradeImage && size > 0 {
+		if ota.Tag(binary.LittleEndian.Uint16(element[:])) == tag && size > 0 {
 			return io.NewSectionReader(im.File, at, size), nil
 		}
 		at += size
 	}
-	return nil, errors.New("the OTA file has no upgrade image element (tag 0000) that could be given alone")
+	return nil, fmt.Errorf("the OTA file has no %s element (tag %04X) that could be given alone", tag, uint16(tag))
 }
 
 // partPath stands in the URL of a part, before its name.

@@ -1,6 +1,7 @@
 package filestreams
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 
@@ -52,11 +53,15 @@ type deviceConfig struct {
 	Content bridge.Content `yaml:"content"`
 	Pacing  bridge.Pacing  `yaml:"pacing"`
 	Early   early          `yaml:"early"`
+	// FilePath and CertFile stand in the job: where the device puts the image, and
+	// the name it knows the signer's certificate by.
+	FilePath string `yaml:"filepath"`
+	CertFile string `yaml:"certfile"`
 }
 
 func (c *config) check(s *bridge.Section) error {
 	things := map[string]bool{}
-	for _, d := range c.Devices {
+	for i, d := range c.Devices {
 		switch {
 		case d.Thing == "" || len(d.Thing) > maxThing || !isName(d.Thing):
 			return s.Errorf("devices", "thing %q: want 1 to %d letters, digits, colons, hyphens or underscores", d.Thing, maxThing)
@@ -68,6 +73,9 @@ func (c *config) check(s *bridge.Section) error {
 			return s.Errorf("devices", "pacing of thing %s: want nothing below 0", d.Thing)
 		}
 		things[d.Thing] = true
+		// Readers of jobs do not take empty names.
+		c.Devices[i].FilePath = cmp.Or(d.FilePath, "firmware")
+		c.Devices[i].CertFile = cmp.Or(d.CertFile, "signer")
 	}
 	if len(c.Devices) == 0 {
 		return s.Errorf("devices", "%s: no device is named", Name)

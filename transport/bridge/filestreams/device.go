@@ -22,18 +22,22 @@ type device struct {
 
 // download is an image on its way to a device.
 type download struct {
-	image   bridge.Image
-	stream  string
-	part    *io.SectionReader
-	state   bridge.State
-	served  served
-	window  bridge.Window
-	windows uint32
-	blocks  uint32
+	image  bridge.Image
+	stream string
+	part   *io.SectionReader
+	// signature is the one over the upgrade image in the OTA file; nil without one.
+	signature []byte
+	job       job
+	state     bridge.State
+	outcome   string
+	served    served
+	window    bridge.Window
+	windows   uint32
+	blocks    uint32
 	// resumed tells that the bridge was restarted and the device did not ask since:
 	// what was sent just before is not known.
 	resumed bool
-	ended   bool // just now: every byte was sent
+	ended   bool // just now: every byte was sent, or the job ended
 }
 
 // keptDownload is what outlives a restart of the bridge.
@@ -44,17 +48,19 @@ type keptDownload struct {
 	Window  bridge.Window `json:"window"`
 	Windows uint32        `json:"windows"`
 	Blocks  uint32        `json:"blocks"`
+	Job     job           `json:"job"`
+	Outcome string        `json:"outcome,omitempty"`
 }
 
 func (o *download) keep() keptDownload {
-	return keptDownload{Image: o.image.Hash, State: o.state, Served: o.served, Window: o.window, Windows: o.windows, Blocks: o.blocks}
+	return keptDownload{Image: o.image.Hash, State: o.state, Served: o.served, Window: o.window, Windows: o.windows, Blocks: o.blocks, Job: o.job, Outcome: o.outcome}
 }
 
 // offers reports whether a stream is the one on offer.
 func (d *device) offers(stream string) bool { return d.offer != nil && d.offer.stream == stream }
 
 // take brings the offer in line with the hub's update of the device.
-func (d *device) take(u *bridge.Update, kept keptDownload, out *bridge.Outbox) {
+func (d *device) take(now time.Time, u *bridge.Update, kept keptDownload, out *bridge.Outbox) {
 	switch {
 	case u == nil || u.State.Ended():
 		d.failed = nil
@@ -63,17 +69,18 @@ func (d *device) take(u *bridge.Update, kept keptDownload, out *bridge.Outbox) {
 			d.offer, d.announced, d.dirty = nil, false, true
 		}
 	case d.offer == nil || d.offer.image.Hash != u.Image.Hash:
-		d.begin(u.Image, kept, out)
+		d.begin(now, u.Image, kept, out)
 	case int64(u.Offset) != d.offer.served.prefix():
 		d.dirty = true // the hub was restarted, or does not know the last yet
 	}
 	if !d.announced {
 		d.announce(out)
+		d.notifyJob(now, out)
 	}
 }
 
 // begin offers an image, if it is at hand, and goes on with what was kept of it.
-func (d *device) begin(im bridge.Image, kept keptDownload, out *bridge.Outbox) {
+func (d *device) begin(now time.Time, im bridge.Image, kept keptDownload, out *bridge.Outbox) {
 	if d.offer != nil {
 		d.offer, d.announced = nil, false
 	}
@@ -89,9 +96,10 @@ func (d *device) begin(im bridge.Image, kept keptDownload, out *bridge.Outbox) {
 		}
 		return
 	}
-	o := &download{image: im, stream: "fw-" + im.Hash.String()[:32], part: part, state: bridge.Pending}
+	o := &download{image: im, stream: "fw-" + im.Hash.String()[:32], part: part, signature: im.Signature(), job: newJob(now), state: bridge.Pending}
 	if kept.Image == im.Hash && kept.Served.valid(part.Size()) {
 		o.state, o.served, o.window, o.windows, o.blocks = kept.State, kept.Served, kept.Window, kept.Windows, kept.Blocks
+		o.job, o.outcome = kept.Job, kept.Outcome
 		o.resumed = true
 	}
 	d.offer, d.failed, d.announced, d.dirty = o, nil, false, true
@@ -197,7 +205,7 @@ func (o *download) sent(offset, size int64, opened bool) {
 	if o.state == bridge.Pending {
 		o.state = bridge.Downloading
 	}
-	if o.complete() && o.state != bridge.Transferred {
+	if o.complete() && o.state == bridge.Downloading {
 		o.state, o.ended = bridge.Transferred, true
 	}
 }
@@ -211,8 +219,9 @@ func (d *device) report() bridge.Report {
 	if o := d.offer; o != nil {
 		r.Image, r.State = o.image.Hash, o.state
 		r.Offset, r.Windows, r.Blocks = uint32(o.served.prefix()), o.windows, o.blocks
+		r.Outcome = o.outcome
 		if o.state == bridge.Transferred {
-			r.Outcome = "every block was sent; file streams do not tell what becomes of them"
+			r.Outcome = "every block was sent; the device did not tell how its job went"
 		}
 	}
 	return r

@@ -15,8 +15,8 @@
 // block and how many, b a bitmap of blocks from o on, i a block's number.
 //
 // A stream is named after the SHA-256 of its image, so that no device mixes two
-// images. Which one a device shall fetch stands, retained, on the topic
-// commshub/streams/<thing>.
+// images. Which one a device shall fetch, a job says (jobs.go), and, retained, the
+// topic commshub/streams/<thing>.
 //
 // Windows are the hub's, not the protocol's: a device that asks too early is
 // rejected with TryLater and a number of seconds, or not answered.
@@ -80,6 +80,7 @@ func (a *Adapter) Filters() []string {
 		for _, op := range []operation{opGet, opDescribe} {
 			all = append(all, topicRoot+d.config.Thing+"/streams/+/"+string(op)+"/+")
 		}
+		all = append(all, jobFilters(d.config.Thing)...)
 	}
 	return all
 }
@@ -101,6 +102,15 @@ func (a *Adapter) HandleUp(now time.Time, _ string, _ *bridge.Outbox) {
 func (a *Adapter) HandleMessage(now time.Time, m bridge.Message, out *bridge.Outbox) error {
 	if m.Retained {
 		return fmt.Errorf("a request that the broker kept is not answered")
+	}
+	if thing, request, ok := splitJobTopic(m.Topic); ok {
+		d := a.device(thing)
+		if d == nil {
+			return fmt.Errorf("no device %s is configured", thing)
+		}
+		err := d.handleJob(now, m, request, out)
+		a.wake(now, d)
+		return err
 	}
 	t, err := parseTopic(m.Topic)
 	if err != nil {
@@ -179,7 +189,7 @@ func (a *Adapter) HandleHome(now time.Time, home *bridge.Home, out *bridge.Outbo
 			u = known.Update
 		}
 		kept := a.kept[d.config.EUI64]
-		d.take(u, kept, out)
+		d.take(now, u, kept, out)
 		a.wake(now, d)
 	}
 	a.kept = nil // the first picture decides what of it is still true
