@@ -18,8 +18,8 @@ import (
 // TestBoardOfTheGuide runs the board of docs/join.md, which shares no code with
 // this project, against a real hub, through the broker of the product and through
 // Mosquitto. The board waits to be let in, is killed in the middle of the
-// transfer, and outlives a restart of the hub. It is built by .ci/run join, which
-// names it in COMMSHUB_JOIN.
+// transfer, and outlives restarts of the broker and the hub. It is built by
+// .ci/run join, which names it in COMMSHUB_JOIN.
 func TestBoardOfTheGuide(t *testing.T) {
 	for name, start := range map[string]func(*processes){"embedded": (*processes).embeddedBroker, "mosquitto": (*processes).mosquitto} {
 		t.Run(name, func(t *testing.T) {
@@ -39,8 +39,9 @@ func TestBoardOfTheGuide(t *testing.T) {
 			p.kill("board")
 			p.board(image)
 			p.until("the board goes on", func() bool { return p.update(board).Windows >= 5 })
-			p.kill("hub")
-			p.hub()
+			p.restart("broker")
+			p.until("the board goes on", func() bool { return p.update(board).Windows >= 7 })
+			p.restart("hub")
 			p.until("the hub knows that the board holds the image", func() bool { return p.update(board).State == "transferred" })
 			if err := p.running["board"].Wait(); err != nil {
 				t.Errorf("the board ended with %v:\n%s", err, p.tail("board"))
@@ -106,6 +107,14 @@ func (p *processes) board(image string, more ...string) {
 	arguments := append([]string{"--eui64", board, "--pki", filepath.Join(p.dir, "state", "pki"), "--broker", host, "--port", port,
 		"--store", filepath.Join(p.dir, "board"), "--sha256", hex.EncodeToString(digest[:])}, more...)
 	p.start("board", exec.Command(binary, arguments...))
+}
+
+// restart kills a process and runs it again as it was.
+func (p *processes) restart(role string) {
+	p.t.Helper()
+	old := p.running[role]
+	p.kill(role)
+	p.start(role, exec.Command(old.Path, old.Args[1:]...))
 }
 
 func (p *processes) boardLog() string {
