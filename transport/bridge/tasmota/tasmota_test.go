@@ -341,6 +341,10 @@ func TestKilledBridgeDoesNotGiveTwice(t *testing.T) {
 	b.said, b.devices = nil, []*simulated{d}
 	b.open(section, b.kept)
 	b.picture()
+	b.online() // still as before, and busy
+	if r := b.reports[plug]; r.State != bridge.Transferred {
+		t.Errorf("report %+v", r)
+	}
 	d.restart()
 	b.online()
 	if r := b.run(); r.State != bridge.Activated || b.count("Upgrade", "") > 0 {
@@ -348,6 +352,15 @@ func TestKilledBridgeDoesNotGiveTwice(t *testing.T) {
 	}
 	if d.url != own {
 		t.Errorf("the device's OtaUrl is %q afterwards, want %q", d.url, own)
+	}
+}
+
+func TestStatesOfAnUpload(t *testing.T) {
+	for s := stateWaiting; s <= stateDone; s++ {
+		want := s == stateClearing || s == stateStarting || s == stateSending || s == stateEnding
+		if s.uploads() != want || want && !s.busy() {
+			t.Errorf("state %d: uploads %v, busy %v", s, s.uploads(), s.busy())
+		}
 	}
 }
 

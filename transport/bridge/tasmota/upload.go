@@ -65,7 +65,7 @@ func (d *device) handleUpload(now time.Time, r answer, out *bridge.Outbox) {
 		d.end(bridge.Failed, "the image does not fit the device", out)
 	case strings.HasPrefix(r.upload, "Error"), strings.HasPrefix(r.upload, "Failed"), r.upload == "Aborted", r.upload == "MD5 mismatch":
 		d.fail(now, "the device says "+r.upload, out)
-	case r.id == j.upload.id && r.maxSize > 0 && (j.state == stateStarting || j.state == stateSending && !j.upload.acknowledged):
+	case r.id == j.upload.id && r.maxSize > 0 && (j.state == stateStarting || j.state == stateSending):
 		j.upload.size = min(r.maxSize, maxPiece)
 		j.become(stateSending, now)
 		j.upload.acknowledged = true
