@@ -309,7 +309,7 @@ func TestWindows(t *testing.T) {
 	}
 	expect(0, "[0 1]")
 	now = now.Add(10 * time.Second)
-	expect(2, "[2]") // what the window has room for
+	expect(2, "[2]")                                     // what the window has room for
 	now = now.Add(10*time.Second - 100*time.Millisecond) // the wait is rounded up
 	out := ask(t, a, now, topic, request(3))
 	var told rejectedMessage

@@ -43,9 +43,9 @@ func (w *way) UnmarshalText(text []byte) error {
 type config struct {
 	// FullTopic is the setting of that name that the devices share.
 	FullTopic string `yaml:"full-topic"`
-	// AtOnce is how many devices may be busy with an image at the same time.
-	AtOnce  int            `yaml:"at-once"`
-	Devices []deviceConfig `yaml:"devices"`
+	// Concurrency is how many devices may be busy with an image at the same time.
+	Concurrency int            `yaml:"concurrency"`
+	Devices     []deviceConfig `yaml:"devices"`
 }
 
 // deviceConfig is a device as the configuration describes it.
@@ -62,7 +62,7 @@ type deviceConfig struct {
 }
 
 // defaultConfig has Tasmota's own default topic.
-func defaultConfig() config { return config{FullTopic: "%prefix%/%topic%/", AtOnce: 1} }
+func defaultConfig() config { return config{FullTopic: "%prefix%/%topic%/", Concurrency: 1} }
 
 const (
 	prefixMark = "%prefix%"
@@ -73,8 +73,8 @@ func (c *config) check(s *bridge.Section) error {
 	if strings.Count(c.FullTopic, prefixMark) != 1 || strings.Count(c.FullTopic, topicMark) != 1 || !strings.HasSuffix(c.FullTopic, "/") {
 		return s.Errorf("full-topic", "full-topic %q: want %s and %s once each, and / at the end", c.FullTopic, prefixMark, topicMark)
 	}
-	if c.AtOnce < 1 {
-		return s.Errorf("at-once", "at-once %d: want 1 or more", c.AtOnce)
+	if c.Concurrency < 1 {
+		return s.Errorf("concurrency", "concurrency %d: want 1 or more", c.Concurrency)
 	}
 	if len(c.Devices) == 0 {
 		return s.Errorf("devices", "%s: no device is named", Name)

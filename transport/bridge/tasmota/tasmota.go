@@ -184,7 +184,7 @@ func (a *Adapter) settle(now time.Time, out *bridge.Outbox) {
 	}
 	changed := false
 	for _, d := range a.devices {
-		if busy < a.config.AtOnce && d.mayBegin(now) {
+		if busy < a.config.Concurrency && d.mayBegin(now) {
 			d.begin(now, out)
 			busy++
 		}

@@ -417,7 +417,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	for section, want := range map[string]string{
 		"  devices: []\n": "no device is named",
 		"  full-topic: '%topic%/'\n" + oneDevice(""):                                               "full-topic",
-		"  at-once: 0\n" + oneDevice(""):                                                           "at-once 0",
+		"  concurrency: 0\n" + oneDevice(""):                                                       "concurrency 0",
 		oneDevice("by: carrier-pigeon"):                                                            "want http or mqtt",
 		oneDevice("password-file: /does/not/exist"):                                                "password-file of plug",
 		oneDevice("pacing: {blocks: -1}"):                                                          "nothing below 0",
