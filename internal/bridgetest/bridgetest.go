@@ -135,16 +135,28 @@ func mosquitto(t testing.TB) string {
 	if err != nil {
 		t.Skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
 	}
+	for range 5 { // somebody else may take the port in between
+		if address, ok := startMosquitto(t, binary); ok {
+			return "mqtt://" + address
+		}
+	}
+	t.Fatal("mosquitto does not start")
+	return ""
+}
+
+// startMosquitto starts it on a free port, and reports whether it got it.
+func startMosquitto(t testing.TB, binary string) (address string, ok bool) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().(*net.TCPAddr)
+	port := l.Addr().(*net.TCPAddr).Port
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nuser root\n", address.Port)
+	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nuser root\n", port)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -152,15 +164,27 @@ func mosquitto(t testing.TB) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // killed, or without its port
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // nothing of it is needed any more
-		_ = cmd.Wait()
+		<-ended
 	})
-	Until(t, "mosquitto listens", func() bool {
-		c, err := net.Dial("tcp", address.String())
-		return err == nil && c.Close() == nil
+	address = fmt.Sprintf("127.0.0.1:%d", port)
+	Until(t, "mosquitto listens, or ended", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+		}
+		c, err := net.Dial("tcp", address)
+		ok = err == nil && c.Close() == nil
+		return ok
 	})
-	return "mqtt://" + address.String()
+	return address, ok
 }
 
 // Dial connects a device to a broker; receive takes what it subscribes to.

@@ -37,7 +37,7 @@ type download struct {
 	// resumed tells that the bridge was restarted and the device did not ask since:
 	// what was sent just before is not known.
 	resumed bool
-	ended   bool // just now: every byte was sent, or the job ended
+	urgent  bool // what changed is to be told and kept at once
 }
 
 // keptDownload is what outlives a restart of the bridge.
@@ -203,10 +203,10 @@ func (o *download) sent(offset, size int64, opened bool) {
 	}
 	o.served.add(offset, offset+size)
 	if o.state == bridge.Pending {
-		o.state = bridge.Downloading
+		o.state, o.urgent = bridge.Downloading, true
 	}
 	if o.complete() && o.state == bridge.Downloading {
-		o.state, o.ended = bridge.Transferred, true
+		o.state, o.urgent = bridge.Transferred, true
 	}
 }
 

@@ -166,8 +166,8 @@ func (a *Adapter) device(thing string) *device {
 	return nil
 }
 
-// wake sees to it that news of a device are told and kept soon; that it has
-// everything, at once.
+// wake sees to it that news of a device are told and kept soon; that it begins
+// and how it ends, at once.
 func (a *Adapter) wake(now time.Time, d *device) {
 	if !d.dirty {
 		return
@@ -175,8 +175,8 @@ func (a *Adapter) wake(now time.Time, d *device) {
 	if a.flush.IsZero() {
 		a.flush = now.Add(flushDelay)
 	}
-	if d.offer != nil && d.offer.ended {
-		d.offer.ended = false
+	if d.offer != nil && d.offer.urgent {
+		d.offer.urgent = false
 		a.flush = now
 	}
 }

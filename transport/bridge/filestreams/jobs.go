@@ -245,9 +245,9 @@ func (d *device) updateJob(now time.Time, r jobRequest, answer *jobAnswer) *reje
 	}
 	switch {
 	case r.Status == jobSucceeded:
-		o.state, o.outcome, o.ended = bridge.Activated, "", true
+		o.state, o.outcome, o.urgent = bridge.Activated, "", true
 	case r.Status.ended():
-		o.state, o.outcome, o.ended = bridge.Failed, fmt.Sprintf("the device says %s", r.Status), true
+		o.state, o.outcome, o.urgent = bridge.Failed, fmt.Sprintf("the device says %s", r.Status), true
 		if reason := o.job.Details["reason"]; reason != "" {
 			o.outcome += ": " + reason
 		}
