@@ -31,8 +31,8 @@ const (
 )
 
 // TestImagesReachADeviceBehindZigbee2MQTT has the real zigbee2mqtt deliver images
-// of the hub to its sleepy device, byte for byte: by URL, with the bridge killed
-// in between; in the order itself; and one that is withdrawn half-way.
+// of the hub to its sleepy device, byte for byte: by URL, with bridge and broker
+// killed in between; in the order itself; and one that is withdrawn half-way.
 func TestImagesReachADeviceBehindZigbee2MQTT(t *testing.T) {
 	w := start(t)
 	first, second := w.image(2, 12_000), w.image(3, 4_000)
@@ -43,11 +43,13 @@ func TestImagesReachADeviceBehindZigbee2MQTT(t *testing.T) {
 	w.command("firmware", "distribute", "00000002", sensor)
 	w.until("blocks flow", func() bool { return w.update("00000002").State == "downloading" })
 	w.kill("bridge")
+	w.kill("mosquitto")
 	w.bridge("url")
+	w.mosquitto()
 	w.until("the device runs version 2", func() bool { return w.update("00000002").State == "activated" })
 	w.taken(first)
 	if n := w.ordered("schedule"); n != 1 {
-		t.Errorf("scheduled %d times, want once: the bridge was killed and was to go on", n)
+		t.Errorf("scheduled %d times, want once: bridge and broker were killed, and it was to go on", n)
 	}
 
 	w.kill("bridge")
@@ -96,9 +98,7 @@ func start(t *testing.T) *world {
 	w.env = append(os.Environ(), "COMMSHUB_STATE="+filepath.Join(w.dir, "state"), "COMMSHUB_API=http://"+w.api, "COMMSHUB_LOG_FORMAT=text")
 	t.Cleanup(w.stop)
 
-	_, port, _ := net.SplitHostPort(w.outside)
-	w.run("mosquitto", "mosquitto", "-c", w.write("mosquitto.conf", "listener "+port+" 127.0.0.1\nallow_anonymous true\nuser root\n"))
-	w.listening(w.outside)
+	w.mosquitto()
 	w.listen()
 	w.run("broker", w.binary, "broker", "--listen", w.inside)
 	w.listening(w.inside)
@@ -106,6 +106,17 @@ func start(t *testing.T) *world {
 	w.listening(w.api)
 	w.zigbee2mqtt(modules)
 	return w
+}
+
+// mosquitto starts the outside broker, which remembers nothing.
+func (w *world) mosquitto() {
+	w.t.Helper()
+	_, port, err := net.SplitHostPort(w.outside)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.run("mosquitto", "mosquitto", "-c", w.write("mosquitto.conf", "listener "+port+" 127.0.0.1\nallow_anonymous true\nuser root\n"))
+	w.listening(w.outside)
 }
 
 // zigbee2mqtt starts the real program with the simulated radio.
@@ -195,16 +206,31 @@ func (w *world) update(version string) update {
 // listen counts what goes over the outside broker.
 func (w *world) listen() {
 	w.t.Helper()
+	subscribed := make(chan struct{}, 1)
 	client := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + w.outside).SetClientID("test").
+		SetMaxReconnectInterval(100 * time.Millisecond).
+		SetOnConnectHandler(func(c paho.Client) {
+			token := c.Subscribe("#", 1, nil)
+			go func() {
+				token.Wait()
+				select {
+				case subscribed <- struct{}{}:
+				default:
+				}
+			}()
+		}).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.heard[m.Topic()]++
 		}))
-	for _, step := range []func() paho.Token{client.Connect, func() paho.Token { return client.Subscribe("#", 1, nil) }} {
-		if token := step(); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
-			w.t.Fatal(token.Error())
-		}
+	if token := client.Connect(); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
+		w.t.Fatal(token.Error())
+	}
+	select {
+	case <-subscribed:
+	case <-time.After(20 * time.Second):
+		w.t.Fatal("the broker does not take the subscription")
 	}
 	w.t.Cleanup(func() { client.Disconnect(100) })
 }

@@ -171,7 +171,7 @@ func (d *device) handleDevice(now time.Time, a *Adapter, m bridge.Message, out *
 	}
 	d.hear(now, m, msg.LastSeen, d.state != before)
 	if msg.Update != nil {
-		d.follow(now, a, before, out)
+		d.follow(now, a, out)
 	}
 	return nil
 }
@@ -206,9 +206,11 @@ func parseSeen(raw json.RawMessage) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// follow moves a device on what its update's state tells.
-func (d *device) follow(now time.Time, a *Adapter, before updateState, out *bridge.Outbox) {
-	if !d.Phase.busy() || d.Phase == phaseAborting || d.Phase == phaseUnscheduling {
+// follow moves a device on what its update's state tells. It may be the first that
+// is heard for long, after the bridge or its broker was away. Without the supplier's
+// wish nothing can be said of it yet.
+func (d *device) follow(now time.Time, a *Adapter, out *bridge.Outbox) {
+	if !a.homely || !d.Phase.busy() || d.Phase == phaseAborting || d.Phase == phaseUnscheduling {
 		return
 	}
 	switch d.state {
@@ -222,9 +224,6 @@ func (d *device) follow(now time.Time, a *Adapter, before updateState, out *brid
 			d.fail(now, a, "the device or Zigbee2MQTT gave up", out)
 		}
 	case stateIdle, stateAvailable:
-		if before != stateUpdating && before != stateScheduled {
-			return
-		}
 		if d.wish != nil && d.known && d.installed == d.wish.Image.FileVersion {
 			d.succeed(now, out)
 			return

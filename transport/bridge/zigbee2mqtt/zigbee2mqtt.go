@@ -266,9 +266,13 @@ func (a *Adapter) HandleMessage(now time.Time, m bridge.Message, out *bridge.Out
 // HandleHome implements bridge.Adapter.
 func (a *Adapter) HandleHome(now time.Time, home *bridge.Home, out *bridge.Outbox) {
 	before := a.snapshot()
+	first := !a.homely
 	a.homely = true
 	for _, d := range a.devices {
 		d.wish = wishOf(home.Device(d.config.EUI64))
+		if first {
+			d.follow(now, a, out)
+		}
 	}
 	a.review(now, out)
 	a.keep(before, out)

@@ -400,6 +400,25 @@ func TestRestartGoesOnWithoutOrderingAgain(t *testing.T) {
 	again.silent()
 }
 
+// The end came while the bridge or its broker was away.
+func TestEndThatWasMissedIsFound(t *testing.T) {
+	for _, progress := range []string{"scheduled", "updating"} {
+		w := newWorld(t, nil)
+		w.schedule()
+		w.hear("hall/sensor", `{"update":{"state":"`+progress+`"}}`)
+		again := newWorld(t, nil)
+		if err := again.a.Restore(w.kept); err != nil {
+			t.Fatal(err)
+		}
+		again.a.homely = false // the hub is seen last
+		again.hear("hall/sensor", `{"battery":80,"update":{"state":"idle","installed_version":2}}`)
+		again.home = w.home
+		again.show()
+		again.reported(sensor, bridge.Activated, "")
+		again.silent()
+	}
+}
+
 // Another bridge ordered what is going on, and is gone.
 func TestTransferOfAnotherBridgeIsTakenOver(t *testing.T) {
 	w := newWorld(t, nil)
