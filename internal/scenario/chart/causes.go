@@ -106,7 +106,7 @@ func nameBars(p *plot.Plot, s *sweep.Sweep, shown []*sweep.Row) {
 	}
 	p.X.Tick.Marker = plot.ConstantTicks(ticks)
 	p.X.Tick.Length = 0
-	p.X.LineStyle.Width = 0
+	p.X.Width = 0
 	if longest*len(shown) > 70 {
 		p.X.Tick.Label.Rotation = math.Pi / 4
 		if longest > 24 {
