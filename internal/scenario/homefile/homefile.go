@@ -159,7 +159,7 @@ type Expect struct {
 	CompleteWithin  *Duration   `key:"complete_within" doc:"The image is verified at most this long after its distribution."`
 	ActivateWithin  *Duration   `key:"activated_within" doc:"The new firmware runs at most this long after the distribution."`
 	WindowsAtMost   *Number     `key:"windows_at_most" doc:"Heartbeat windows in which blocks came."`
-	RefetchedAtMost *Number     `key:"refetched_at_most" doc:"Blocks that came more often than once."`
+	RefetchedAtMost *Number     `key:"refetched_at_most" doc:"Blocks that were on their way to the meter more often than once."`
 	RetriesAtMost   *Number     `key:"retries_at_most" doc:"Requests that were repeated for want of an answer."`
 	ChargeBelow     *ChargePart `key:"battery_used_below" doc:"Charge of the windows of the update, of the whole battery or in mAh. Gas meters only."`
 	Version         *Version    `key:"version" doc:"Firmware that runs at the end."`

@@ -3,6 +3,7 @@ package play
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -163,6 +164,44 @@ func TestFaultsHappen(t *testing.T) {
 		if got := kinds(tt.text)[tt.kind]; got <= calm[tt.kind] {
 			t.Errorf("%s: %q %d times, and %d times without it", strings.TrimSpace(tt.text), tt.kind, got, calm[tt.kind])
 		}
+	}
+}
+
+// TestASettledRunWaitsForItsFaults: but not for those that come again for ever.
+func TestASettledRunWaitsForItsFaults(t *testing.T) {
+	const home = "devices: {power: {kind: ESME}}\nimage: {size: 16KiB}\n"
+	for text, want := range map[string]time.Duration{
+		"": 0,
+		"faults: [{at: 10h, power_cut: {device: power}}]\n":                       10 * time.Hour,
+		"faults: [{at: 1h, every: 3h, times: 4, power_cut: {device: power}}]\n":   10 * time.Hour,
+		"faults: [{at: 1m, every: 30m, power_cut: {device: power}}]\n":            0,
+		"faults: [{at: 5h, image_superseded: {size: 8KiB, version: 03000000}}]\n": 5 * time.Hour,
+	} {
+		r := play(t, stage(t, "x.yaml", home+text), Options{})
+		if got := time.Duration(r.Seconds * float64(time.Second)); got < want || got > want+10*time.Minute || !r.Settled {
+			t.Errorf("%s: settled %v after %v, want %v", strings.TrimSpace(text), r.Settled, got, want)
+		}
+	}
+}
+
+// TestBlocksThatComeTwiceAreCounted: none on a good link, at most one for each power
+// cut in the middle of writing a block.
+func TestBlocksThatComeTwiceAreCounted(t *testing.T) {
+	const home = "devices: {gas: {kind: GSME, first_heartbeat: 1m}}\nimage: {size: 16KiB}\n"
+	most := uint32(0)
+	for operation := range 12 {
+		text := fmt.Sprintf("faults: [{at: 1s, power_cut: {device: gas, flash_operation: %d}}]\n", 200+operation)
+		m := play(t, stage(t, "x.yaml", home+text), Options{}).Meter("gas")
+		if m.Refetched > 1 || m.PowerCuts != 1 || m.State != "activated" {
+			t.Errorf("operation %d: %d blocks twice, %d cuts, %s", 200+operation, m.Refetched, m.PowerCuts, m.State)
+		}
+		most = max(most, m.Refetched)
+	}
+	if most != 1 {
+		t.Error("no block came twice, wherever power was cut")
+	}
+	if m := play(t, stage(t, "x.yaml", home), Options{}).Meter("gas"); m.Refetched != 0 || m.Blocks != 342 {
+		t.Errorf("%d blocks, %d twice", m.Blocks, m.Refetched)
 	}
 }
 

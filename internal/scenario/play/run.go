@@ -8,6 +8,8 @@ import (
 
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/internal/scenario"
 	"github.com/commshub/commshub/internal/scenario/homefile"
@@ -89,7 +91,7 @@ func (s *Stage) newRun(seed uint64, o Options) *run {
 		r.trace.hash = sha256.New()
 	}
 	r.sim = scenario.NewSimulation(sim.Config{
-		Start: h.Start.Time, Seed: seed, Link: s.link(), Records: r.take,
+		Start: h.Start.Time, Seed: seed, Link: s.link(), Records: r.take, Frames: r.carry,
 	}, s.config)
 	for _, m := range s.meters {
 		r.addMeter(seed, m)
@@ -176,9 +178,24 @@ func (r *run) take(rec *trace.Record) {
 		w.take(rec)
 	}
 	switch rec.Kind {
-	case trace.BlockReceived, trace.RequestRetried, trace.HeartbeatStarted, trace.MirrorUpdated, trace.MirrorRead, trace.TimeSet:
+	case trace.BlockReceived, trace.RequestRetried, trace.HeartbeatStarted, trace.MirrorRead, trace.TimeSet:
 	default:
 		r.look = true
+	}
+}
+
+// carry sees every frame, and looks at those with a block that is not lost.
+func (r *run) carry(_ time.Time, f *han.Frame, fate radio.Fate) {
+	w := r.byEUI64[uint64(f.Dst)]
+	if w == nil || f.Cluster != ota.ClusterID || fate.Copies == 0 {
+		return
+	}
+	h, payload, err := zcl.ParseHeader(f.Payload)
+	if err != nil || !h.ClusterSpecific || h.Command != ota.CommandImageBlockResponse {
+		return
+	}
+	if b, err := ota.ParseImageBlockResponse(payload); err == nil && b.Status == zcl.StatusSuccess {
+		w.served(b.Offset, len(b.Data))
 	}
 }
 

@@ -32,7 +32,7 @@ type watch struct {
 	blocks      uint32
 	refetched   uint32
 	retries     uint32
-	reach       uint32 // behind the furthest block
+	reach       uint32 // behind the furthest block that was on its way
 	reason      string // why the image was not taken
 }
 
@@ -57,7 +57,7 @@ func (w *watch) take(r *trace.Record) {
 	case trace.PowerCut:
 		w.cuts++
 	case trace.BlockReceived:
-		w.block(r)
+		w.block()
 	case trace.DownloadStarted:
 		w.reach = 0
 	case trace.RequestRetried:
@@ -76,16 +76,21 @@ func (w *watch) take(r *trace.Record) {
 	}
 }
 
-func (w *watch) block(r *trace.Record) {
+func (w *watch) block() {
 	w.blocks++
 	if !w.inWindow && w.gas {
 		w.windows++
 	}
 	w.inWindow = true
-	if r.Offset < w.reach {
+}
+
+// served sees a block on its way to the meter. One that was on its way before came
+// twice, because a power cut or a late answer made the meter ask again.
+func (w *watch) served(offset uint32, size int) {
+	if offset < w.reach {
 		w.refetched++
 	}
-	w.reach = max(w.reach, r.Offset+r.Size)
+	w.reach = max(w.reach, offset+uint32(size))
 }
 
 // after returns the time from the distribution to an instant; 0 if it never came.
