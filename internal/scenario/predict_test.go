@@ -35,7 +35,7 @@ func TestPredictionAndSimulationAgreeWithoutLoss(t *testing.T) {
 			if d := got.after - expected; d.Abs() > hub.DefaultConfig().MailboxTime/48 {
 				t.Errorf("%s %s: complete after %v, predicted %v", tt.set, tt.policy, got.after, expected)
 			}
-			if off := float64(got.charge)/float64(want.Charge) - 1; math.Abs(off) > 0.03 {
+			if off := float64(got.charge)/float64(want.Charge) - 1; math.Abs(off) > 0.007 {
 				t.Errorf("%s %s: %.4f mAh, predicted %.4f", tt.set, tt.policy, mAh(got.charge), mAh(want.Charge))
 			}
 		}
