@@ -104,6 +104,9 @@ func TestTheStreamTellsWhatHappens(t *testing.T) {
 	if e := f.until("device"); !strings.Contains(e.data, gsme) {
 		t.Errorf("%v", e)
 	}
+	if f.comment == 0 {
+		t.Error("no sign of life")
+	}
 	again := s.follow("/events", "Last-Event-ID", "none")
 	again.until("hello")
 	if e := again.next(); e.kind != "lost" {

@@ -78,6 +78,17 @@ func TestWhyAnUpdateWaits(t *testing.T) {
 	if code := waiting(); code != "unheard" {
 		t.Errorf("before its first heartbeat: %q", code)
 	}
+	heard := func(ago time.Duration) {
+		s.observer.Record(&trace.Record{At: start.Add(-ago), Node: uint64(hub.DefaultConfig().EUI64), Kind: trace.MirrorUpdated, Peer: 0x00DB1234567890A1})
+	}
+	heard(32 * time.Minute)
+	if code := waiting(); code != "overdue" {
+		t.Errorf("two minutes after its heartbeat was due: %q", code)
+	}
+	heard(10 * time.Minute)
+	if code := waiting(); code != "heartbeat" {
+		t.Errorf("between two heartbeats: %q", code)
+	}
 	u := s.store.Updates()[0]
 	set := func(state hub.UpdateState, outcome string) {
 		u.State, u.Outcome = uint8(state), outcome

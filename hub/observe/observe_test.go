@@ -249,6 +249,12 @@ func TestWhatIsKeptOfATransferIsBounded(t *testing.T) {
 	if len(frames) != 2000 || newest-oldest != 1999 || frames[0].ID != oldest || frames[1999].ID != newest {
 		t.Errorf("%d frames from %d to %d", len(frames), oldest, newest)
 	}
+	if after, _, _ := h.o.Traffic(newest-7, 100, nil); len(after) != 7 || after[0].ID != newest-6 {
+		t.Errorf("%d frames after the seventh last", len(after))
+	}
+	if up, _, _ := h.o.Traffic(0, 10, func(f *observe.Frame) bool { return f.Src == gsme }); len(up) != 10 || up[0].Src != gsme {
+		t.Errorf("%d frames of the meter", len(up))
+	}
 	if readings, _, _ := h.o.History(gsme); len(readings) != 0 {
 		t.Errorf("%d readings of an empty mirror", len(readings))
 	}
