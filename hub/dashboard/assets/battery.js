@@ -123,7 +123,10 @@ class Cell {
     const row = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
     const end = (y) => `${y.toFixed(1)} years, to ${new Date(now + y * everyday * 86_400_000).getFullYear()}`;
     this.ifs.replaceChildren(row("Without further updates", end(years)),
-      ...(cost > 0 ? rates.map(([name, n]) => row(`With one like this ${name}`, end(withUpdates(years, cost, n)))) : []));
+      ...(cost > 0 ? rates.map(([name, n]) => {
+        const y = withUpdates(years, cost, n);
+        return row(`With one like this ${name}`, `${y.toFixed(1)} years, ${days((years - y) * everyday)} less`);
+      }) : []));
   }
 
   tick(now) { stamp(this.age, this.at, (at) => `${dayAndTime(at)}, ${ago(now - at)}`); }

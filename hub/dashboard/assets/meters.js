@@ -48,7 +48,7 @@ class Card {
     this.notInside = h("p", { className: "nothing" });
     this.readings = h("tbody", {});
     this.readAt = h("time", {});
-    this.readAge = h("p", { className: "age" }, "Left with the hub ", this.readAt);
+    this.readAge = h("p", { className: "age" }, d.kind === "GSME" ? "Left with the hub " : "Reported ", this.readAt);
     this.noReadings = h("p", { className: "nothing" });
     this.trend = h("div", { className: "trend" });
     this.mail = h("ol", { className: "mail" });
@@ -135,7 +135,7 @@ class Card {
 // words turns an attribute's name into words: CurrentSummationDelivered.
 const words = (name) => (name ?? "").replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/^(.)(.*)$/, (_, a, b) => a + b.toLowerCase());
 
-const fewSteps = 8;
+const fewSteps = 12;
 const maxSteps = 120;
 
 // sparkline draws how the register rose: one step a report.
