@@ -123,6 +123,41 @@ func TestIndexNamesEachImageOnce(t *testing.T) {
 	}
 }
 
+// An image that is distributed to a device again gets another link.
+func TestLinkIsForOneUpdate(t *testing.T) {
+	s, err := openState(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	l, err := openLinks(s, "http://127.0.0.1:8099")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := linkKey{Device: 1, Image: Hash{1}}
+	active := map[linkKey]Image{key: {Hash: key.Image, File: bytes.NewReader(nil)}}
+	sync := func(active map[linkKey]Image) string {
+		t.Helper()
+		urls, err := l.sync(active)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return urls[key]
+	}
+	first := sync(active)
+	if first == "" || sync(active) != first {
+		t.Errorf("the link %q does not last", first)
+	}
+	sync(nil)
+	if second := sync(active); second == first {
+		t.Error("the same link again")
+	}
+}
+
 func TestLogLinesAreBounded(t *testing.T) {
 	out := &lines{}
 	q := newQuietLog(textLogger(out))
