@@ -38,13 +38,13 @@ func TestImagesReachADeviceBehindZigbee2MQTT(t *testing.T) {
 	first, second := w.image(2, 12_000), w.image(3, 4_000)
 	w.image(4, 60_000)
 
-	w.bridge("url")
+	w.bridge("deliver: url")
 	w.until("the device is known", func() bool { return strings.Contains(w.command("device", "list"), sensor) })
 	w.command("firmware", "distribute", "00000002", sensor)
 	w.until("blocks flow", func() bool { return w.update("00000002").State == "downloading" })
 	w.kill("bridge")
 	w.kill("mosquitto")
-	w.bridge("url")
+	w.bridge("deliver: url")
 	w.mosquitto()
 	w.until("the device runs version 2", func() bool { return w.update("00000002").State == "activated" })
 	w.taken(first)
@@ -53,7 +53,7 @@ func TestImagesReachADeviceBehindZigbee2MQTT(t *testing.T) {
 	}
 
 	w.kill("bridge")
-	w.bridge("hex")
+	w.bridge("deliver: hex")
 	w.command("firmware", "distribute", "00000003", sensor)
 	w.until("the device runs version 3", func() bool { return w.update("00000003").State == "activated" })
 	w.taken(second)
@@ -66,6 +66,7 @@ func TestImagesReachADeviceBehindZigbee2MQTT(t *testing.T) {
 		t.Error("the transfer was not aborted")
 	}
 	w.taken(second)
+	w.index()
 	if alerts := w.get("/v1/alerts"); strings.Count(alerts, `"8F8A"`) != 2 || strings.Contains(alerts, `"8F89"`) {
 		t.Errorf("alerts %s, want two transfers that succeeded", alerts)
 	}
@@ -79,8 +80,10 @@ type world struct {
 	inside, outside, api string // addresses
 	running              map[string]*exec.Cmd
 
-	mu    sync.Mutex
-	heard map[string]int // messages by topic
+	outsider paho.Client
+	mu       sync.Mutex
+	heard    map[string]int    // messages by topic
+	payload  map[string]string // the last, by topic
 }
 
 func start(t *testing.T) *world {
@@ -89,7 +92,7 @@ func start(t *testing.T) *world {
 	if modules == "" {
 		t.Fatal("COMMSHUB_Z2M names no folder with node_modules; run this test with .ci/run bridge")
 	}
-	w := &world{t: t, dir: t.TempDir(), running: map[string]*exec.Cmd{}, heard: map[string]int{}}
+	w := &world{t: t, dir: t.TempDir(), running: map[string]*exec.Cmd{}, heard: map[string]int{}, payload: map[string]string{}}
 	w.binary = filepath.Join(w.dir, "commshub")
 	if out, err := exec.Command("go", "build", "-o", w.binary, "../../cmd/commshub").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v: %s", err, out)
@@ -149,14 +152,35 @@ ota: {disable_automatic_update_check: true, image_block_response_delay: 50, defa
 	w.until("zigbee2mqtt knows its device", func() bool { return w.count(base+"/"+radio) > 1 })
 }
 
-func (w *world) bridge(deliver string) {
+// bridge starts the bridge with a setting of the device, and returns where images
+// are fetched.
+func (w *world) bridge(setting string) (files string) {
 	w.t.Helper()
+	files = freeAddress(w.t)
 	w.run("bridge", w.binary, "bridge", w.write("bridge.yaml", fmt.Sprintf(`broker: {url: mqtt://%s}
-http: {listen: %s}
+http: {listen: %s, index: true}
 zigbee2mqtt:
   devices:
-    - {id: %s, label: contact, address: "%s", deliver: %s}
-`, w.outside, freeAddress(w.t), sensor, radio, deliver)))
+    - {id: %s, label: contact, address: "%s", %s}
+`, w.outside, files, sensor, radio, setting)))
+	return files
+}
+
+// index has a battery that is too low for an update, and zigbee2mqtt find the
+// image in the bridge's index all the same.
+func (w *world) index() {
+	w.t.Helper()
+	w.kill("bridge")
+	files := w.bridge("battery-floor: 100")
+	w.command("firmware", "distribute", "00000004", sensor)
+	w.until("the battery is too low", func() bool { return strings.Contains(w.get("/v1/updates"), "battery at 90 %, want 100 %") })
+	const check = "bridge/response/device/ota_update/check"
+	w.say(base+"/bridge/request/device/ota_update/check", fmt.Sprintf(`{"id":%q,"url":"http://%s/index.json"}`, radio, files))
+	w.until("zigbee2mqtt looked", func() bool { return w.count(base+"/"+check) == 1 })
+	answer := w.last(base + "/" + check)
+	if !strings.Contains(answer, `"update_available":true`) || !strings.Contains(answer, "http://"+files+"/") {
+		w.t.Errorf("zigbee2mqtt found %s", answer)
+	}
 }
 
 // image uploads a plain Zigbee image: header and one element of random bytes.
@@ -223,6 +247,7 @@ func (w *world) listen() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.heard[m.Topic()]++
+			w.payload[m.Topic()] = string(m.Payload())
 		}))
 	if token := client.Connect(); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
 		w.t.Fatal(token.Error())
@@ -232,7 +257,21 @@ func (w *world) listen() {
 	case <-time.After(20 * time.Second):
 		w.t.Fatal("the broker does not take the subscription")
 	}
+	w.outsider = client
 	w.t.Cleanup(func() { client.Disconnect(100) })
+}
+
+func (w *world) say(topic, payload string) {
+	w.t.Helper()
+	if token := w.outsider.Publish(topic, 1, false, payload); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
+		w.t.Fatal(token.Error())
+	}
+}
+
+func (w *world) last(topic string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.payload[topic]
 }
 
 func (w *world) count(topic string) int {

@@ -69,6 +69,8 @@ type keptCase struct {
 	// GaveWay is when it last made room for another.
 	GaveWay time.Time `json:"gave_way"`
 	Outcome string    `json:"outcome,omitempty"`
+	// Address is that of the device, should its entry be gone at the next start.
+	Address string `json:"address"`
 }
 
 // device is one mapped device.

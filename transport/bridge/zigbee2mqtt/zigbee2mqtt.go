@@ -100,9 +100,12 @@ type Adapter struct {
 	// homely tells that the hub was seen since the start. Before that nothing is
 	// known of what the supplier wants.
 	homely bool
-	listed string // the last list that was noted
-	orders uint64 // counts orders, for their transactions
-	next   time.Time
+	// orphans are the addresses of devices whose entry is gone, and that may still
+	// be scheduled.
+	orphans []string
+	listed  string // the last list that was noted
+	orders  uint64 // counts orders, for their transactions
+	next    time.Time
 }
 
 var _ bridge.Adapter = (*Adapter)(nil)
@@ -180,10 +183,18 @@ func (a *Adapter) Restore(text []byte) error {
 	}
 	a.orders = k.Orders
 	for _, d := range a.devices {
-		if c, ok := k.Devices[d.config.EUI64]; ok && c.Phase.known() {
+		c, ok := k.Devices[d.config.EUI64]
+		if ok && c.Phase.known() && c.Address == d.config.Address {
 			d.keptCase = c
+			delete(k.Devices, d.config.EUI64)
 		}
 	}
+	for _, c := range k.Devices {
+		if c.Phase.busy() {
+			a.orphans = append(a.orphans, c.Address)
+		}
+	}
+	slices.Sort(a.orphans)
 	return nil
 }
 
@@ -205,7 +216,9 @@ func (a *Adapter) snapshot() kept {
 	k := kept{Orders: a.orders, Devices: map[han.EUI64]keptCase{}}
 	for _, d := range a.devices {
 		if d.Phase != phaseWaiting || d.Attempts > 0 {
-			k.Devices[d.config.EUI64] = d.keptCase
+			c := d.keptCase
+			c.Address = d.config.Address
+			k.Devices[d.config.EUI64] = c
 		}
 	}
 	return k
@@ -301,6 +314,7 @@ func (a *Adapter) review(now time.Time, out *bridge.Outbox) {
 	if !a.homely {
 		return
 	}
+	a.dismiss(out)
 	busy := 0
 	for _, d := range a.devices {
 		d.settle(now, a, out)
@@ -325,6 +339,21 @@ func (a *Adapter) review(now time.Time, out *bridge.Outbox) {
 	for _, d := range a.devices {
 		d.tellHeard(now, out)
 	}
+}
+
+// dismiss takes back what was ordered for devices whose entry is gone. Whether
+// Zigbee2MQTT answers does not matter to anybody any more.
+func (a *Adapter) dismiss(out *bridge.Outbox) {
+	if !a.online {
+		return
+	}
+	for _, address := range a.orphans {
+		out.Note(fmt.Sprintf("%s has no entry any more; what was ordered for it is taken back", address))
+		d := device{config: DeviceConfig{Address: address}}
+		d.request(a, orderAbort, out)
+		d.request(a, orderUnschedule, out)
+	}
+	a.orphans = nil
 }
 
 // giveWay withdraws the device that has been ordered longest without beginning,

@@ -400,6 +400,32 @@ func TestRestartGoesOnWithoutOrderingAgain(t *testing.T) {
 	again.silent()
 }
 
+func TestDeviceWithoutItsEntryIsDismissed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.schedule()
+	again := newWorld(t, func(c *Config) { c.Devices = c.Devices[1:] })
+	if err := again.a.Restore(w.kept); err != nil {
+		t.Fatal(err)
+	}
+	again.show()
+	var orders []string
+	for _, m := range again.out.Messages() {
+		orders = append(orders, strings.TrimPrefix(m.Topic, "zigbee2mqtt/bridge/request/device/ota_update/"))
+		if !strings.Contains(string(m.Payload), address) {
+			t.Errorf("order for another device: %s", m.Payload)
+		}
+	}
+	if strings.Join(orders, " ") != "update/abort unschedule" {
+		t.Errorf("orders %v", orders)
+	}
+	again.out.Reset()
+	again.show()
+	again.silent()
+	if strings.Contains(string(again.kept), sensor.String()) {
+		t.Errorf("still kept: %s", again.kept)
+	}
+}
+
 // The end came while the bridge or its broker was away.
 func TestEndThatWasMissedIsFound(t *testing.T) {
 	for _, progress := range []string{"scheduled", "updating"} {
