@@ -125,7 +125,6 @@ func (s *stack) up(setting ...string) {
 	s.env = append(s.env, setting...)
 	s.compose("up", "-d", "--build")
 	s.healthy(machines...)
-	s.token = strings.TrimSpace(string(s.compose("exec", "-T", "hub", "/commshub", "token")))
 }
 
 func (s *stack) healthy(names ...string) {
