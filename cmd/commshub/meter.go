@@ -85,6 +85,7 @@ type meterFlags struct {
 	driftPPM           int64
 	period, firstDelay time.Duration
 	budget             time.Duration
+	lowBattery         int64
 	battery            batteryFlag
 	blocks             blockFlags
 }
@@ -132,6 +133,7 @@ A new meter leaves the factory with firmware signed by the manufacturer in the c
 	if kind == hub.KindGSME {
 		f.DurationVar(&m.period, "heartbeat", gsme.DefaultPeriod, "heartbeat period, emulated time")
 		f.DurationVar(&m.firstDelay, "first-heartbeat", 0, "emulated time from the start to the first heartbeat")
+		f.Int64Var(&m.lowBattery, "low-battery", scenario.DefaultLowBattery, "charge in percent of a new cell under which the supplier is told (8F1F)")
 		f.DurationVar(&m.budget, "budget", 0, "radio-on time that the meter allows itself per window (default: no limit of its own)")
 	}
 	return cmd
@@ -146,6 +148,9 @@ func (m *meterFlags) describe(g *global, kind hub.Kind) (scenario.Meter, error) 
 	}
 	if err := m.blocks.check(); err != nil {
 		return scenario.Meter{}, err
+	}
+	if m.lowBattery < 0 || m.lowBattery > 100 {
+		return scenario.Meter{}, badInput("--low-battery %d: want 0 to 100", m.lowBattery)
 	}
 	pkiDir := g.path(m.pkiDir, "pki")
 	manufacturer, err := signerKey(pkiDir, pki.RoleManufacturer)
@@ -170,6 +175,7 @@ func (m *meterFlags) describe(g *global, kind hub.Kind) (scenario.Meter, error) 
 	out.OTA.MaxDataSize, out.OTA.PageSize = uint8(m.blocks.block), uint16(m.blocks.page)
 	out.SlotCapacity, out.DriftPPM = int(m.slotSize), m.driftPPM
 	out.Period, out.FirstHeartbeat, out.Budget.RadioOn = m.period, m.firstDelay, m.budget
+	out.LowBattery = m.lowBattery
 	return out, nil
 }
 

@@ -58,10 +58,11 @@ type state struct {
 	Verdict         verdict
 	Dated           activation
 	Activating      activation
+	BatteryLow      bool // the supplier was told
 	Update          UpdateReport
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 func (s *state) append(b []byte) []byte {
 	le := binary.LittleEndian
@@ -69,7 +70,7 @@ func (s *state) append(b []byte) []byte {
 	b = le.AppendUint64(b, s.AlertCounter)
 	b = le.AppendUint64(b, s.CommandCounter)
 	b = le.AppendUint32(b, s.ReportedVersion)
-	b = append(b, flags(s.Verdict.Set, s.Verdict.Good))
+	b = append(b, flags(s.Verdict.Set, s.Verdict.Good), flags(s.BatteryLow, false))
 	b = append(b, s.Verdict.Hash[:]...)
 	b = s.Dated.append(b)
 	b = s.Activating.append(b)
@@ -104,6 +105,7 @@ func parseState(b []byte) state {
 	var s state
 	s.AlertCounter, s.CommandCounter, s.ReportedVersion = r.Uint64(), r.Uint64(), r.Uint32()
 	s.Verdict.Set, s.Verdict.Good = unflags(r.Uint8())
+	s.BatteryLow, _ = unflags(r.Uint8())
 	copy(s.Verdict.Hash[:], r.Bytes(len(s.Verdict.Hash)))
 	s.Dated = readActivation(&r)
 	s.Activating = readActivation(&r)

@@ -39,6 +39,8 @@ type Config struct {
 	Dice   *rand.Rand
 	// Budget is what the meter allows itself in one window.
 	Budget battery.Budget
+	// LowBattery is the charge under which the supplier is told (8F1F); 0 never tells.
+	LowBattery battery.Charge
 }
 
 // DefaultPeriod is the heartbeat period used in GB.
@@ -229,6 +231,7 @@ func (m *Meter) wake(now time.Time, out *han.Outbox) {
 	m.flags, m.pending = 0, false
 	m.done.report, m.done.update = false, false
 	m.record(out, trace.Record{At: now, Kind: trace.HeartbeatStarted, Count: m.beats})
+	m.Agent.CheckBattery(now, out, m.Ledger.Remaining(), m.cfg.LowBattery)
 	m.next(now, out)
 }
 

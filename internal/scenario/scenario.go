@@ -27,6 +27,10 @@ const (
 	DefaultIHD  han.EUI64 = 0x00DB1234567890A4
 )
 
+// DefaultLowBattery is the share of a new cell, in percent, under which a gas meter
+// tells the supplier. Divergence: no public text has the figure.
+const DefaultLowBattery = 10
+
 // DefaultSlotCapacity is the room for an image in a meter, in bytes.
 const DefaultSlotCapacity = 1 << 20
 
@@ -48,6 +52,9 @@ type Meter struct {
 	Jitter         time.Duration // of heartbeats, drawn from Dice
 	Dice           *rand.Rand
 	Budget         battery.Budget
+	// LowBattery is the share of a new cell, in percent, under which the meter tells
+	// the supplier (8F1F).
+	LowBattery int64
 }
 
 // NewMeter returns the description of a meter with default figures.
@@ -55,7 +62,7 @@ func NewMeter(eui han.EUI64, kind hub.Kind, policy bootloader.Policy, factory []
 	return Meter{
 		EUI64: eui, Kind: kind, Policy: policy, Factory: factory,
 		SlotCapacity: DefaultSlotCapacity, Battery: battery.Default(), OTA: otaclient.DefaultConfig(),
-		Period: gsme.DefaultPeriod,
+		Period: gsme.DefaultPeriod, LowBattery: DefaultLowBattery,
 	}
 }
 
@@ -87,6 +94,7 @@ func (m Meter) GSME(h hub.Config) gsme.Config {
 	return gsme.Config{
 		Config: m.config(h), Period: m.Period, FirstHeartbeat: m.FirstHeartbeat,
 		Jitter: m.Jitter, Dice: m.Dice, Budget: m.Budget,
+		LowBattery: m.Battery.Capacity() / 100 * battery.Charge(m.LowBattery),
 	}
 }
 
