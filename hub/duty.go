@@ -22,11 +22,22 @@ type Duty struct {
 	State  phy.DutyState
 	Spent  time.Duration // on the air within the last hour
 	Limits phy.DutyLimits
+	Until  time.Time // when blocks are served again; zero if they are now
 }
 
 // Duty returns the state of the hub's own duty cycle.
 func (h *Hub) Duty(now time.Time) Duty {
-	return Duty{State: h.duty.State(now), Spent: h.duty.Spent(now), Limits: h.duty.Limits()}
+	d := Duty{State: h.duty.State(now), Spent: h.duty.Spent(now), Limits: h.duty.Limits()}
+	if d.State != phy.DutyNormal {
+		d.Until = h.silentUntil(now)
+	}
+	return d
+}
+
+// silentUntil returns when half of the critical share is free again. Not before:
+// each wait costs a device an exchange.
+func (h *Hub) silentUntil(now time.Time) time.Time {
+	return h.duty.NormalAt(now, h.duty.Limits().Critical/2)
 }
 
 // Admit implements otaserver.Pacer: the hub's duty cycle comes first, for every
@@ -34,8 +45,7 @@ func (h *Hub) Duty(now time.Time) Duty {
 func (h *Hub) Admit(now time.Time, device han.EUI64, a otaserver.Ask) (size int, until time.Time) {
 	ask := gasproxy.Ask{Offset: a.Offset, Size: a.Size, Most: a.Most, Asked: a.Asked, Total: a.Total, Started: a.Started, Page: a.Page}
 	if limits := h.duty.Limits(); limits.Critical > 0 && h.duty.State(now) != phy.DutyNormal {
-		// Not before half of it is free again: each wait costs the device an exchange.
-		ask.NotBefore = h.duty.NormalAt(now, limits.Critical/2)
+		ask.NotBefore = h.silentUntil(now)
 	}
 	if d := h.devices[device]; d != nil && Kind(d.log.Kind) == KindGSME {
 		return h.proxy.Admit(now, device, ask)

@@ -232,7 +232,7 @@ func newFirmwareStatus() *cobra.Command {
 			}
 			t := newTable(cmd.OutOrStdout(), "DEVICE\tKIND\tVERSION\tSTATE\tSERVED\tWINDOWS\tBLOCKS\tREPEATS\tEXPECTED\tNOTE")
 			for _, u := range list.Updates {
-				t.row("%s\t%s\t%s\t%s\t%s/%d\t%d\t%d\t%d\t%s\t%s", u.Device, u.Kind, u.Version, u.State, served(u.Offset), u.Size, u.Windows, u.Blocks, u.Repeats, expected(u), u.Outcome)
+				t.row("%s\t%s\t%s\t%s\t%s/%d\t%d\t%d\t%d\t%s\t%s", u.Device, u.Kind, u.Version, u.State, served(u.Offset), u.Size, u.Windows, u.Blocks, u.Repeats, expected(u), note(u))
 			}
 			return t.flush()
 		},
@@ -258,6 +258,14 @@ func expected(u api.Update) string {
 		text += ", after the deadline"
 	}
 	return text
+}
+
+// note says why an update is as it is, or what it waits for.
+func note(u api.Update) string {
+	if u.Outcome == "" && u.Waiting != nil {
+		return u.Waiting.Text
+	}
+	return u.Outcome
 }
 
 // served shows how far a transfer is, if that is known.

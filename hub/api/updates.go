@@ -13,6 +13,7 @@ import (
 
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/observe"
@@ -72,7 +73,7 @@ func expected(h *hub.Hub, u store.Update, now time.Time) *Expected {
 
 // Waiting says what an update waits for.
 type Waiting struct {
-	Code  string     `json:"code" enum:"query,heartbeat,idle,overdue,unheard,verifying,order,mailbox,response,date"`
+	Code  string     `json:"code" enum:"query,band,heartbeat,idle,overdue,unheard,verifying,order,mailbox,response,date"`
 	Text  string     `json:"text" doc:"in words"`
 	Until *time.Time `json:"until,omitempty"`
 }
@@ -124,6 +125,9 @@ func (a *API) update(h *hub.Hub, u store.Update, now time.Time) Update {
 	}
 	if out.Waiting = a.waiting(u, im, &seen, &t, now); out.Waiting != nil && out.Waiting.Code == codeIdle {
 		out.Expected, out.ExpectedAt, out.WindowsLeft = nil, nil, nil // nothing flows that could go on
+	}
+	if band := waitingForBand(h.Duty(now)); band != nil && state <= hub.UpdateDownloading {
+		out.Waiting = band
 	}
 	return out
 }
@@ -327,6 +331,18 @@ func (a *API) waiting(u store.Update, im store.Image, seen *observe.Device, t *o
 	case hub.UpdateActivated, hub.UpdateFailed, hub.UpdateCancelled, hub.UpdateSuperseded:
 	}
 	return nil
+}
+
+// waitingForBand tells that the hub's transmitter has to be silent; nil if it has not.
+func waitingForBand(d hub.Duty) *Waiting {
+	if d.State == phy.DutyNormal {
+		return nil
+	}
+	return &Waiting{
+		Code: "band", Until: optional(d.Until.Truncate(time.Second)),
+		Text: fmt.Sprintf("the band's duty cycle is %s: the hub sent for %v within an hour, blocks wait from %v on",
+			d.State, d.Spent.Round(100*time.Millisecond), d.Limits.Critical),
+	}
 }
 
 func waitingForBlocks(u store.Update, seen *observe.Device, t *observe.Timeline, now time.Time) *Waiting {

@@ -136,7 +136,11 @@ func TestTheBandIsKept(t *testing.T) {
 	home := bandHome(t, w, 512<<10, hub.KindESME, hub.KindGSME)
 	critical := false
 	home.RunUntil(storyStart.Add(72*time.Hour), func() bool {
-		critical = critical || home.Hub().Duty(home.Now()).State == phy.DutyCritical
+		d := home.Hub().Duty(home.Now())
+		critical = critical || d.State == phy.DutyCritical
+		if silent := d.State != phy.DutyNormal; silent != d.Until.After(home.Now()) {
+			t.Fatalf("%s until %v at %v", d.State, d.Until, home.Now())
+		}
 		return w.done == 2
 	})
 	t.Logf("complete after %v, %d waits, states %v", home.Now().Sub(storyStart).Round(time.Minute), w.waits, w.states)

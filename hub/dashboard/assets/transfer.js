@@ -11,7 +11,7 @@ const stages = ["Offered", "Transfer", "Verified", "Ordered", "Running"];
 const stageOf = { pending: 0, downloading: 1, transferred: 2, activating: 3, dated: 3, activated: 4 };
 
 const headings = {
-  query: "Offered; the device has not asked yet", heartbeat: "Asleep until its next heartbeat", overdue: "The heartbeat is overdue",
+  query: "Offered; the device has not asked yet", band: "The band's duty cycle is spent", heartbeat: "Asleep until its next heartbeat", overdue: "The heartbeat is overdue",
   unheard: "Not heard of yet", verifying: "The device checks the image", order: "Waiting for your order",
   mailbox: "The order waits in the mailbox", idle: "It woke, and did not go on", response: "The device has the order", date: "Will switch at a set time",
 };
