@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/hub"
 )
 
 // maxCompressed is the most that all files of the page may weigh on the wire, in bytes.
@@ -95,6 +98,26 @@ return {  };
 		files["assets/main.js"] = &fstest.MapFile{Data: []byte(text)}
 		if got, err := bundle(files, "main"); err == nil {
 			t.Errorf("%s is bundled:\n%s", name, got)
+		}
+	}
+}
+
+// What the interface calls things is what the dashboard looks for.
+func TestTheDashboardKnowsTheInterfacesNames(t *testing.T) {
+	sent, err := bundle(embedded, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{ota.LayoutGB.String()}
+	for s := hub.UpdatePending; s <= hub.UpdateSuperseded; s++ {
+		names = append(names, s.String())
+	}
+	for _, k := range []hub.Kind{hub.KindESME, hub.KindGSME, hub.KindHCALCS, hub.KindIHD, hub.KindCAD, hub.KindPPMID, hub.KindBridged} {
+		names = append(names, k.String())
+	}
+	for _, n := range names {
+		if !regexp.MustCompile(`["\s{]` + n + `["\s:,]`).Match(sent) {
+			t.Errorf("the dashboard does not know %q", n)
 		}
 	}
 }
