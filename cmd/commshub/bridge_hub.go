@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -98,27 +96,6 @@ func (b bridgeHub) Home(ctx context.Context) (*bridge.Home, error) {
 		return 1
 	})
 	return home, nil
-}
-
-// pages reads a whole list.
-func pages[T any](ctx context.Context, c *client, path, name string) ([]T, error) {
-	var all []T
-	for cursor := ""; ; {
-		answer := map[string]json.RawMessage{}
-		if err := c.call(ctx, http.MethodGet, path+"?limit=1000"+cursor, nil, &answer); err != nil {
-			return nil, err
-		}
-		var page []T
-		if err := json.Unmarshal(answer[name], &page); err != nil {
-			return nil, outcomeError{fmt.Sprintf("the answer of %s%s cannot be read: %v", c.base, path, err)}
-		}
-		all = append(all, page...)
-		var next string
-		if more, ok := answer["next"]; !ok || json.Unmarshal(more, &next) != nil || next == "" {
-			return all, nil
-		}
-		cursor = "&cursor=" + url.QueryEscape(next)
-	}
 }
 
 // updates returns the update of each device that has not ended, else its last one.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/commshub/commshub/han"
 )
 
 // client talks to a running hub.
@@ -86,7 +88,9 @@ func (p problem) String() string {
 		text = p.Title
 	}
 	for _, e := range p.Errors {
-		text += fmt.Sprintf("; %s: %s", e.Location, e.Message)
+		if !strings.Contains(p.Detail, e.Message) {
+			text += fmt.Sprintf("; %s: %s", e.Location, e.Message)
+		}
 	}
 	return text
 }
@@ -167,4 +171,38 @@ func refusal(resp *http.Response) error {
 	default:
 		return outcomeError{text}
 	}
+}
+
+// pages reads a whole list.
+func pages[T any](ctx context.Context, c *client, path, name string) ([]T, error) {
+	all := []T{}
+	for cursor := ""; ; {
+		answer := map[string]json.RawMessage{}
+		if err := c.call(ctx, http.MethodGet, path+"?limit=1000"+cursor, nil, &answer); err != nil {
+			return nil, err
+		}
+		var page []T
+		if err := json.Unmarshal(answer[name], &page); err != nil {
+			return nil, outcomeError{fmt.Sprintf("the answer of %s%s cannot be read: %v", c.base, path, err)}
+		}
+		all = append(all, page...)
+		var next string
+		if more, ok := answer["next"]; !ok || json.Unmarshal(more, &next) != nil || next == "" {
+			return all, nil
+		}
+		cursor = "&cursor=" + url.QueryEscape(next)
+	}
+}
+
+// onDevice runs f with the device that the command's argument names, at the hub.
+func onDevice(cmd *cobra.Command, base, argument string, f func(c *client, eui han.EUI64) error) error {
+	eui, err := han.ParseEUI64(argument)
+	if err != nil {
+		return inputError{err}
+	}
+	c, err := newClient(cmd, base)
+	if err != nil {
+		return err
+	}
+	return f(c, eui)
 }

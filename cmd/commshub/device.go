@@ -64,19 +64,13 @@ func newDeviceRemove() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		Example: "  commshub device remove 00DB1234567890A1",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			eui, err := han.ParseEUI64(args[0])
-			if err != nil {
-				return inputError{err}
-			}
-			c, err := newClient(cmd, base)
-			if err != nil {
-				return err
-			}
-			if err := c.call(cmd.Context(), http.MethodDelete, "/v1/devices/"+eui.String(), nil, nil); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is not in the device log any more\n", eui)
-			return nil
+			return onDevice(cmd, base, args[0], func(c *client, eui han.EUI64) error {
+				if err := c.call(cmd.Context(), http.MethodDelete, "/v1/devices/"+eui.String(), nil, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is not in the device log any more\n", eui)
+				return nil
+			})
 		},
 	}
 	apiFlag(cmd, &base)
@@ -95,17 +89,15 @@ func newDeviceList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var list struct {
-				Devices []api.Device `json:"devices"`
-			}
-			if err := c.call(cmd.Context(), http.MethodGet, "/v1/devices", nil, &list); err != nil {
+			devices, err := pages[api.Device](cmd.Context(), c, "/v1/devices", "devices")
+			if err != nil {
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), list.Devices)
+				return printJSON(cmd.OutOrStdout(), devices)
 			}
 			t := newTable(cmd.OutOrStdout(), "EUI64\tKIND\tFIRMWARE\tLAST HEARD")
-			for _, d := range list.Devices {
+			for _, d := range devices {
 				t.row("%s\t%s\t%s\t%s", d.EUI64, d.Kind, dash(d.FirmwareVersion), when(d.LastHeard))
 			}
 			return t.flush()

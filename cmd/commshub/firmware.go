@@ -185,23 +185,17 @@ func newFirmwareCancel() *cobra.Command {
 		Example: "  commshub firmware cancel 00DB1234567890A1 --activation",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			eui, err := han.ParseEUI64(args[0])
-			if err != nil {
-				return inputError{err}
-			}
-			c, err := newClient(cmd, base)
-			if err != nil {
-				return err
-			}
-			path, done := "/v1/updates/"+eui.String(), "the update of %s is cancelled\n"
-			if activation {
-				path, done = "/v1/devices/"+eui.String()+"/activation", "the order to drop the dated activation waits for %s\n"
-			}
-			if err := c.call(cmd.Context(), http.MethodDelete, path, nil, nil); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), done, eui)
-			return nil
+			return onDevice(cmd, base, args[0], func(c *client, eui han.EUI64) error {
+				path, done := "/v1/updates/"+eui.String(), "the update of %s is cancelled\n"
+				if activation {
+					path, done = "/v1/devices/"+eui.String()+"/activation", "the order to drop the dated activation waits for %s\n"
+				}
+				if err := c.call(cmd.Context(), http.MethodDelete, path, nil, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), done, eui)
+				return nil
+			})
 		},
 	}
 	apiFlag(cmd, &base)
@@ -221,17 +215,15 @@ func newFirmwareStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var list struct {
-				Updates []api.Update `json:"updates"`
-			}
-			if err := c.call(cmd.Context(), http.MethodGet, "/v1/updates", nil, &list); err != nil {
+			updates, err := pages[api.Update](cmd.Context(), c, "/v1/updates", "updates")
+			if err != nil {
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), list.Updates)
+				return printJSON(cmd.OutOrStdout(), updates)
 			}
 			t := newTable(cmd.OutOrStdout(), "DEVICE\tKIND\tVERSION\tSTATE\tSERVED\tWINDOWS\tBLOCKS\tREPEATS\tEXPECTED\tNOTE")
-			for _, u := range list.Updates {
+			for _, u := range updates {
 				t.row("%s\t%s\t%s\t%s\t%s/%d\t%d\t%d\t%d\t%s\t%s", u.Device, u.Kind, u.Version, u.State, served(u.Offset), u.Size, u.Windows, u.Blocks, u.Repeats, expected(u), note(u))
 			}
 			return t.flush()

@@ -82,11 +82,7 @@ func buildSample(pkiDir string, version uint32, seed uint64) ([]byte, error) {
 }
 
 func (c *client) images(ctx context.Context) ([]api.Image, error) {
-	var list struct {
-		Images []api.Image `json:"images"`
-	}
-	err := c.call(ctx, http.MethodGet, "/v1/images", nil, &list)
-	return list.Images, err
+	return pages[api.Image](ctx, c, "/v1/images", "images")
 }
 
 // findImage finds the one image whose hash begins with name, or whose version it is.
