@@ -22,9 +22,11 @@ import (
 // On the outside broker the meters are announced, the update's progress is seen,
 // the order to install reaches the gas meter, and after the end nothing is left.
 func TestHomeAssistantWatchesAndInstalls(t *testing.T) {
+	t.Parallel()
 	brokers := map[string]func(t *testing.T, p *processes) string{"embedded": outsideEmbedded, "mosquitto": outsideMosquitto}
 	for name, start := range brokers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newProcesses(t)
 			url := start(t, p)
 			w := watch(t, url)

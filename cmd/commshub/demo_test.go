@@ -26,6 +26,7 @@ func (w *interrupter) Write(b []byte) (int, error) {
 
 // TestAnInterruptedDemoReportsHowFarItGot: the meters are asked before they stop.
 func TestAnInterruptedDemoReportsHowFarItGot(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	told := &interrupter{words: "window 1:", cancel: cancel}
@@ -51,6 +52,7 @@ func TestAnInterruptedDemoReportsHowFarItGot(t *testing.T) {
 
 // TestADemoIsInterruptedWhileItStarts: it ends, and reports nothing.
 func TestADemoIsInterruptedWhileItStarts(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	told := &interrupter{words: "hub ready", cancel: cancel}

@@ -21,8 +21,10 @@ import (
 // transfer, and outlives restarts of the broker and the hub. It is built by
 // .ci/run join, which names it in COMMSHUB_JOIN.
 func TestBoardOfTheGuide(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(*processes){"embedded": (*processes).embeddedBroker, "mosquitto": (*processes).mosquitto} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newProcesses(t)
 			start(p)
 			p.command("pki", "init")
@@ -55,6 +57,7 @@ func TestBoardOfTheGuide(t *testing.T) {
 // TestBoardOfTheGuideKnowsItsHub lets another device of the home, whose
 // certificate is good, play the hub, on a broker that lets everybody in.
 func TestBoardOfTheGuideKnowsItsHub(t *testing.T) {
+	t.Parallel()
 	p := newProcesses(t)
 	p.openMosquitto()
 	const impostor, hub = "00DB1234567890B2", "00DB1234567890A3"

@@ -23,8 +23,10 @@ import (
 // the middle of the transfer. Nothing starts over: each download begins once, and
 // at most one block per kill is stored twice.
 func TestKilledProcessesLoseNothing(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(*processes){"embedded": (*processes).embeddedBroker, "mosquitto": (*processes).mosquitto} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newProcesses(t)
 			start(p)
 			p.command("pki", "init")

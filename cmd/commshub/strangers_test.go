@@ -17,6 +17,7 @@ import (
 // shows another device's certificate, or that is removed from the device log while
 // it is connected. The hub says why in one line.
 func TestStrangersGetNothingThrough(t *testing.T) {
+	t.Parallel()
 	gsme := scenario.DefaultGSME.String()
 
 	t.Run("not in the device log, added, removed", func(t *testing.T) {
