@@ -1,6 +1,9 @@
 package han
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // Deadline is the instant a node waits for.
 type Deadline struct {
@@ -84,14 +87,14 @@ func (d *Deadlines[Timer]) earliest() (Timer, bool) {
 	if d.set == 0 {
 		return 0, false
 	}
-	var best Timer
-	found := false
-	for t := Timer(0); t < maxTimers; t++ {
-		if d.IsSet(t) && (!found || d.deadline(t).Before(d.deadline(best))) {
-			best, found = t, true
+	set := d.set
+	best := Timer(bits.TrailingZeros8(set))
+	for set &= set - 1; set != 0; set &= set - 1 {
+		if t := Timer(bits.TrailingZeros8(set)); d.deadline(t).Before(d.deadline(best)) {
+			best = t
 		}
 	}
-	return best, found
+	return best, true
 }
 
 // Earlier returns the earlier of two optional deadlines, for a machine that is

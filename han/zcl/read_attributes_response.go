@@ -49,11 +49,9 @@ func ParseReadAttributesResponse(payload []byte) (ReadAttributesResponse, error)
 			return ReadAttributesResponse{}, err
 		}
 		if a.Status == StatusSuccess {
-			v, err := readTypedValue(&r, what)
-			if err != nil {
+			if err := a.Value.readTyped(&r, what); err != nil {
 				return ReadAttributesResponse{}, err
 			}
-			a.Value = v
 		}
 		c.Attributes = append(c.Attributes, a)
 		if r.Remaining() == 0 {
@@ -62,11 +60,11 @@ func ParseReadAttributesResponse(payload []byte) (ReadAttributesResponse, error)
 	}
 }
 
-// readTypedValue reads a type octet and a value of that type.
-func readTypedValue(r *Reader, what string) (Value, error) {
+// readTyped reads a type octet and a value of that type into v, which is empty.
+func (v *Value) readTyped(r *Reader, what string) error {
 	t := DataType(r.Uint8())
 	if err := r.Err(what); err != nil {
-		return Value{}, err
+		return err
 	}
-	return readValue(r, t, what)
+	return v.read(r, t, what)
 }

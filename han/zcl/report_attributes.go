@@ -36,11 +36,10 @@ func AppendReportAttributes(all []Attribute, payload []byte) ([]Attribute, error
 		if err := r.Err(what); err != nil {
 			return nil, err
 		}
-		v, err := readTypedValue(&r, what)
-		if err != nil {
+		all = append(all, Attribute{ID: id})
+		if err := all[len(all)-1].Value.readTyped(&r, what); err != nil {
 			return nil, err
 		}
-		all = append(all, Attribute{ID: id, Value: v})
 		if r.Remaining() == 0 {
 			return all, nil
 		}

@@ -104,25 +104,26 @@ func (v Value) Append(b []byte) []byte {
 	return append(b, le[:n]...)
 }
 
-// readValue reads a value of type t; what names the command for the error.
-func readValue(r *Reader, t DataType, what string) (Value, error) {
+// read reads a value of type t into v, which is empty; what names the command for
+// the error.
+func (v *Value) read(r *Reader, t DataType, what string) error {
 	n, ok := t.size()
 	if !ok {
-		return Value{}, fmt.Errorf("parse %s: unknown data type %#02x", what, uint8(t))
+		return fmt.Errorf("parse %s: unknown data type %#02x", what, uint8(t))
 	}
+	v.Type = t
 	if n == 0 {
-		length := r.Uint8()
-		if length == invalidString {
-			return Value{Type: t}, r.Err(what)
+		if length := r.Uint8(); length != invalidString {
+			v.Bytes = r.Bytes(int(length))
 		}
-		return Value{Type: t, Bytes: r.Bytes(int(length))}, r.Err(what)
+		return r.Err(what)
 	}
-	var le [8]byte
-	copy(le[:], r.Bytes(n))
-	v := Value{Type: t, Number: binary.LittleEndian.Uint64(le[:])}
+	for i, b := range r.Bytes(n) {
+		v.Number |= uint64(b) << (8 * i)
+	}
 	if t.signed() {
 		shift := 64 - 8*n
 		v.Number = uint64(int64(v.Number<<shift) >> shift)
 	}
-	return v, r.Err(what)
+	return r.Err(what)
 }

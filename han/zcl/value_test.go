@@ -108,3 +108,8 @@ func TestAppendValuePanicsOnWhatCannotBeEncoded(t *testing.T) {
 		t.Errorf("a string of 254 bytes took %d bytes", len(got))
 	}
 }
+
+func readValue(r *Reader, t DataType, what string) (v Value, err error) {
+	err = v.read(r, t, what)
+	return v, err
+}
