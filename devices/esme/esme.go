@@ -215,19 +215,11 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 	if h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse {
 		return nil
 	}
-	r, err := zcl.ParseReadAttributesResponse(payload)
-	if err != nil {
-		return err
+	set, err := m.SetClock(now, out, payload)
+	if set {
+		m.clockSet = now
 	}
-	for _, a := range r.Attributes {
-		if a.ID == zcl.AttributeTime && a.Status == zcl.StatusSuccess && a.Value.Type == zcl.TypeUTCTime {
-			moved := m.Clock.Set(now, zcl.UTCTime(a.Value.Number).Time())
-			m.Agent.ClockSet()
-			m.record(out, trace.Record{At: now, Kind: trace.TimeSet, Took: moved})
-			m.clockSet = now
-		}
-	}
-	return nil
+	return err
 }
 
 // handleTunnel is the server side of the tunnel.

@@ -11,7 +11,6 @@ import (
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/internal/trace"
 )
 
 const tunnelCluster = tunnel.ClusterID
@@ -189,18 +188,10 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 	if h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse || m.state != stateReadingTime {
 		return nil
 	}
-	r, err := zcl.ParseReadAttributesResponse(payload)
-	if err != nil {
+	if _, err := m.SetClock(now, out, payload); err != nil {
 		return err
 	}
-	for _, a := range r.Attributes {
-		if a.ID == zcl.AttributeTime && a.Status == zcl.StatusSuccess && a.Value.Type == zcl.TypeUTCTime {
-			moved := m.Clock.Set(now, zcl.UTCTime(a.Value.Number).Time())
-			m.Agent.ClockSet()
-			m.record(out, trace.Record{At: now, Kind: trace.TimeSet, Took: moved})
-		}
-	}
-	m.clockSet = now
+	m.clockSet = now // a hub without the time is asked again tomorrow
 	m.next(now, out)
 	return nil
 }

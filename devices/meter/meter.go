@@ -337,6 +337,24 @@ func (c *Chassis) dispatchOTA(now time.Time, out *han.Outbox, h zcl.Header, payl
 	}
 }
 
+// SetClock sets the clock from the hub's answer to a reading of its Time cluster. It
+// reports whether the answer held the time.
+func (c *Chassis) SetClock(now time.Time, out *han.Outbox, payload []byte) (set bool, err error) {
+	r, err := zcl.ParseReadAttributesResponse(payload)
+	if err != nil {
+		return false, err
+	}
+	for _, a := range r.Attributes {
+		if a.ID == zcl.AttributeTime && a.Status == zcl.StatusSuccess && a.Value.Type == zcl.TypeUTCTime {
+			moved := c.Clock.Set(now, zcl.UTCTime(a.Value.Number).Time())
+			c.Agent.ClockSet()
+			out.Record(trace.Record{At: now, Node: uint64(c.cfg.EUI64), Kind: trace.TimeSet, Took: moved})
+			set = true
+		}
+	}
+	return set, nil
+}
+
 func (c *Chassis) dispatchOTAGeneral(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) (zcl.Status, error) {
 	if h.Command != zcl.CommandDefaultResponse {
 		return zcl.StatusUnsupCommand, nil
