@@ -262,6 +262,17 @@ func (s *Server) match(device han.EUI64, q ota.QueryNextImageRequest) Result {
 	}
 }
 
+// requested returns the download that a request for blocks belongs to. If there is
+// none, or it is of another image, the device is told to abort.
+func (s *Server) requested(out *han.Outbox, f han.Frame, h zcl.Header, image ota.ImageID) *download {
+	d, ok := s.downloads[f.Src]
+	if !ok || d.finished || image != d.offer.Header.ImageID {
+		answer(s, out, zcl.PeerOf(f), h.TSN, ota.CommandImageBlockResponse, ota.ImageBlockResponse{Status: zcl.StatusAbort})
+		return nil
+	}
+	return d
+}
+
 // handleBlock serves a block, or says why not. This is the path that each block
 // takes: it does not allocate. It ends a page that is being served.
 func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
@@ -269,9 +280,8 @@ func (s *Server) handleBlock(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	if err != nil {
 		return err
 	}
-	d, ok := s.downloads[f.Src]
-	if !ok || d.finished || q.Image != d.offer.Header.ImageID {
-		answer(s, out, zcl.PeerOf(f), h.TSN, ota.CommandImageBlockResponse, ota.ImageBlockResponse{Status: zcl.StatusAbort})
+	d := s.requested(out, f, h, q.Image)
+	if d == nil {
 		return nil
 	}
 	if q.MaxDataSize == 0 || q.Offset >= d.offer.Header.TotalSize {

@@ -29,9 +29,8 @@ func (s *Server) handlePage(now time.Time, out *han.Outbox, f han.Frame, h zcl.H
 	if err != nil {
 		return err
 	}
-	d, ok := s.downloads[f.Src]
-	if !ok || d.finished || q.Image != d.offer.Header.ImageID {
-		answer(s, out, zcl.PeerOf(f), h.TSN, ota.CommandImageBlockResponse, ota.ImageBlockResponse{Status: zcl.StatusAbort})
+	d := s.requested(out, f, h, q.Image)
+	if d == nil {
 		return nil
 	}
 	total := d.offer.Header.TotalSize
