@@ -110,6 +110,7 @@ var rules = map[string]rule{
 	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, renameioModule, termModule, yamlModule}},
 
 	"internal/codectest": {floor: floorTests, thirdParty: []string{cmpModule}},
+	"internal/disktest":  {floor: floorTests},
 	"internal/nodetest":  {floor: floorTests, siblings: []string{"internal/testimage"}},
 	"internal/testimage": {floor: floorTests},
 	// Runs programs of others; the build tag z2m keeps it out of go test ./...

@@ -6,25 +6,13 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/commshub/commshub/internal/disktest"
 )
 
-// tmpfs mounts a small file system of its own, or skips the test.
-func tmpfs(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("mount a tmpfs: %v (needs root)", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
-	return dir
-}
-
 func TestFullDisk(t *testing.T) {
-	dir := tmpfs(t, "256k")
+	dir := t.TempDir()
+	disktest.Mount(t, dir, "256k")
 	path := filepath.Join(dir, "hub.db")
 	s := open(t, path)
 	var err error
@@ -40,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("error %v is not ENOSPC", err)
 	}
 	equal(t, "contents after the failure", contents(s), before)
-	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=1m"))
+	disktest.Resize(t, dir, "1m")
 	commit(t, s, Put(Device{EUI64: gsme}))
 	after := contents(s)
 	closeStore(t, s)
@@ -48,7 +36,8 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestFullDiskAtTheFirstStart(t *testing.T) {
-	dir := tmpfs(t, "12k")
+	dir := t.TempDir()
+	disktest.Mount(t, dir, "12k")
 	path := filepath.Join(dir, "hub.db")
 	_, err := Open(path)
 	demandError(t, err, "open store "+path+": create: no space left on device")
@@ -60,9 +49,10 @@ func TestFullDiskAtTheFirstStart(t *testing.T) {
 }
 
 func TestReadOnlyFolder(t *testing.T) {
-	dir := tmpfs(t, "256k")
+	dir := t.TempDir()
+	disktest.Mount(t, dir, "256k")
 	closeStore(t, open(t, filepath.Join(dir, "there.db")))
-	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	disktest.Protect(t, dir)
 	for _, name := range []string{"there.db", "absent.db"} {
 		_, err := Open(filepath.Join(dir, name))
 		demandError(t, err, "read-only file system")

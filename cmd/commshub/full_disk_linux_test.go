@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
+	"github.com/commshub/commshub/internal/disktest"
 	"github.com/commshub/commshub/internal/scenario"
 )
 
@@ -18,16 +18,10 @@ import (
 func TestAFullDiskTakesNothing(t *testing.T) {
 	p := newProcesses(t)
 	state := filepath.Join(p.dir, "small")
-	p.copy("/dev/null", filepath.Join(state, "mounted"))
-	if err := syscall.Mount("tmpfs", state, "tmpfs", 0, "size=2m"); err != nil {
-		t.Skipf("no small disk can be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
+	disktest.Mount(t, state, "2m")
+	t.Cleanup(func() { // before the disk is unmounted
 		p.stop()
 		clear(p.running)
-		if err := syscall.Unmount(state, 0); err != nil {
-			t.Error(err)
-		}
 	})
 	p.embeddedBroker()
 	p.env = append(p.env, "COMMSHUB_PKI="+filepath.Join(p.dir, "state", "pki"))
