@@ -207,11 +207,7 @@ func (h *demoHome) upload(ctx context.Context) error {
 }
 
 func (h *demoHome) startMeters(ctx context.Context, config hub.Config, dir string) error {
-	manufacturer, err := signer(demoPKI(dir), pki.RoleManufacturer)
-	if err != nil {
-		return err
-	}
-	supplier, err := signer(demoPKI(dir), pki.RoleSupplier)
+	manufacturer, supplier, err := signers(demoPKI(dir))
 	if err != nil {
 		return err
 	}

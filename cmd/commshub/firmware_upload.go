@@ -12,7 +12,6 @@ import (
 
 	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/internal/imagebuild"
-	"github.com/commshub/commshub/internal/pki"
 )
 
 // uploadFile sends a file to the hub, with a progress bar on a terminal.
@@ -70,11 +69,7 @@ func uploadSample(cmd *cobra.Command, c *client, pkiDir string, im *api.Image) e
 
 // buildSample makes the signed sample image of a version.
 func buildSample(pkiDir string, version uint32, seed uint64) ([]byte, error) {
-	manufacturer, err := signer(pkiDir, pki.RoleManufacturer)
-	if err != nil {
-		return nil, err
-	}
-	supplier, err := signer(pkiDir, pki.RoleSupplier)
+	manufacturer, supplier, err := signers(pkiDir)
 	if err != nil {
 		return nil, err
 	}

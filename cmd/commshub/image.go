@@ -222,11 +222,7 @@ Without --payload the payload is made up: --program says how the emulated meter 
 }
 
 func buildImage(cmd *cobra.Command, pkiDir, out string, build func(manufacturer, supplier *ecdsa.PrivateKey) ([]byte, error)) error {
-	manufacturer, err := signer(pkiDir, pki.RoleManufacturer)
-	if err != nil {
-		return err
-	}
-	supplier, err := signer(pkiDir, pki.RoleSupplier)
+	manufacturer, supplier, err := signers(pkiDir)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("COMMSHUB_STATE", env.WorkDir+"/state")
-			for _, name := range []string{"BROKER", "HUB", "OTHER"} { // addresses that nobody listens on
+			for _, name := range []string{"BROKER", "HEALTH", "HUB", "OTHER"} { // addresses that nobody listens on
 				env.Setenv(name, freeAddress(t))
 			}
 			return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,9 +114,9 @@ A new meter leaves the factory with firmware signed by the manufacturer in the c
 			if m.trust == trustFlag(bootloader.TrustAny) {
 				o.Log.Warn("this meter takes any image that fits its hardware: for laboratories only")
 			}
-			o.Log.Info("starting", "device", kind, "eui64", m.eui64, "broker", m.broker.url)
-			d, err := scenario.StartMeter(cmd.Context(), description, g.path("", "meters"), o)
-			return m.run(cmd.Context(), d, err, o)
+			return m.run(cmd.Context(), kind, o, func(ctx context.Context) (*scenario.LiveDevice, error) {
+				return scenario.StartMeter(ctx, description, g.path("", "meters"), o)
+			})
 		},
 	}
 	m.register(cmd, def)
@@ -191,11 +192,7 @@ func (m *meterFlags) factory(policy bootloader.Policy, pkiDir string) ([]byte, e
 		}
 		return im.File, nil
 	}
-	manufacturer, err := signer(pkiDir, pki.RoleManufacturer)
-	if err != nil {
-		return nil, err
-	}
-	supplier, err := signer(pkiDir, pki.RoleSupplier)
+	manufacturer, supplier, err := signers(pkiDir)
 	if err != nil {
 		return nil, err
 	}
@@ -212,18 +209,26 @@ func factoryImage(policy bootloader.Policy, version uint32, manufacturer, suppli
 	return imagebuild.Build(spec, manufacturer.Key, supplier.Key)
 }
 
-// run runs a started device until ctx is done or it cannot go on.
-func (d *deviceFlags) run(ctx context.Context, device *scenario.LiveDevice, err error, o scenario.LiveDeviceOptions) error {
+// run starts a device and runs it until ctx is done or it cannot go on.
+func (d *deviceFlags) run(ctx context.Context, kind hub.Kind, o scenario.LiveDeviceOptions, start func(ctx context.Context) (*scenario.LiveDevice, error)) error {
+	var started atomic.Pointer[scenario.LiveDevice]
+	stopHealth, err := serveHealth(d.health, func() bool {
+		device := started.Load()
+		return device != nil && device.Joined()
+	})
 	if err != nil {
+		return err
+	}
+	o.Log.Info("starting", "device", kind.String(), "eui64", d.eui64, "broker", d.broker.url)
+	device, err := start(ctx)
+	if err != nil {
+		err = errors.Join(err, stopHealth())
 		if ctx.Err() != nil {
 			return nil // stopped before it was up
 		}
 		return inputError{err}
 	}
-	stopHealth, err := serveHealth(d.health, device.Joined)
-	if err != nil {
-		return errors.Join(err, device.Close())
-	}
+	started.Store(device)
 	o.Log.Info("ready")
 	select {
 	case <-ctx.Done():
@@ -251,10 +256,10 @@ waking the meter, and prints them with their age.`,
 			if err != nil {
 				return err
 			}
-			o.Log.Info("starting", "device", hub.KindIHD, "eui64", d.eui64, "broker", d.broker.url)
 			o.Records = displayRecords(cmd.OutOrStdout(), every, o.Records)
-			device, err := scenario.StartDisplay(cmd.Context(), d.eui64, o)
-			return d.run(cmd.Context(), device, err, o)
+			return d.run(cmd.Context(), hub.KindIHD, o, func(ctx context.Context) (*scenario.LiveDevice, error) {
+				return scenario.StartDisplay(ctx, d.eui64, o)
+			})
 		},
 	}
 	d.register(cmd, scenario.DefaultIHD)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -107,19 +109,34 @@ func signer(dir string, role pki.Role) (*pki.Credential, error) {
 	return c, nil
 }
 
+// signers returns who sign firmware.
+func signers(dir string) (manufacturer, supplier *pki.Credential, err error) {
+	if manufacturer, err = signer(dir, pki.RoleManufacturer); err != nil {
+		return nil, nil, err
+	}
+	supplier, err = signer(dir, pki.RoleSupplier)
+	return manufacturer, supplier, err
+}
+
 // signerKey returns the key that checks what a signer signed. Its certificate is
 // enough; without it, the signer is made as signer does.
 func signerKey(dir string, role pki.Role) (*ecdsa.PublicKey, error) {
-	if cert, err := pki.LoadCertificate(dir, role.String()); err == nil {
-		if key, ok := cert.PublicKey.(*ecdsa.PublicKey); ok {
-			return key, nil
+	cert, err := pki.LoadCertificate(dir, role.String())
+	if errors.Is(err, fs.ErrNotExist) {
+		c, err := signer(dir, role)
+		if err != nil {
+			return nil, err
 		}
+		return &c.Key.PublicKey, nil
 	}
-	c, err := signer(dir, role)
 	if err != nil {
-		return nil, err
+		return nil, inputError{err}
 	}
-	return &c.Key.PublicKey, nil
+	key, ok := cert.PublicKey.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, badInput("%s in %s: certificate of a %T, expected an ECDSA key", role, dir, cert.PublicKey)
+	}
+	return key, nil
 }
 
 func newPKIIssue(g *global) *cobra.Command {
