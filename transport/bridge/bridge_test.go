@@ -333,8 +333,8 @@ func (s *stranger) last(topic string) string {
 func TestMessagesReachTheAdapterAndItsAnswersTheBroker(t *testing.T) {
 	b := outsideBroker(t, nil)
 	hub := newFakeHub()
+	other := connectStranger(t, b.URL()) // first: it hears what is retained from now on
 	bridge := startBridge(t, b.URL(), t.TempDir(), hub)
-	other := connectStranger(t, b.URL())
 	bridge.expect(t, "up 0")
 	other.say(t, "in/a", "hello")
 	bridge.expect(t, "hello")
@@ -540,10 +540,10 @@ func TestBrokerMayGoAndComeBack(t *testing.T) {
 
 func TestOfTwoBridgesOneWorks(t *testing.T) {
 	b := outsideBroker(t, nil)
+	other := connectStranger(t, b.URL())
 	first := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
 	first.expect(t, "up 0")
 	second := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
-	other := connectStranger(t, b.URL())
 	until(t, "the second stands by", func() bool { return other.last(presenceRoot+"home/"+second.state.instance) == presenceStandby })
 	other.say(t, "in/a", "one")
 	first.expect(t, "one")

@@ -11,7 +11,9 @@ import (
 //	commshub/bridge/<group>/<instance>   "standby" or "active"
 //
 // and leaves its removal as its last will. A bridge that connects looks around
-// for a while. If nobody is active, the one with the lowest instance works; the
+// for a while, and hears from each of the others again: brokers there are that keep
+// a retained message a moment after they delivered it, and who subscribes in between
+// never gets it. If nobody is active, the one with the lowest instance works; the
 // others stand by until its message is gone. Should two work because they could
 // not see each other, the higher instance steps down as soon as it can.
 const presenceRoot = "commshub/bridge/"
@@ -62,9 +64,9 @@ func (p *presence) end() {
 	p.working, p.until = false, time.Time{}
 }
 
-// handle takes a message of the group. It reports whether it told that this
-// bridge's own message is not there as it should be.
-func (p *presence) handle(m Message) (lost bool) {
+// handle takes a message of the group. It reports whether this bridge's own message
+// is to be published again: because it is not there, or for a newcomer.
+func (p *presence) handle(m Message) (announce bool) {
 	instance, ok := strings.CutPrefix(m.Topic, p.prefix)
 	if !ok || !isInstance(instance) {
 		return false
@@ -76,10 +78,12 @@ func (p *presence) handle(m Message) (lost bool) {
 		delete(p.others, instance)
 		return false
 	}
-	if _, known := p.others[instance]; known || len(p.others) < maxOthers {
-		p.others[instance] = string(m.Payload) == PresenceActive
+	_, known := p.others[instance]
+	if !known && len(p.others) == maxOthers {
+		return false
 	}
-	return false
+	p.others[instance] = string(m.Payload) == PresenceActive
+	return !known
 }
 
 // decide brings working up to date and reports whether it changed.

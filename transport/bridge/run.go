@@ -169,7 +169,7 @@ func (r *runner) handleMessage(ctx context.Context, m Message) error {
 		r.reported = dropped
 	}
 	if Matches(r.presence.filter(), m.Topic) {
-		if r.presence.handle(m) && r.session != nil { // an earlier connection's will
+		if r.presence.handle(m) && r.session != nil {
 			r.announce()
 		}
 		r.review(ctx)
