@@ -73,6 +73,7 @@ func (c *deadlineCase) spread() float64 {
 // in which an image has to arrive, over 100 seeds: under deadline=48h and under
 // radio= policies that meet the same deadline.
 func TestDeadlineBeatsRadio(t *testing.T) {
+	needsTime(t)
 	im := exactImage(t, *deadlineSize)
 	if *deadlineTable == "" {
 		deadlineRivals = []string{"radio=5s", "radio=60s"} // the two ends are enough for a test
@@ -123,6 +124,7 @@ func compareWithRivals(t *testing.T, im *imagecache.Image, set string, loss floa
 // TestDeadlineBeatsRadioAtTheSameBlockSize leaves deadline= nothing to save but
 // being told to wait. Without losses that shows in every window.
 func TestDeadlineBeatsRadioAtTheSameBlockSize(t *testing.T) {
+	needsTime(t)
 	im := exactImage(t, 64<<10)
 	for _, set := range deadlineSets {
 		run := paced{set: must(battery.Named(set)), image: im, blockSize: 48, seed: 1, horizon: 48 * time.Hour}
@@ -144,6 +146,7 @@ func TestDeadlineBeatsRadioAtTheSameBlockSize(t *testing.T) {
 // frames, blocks in four fragments cost the least, but meters give their windows up
 // so often that they take too long.
 func TestDeadlineIsMetWhereLargeBlocksAreNot(t *testing.T) {
+	needsTime(t)
 	im := exactImage(t, 256<<10)
 	for seed := range uint64(30) {
 		run := paced{set: must(battery.Named("868-gb")), image: im, blockSize: 255, loss: perMillion(0.2), seed: seed + 1, limit: 48 * time.Hour}

@@ -27,11 +27,22 @@ func TestNoWindowIsWasted(t *testing.T) {
 	}
 }
 
+// needsTime skips a test of statistics or tables with -short: hundreds of runs of
+// the same machines, each in one goroutine, tell the race detector and another
+// processor nothing that a single run does not.
+func needsTime(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("hundreds of runs; without -short")
+	}
+}
+
 // TestLossCostsFewWindows: at 5 % loss the windows used are at most 1.05 times the
 // least possible number at that loss, in which every frame that arrives is one
 // that was needed: each block is paid for once, and once more for each of its
 // answers that was lost.
 func TestLossCostsFewWindows(t *testing.T) {
+	needsTime(t)
 	const loss, seeds = 0.05, 30
 	im := exactImage(t, 256<<10)
 	for _, name := range []string{"2.4ghz-new", "868-gb"} {

@@ -45,6 +45,7 @@ func TestPredictionAndSimulationAgreeWithoutLoss(t *testing.T) {
 // TestPredictionAndSimulationAgreeAtTenPercentLoss compares the means of 200 seeds
 // with the prediction for a link that loses a tenth of all frames.
 func TestPredictionAndSimulationAgreeAtTenPercentLoss(t *testing.T) {
+	needsTime(t)
 	const loss, seeds = 0.1, 200
 	im := exactImage(t, 48<<10)
 	for _, tt := range predictedPolicies {

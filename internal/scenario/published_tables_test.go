@@ -88,6 +88,7 @@ var publishedTables = []published{
 // under a policy that counts blocks alone, and charge without those four; with them
 // it is printed beside. A window holds whole blocks only, which can make one more.
 func TestThePublishedTablesComeOutOfTheSimulation(t *testing.T) {
+	needsTime(t)
 	images := map[int]*imagecache.Image{}
 	for i, size := range publishedSizes {
 		images[i] = exactImage(t, size)

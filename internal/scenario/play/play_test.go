@@ -59,7 +59,7 @@ func TestTheExamplesHold(t *testing.T) {
 		t.Run(strings.TrimSuffix(name, ".yaml"), func(t *testing.T) {
 			t.Parallel()
 			if testing.Short() && name == "ten_years.yaml" {
-				t.Skip("long for an emulated architecture")
+				t.Skip("long; without -short")
 			}
 			r := play(t, example(t, name), Options{})
 			for _, f := range r.Failures {
