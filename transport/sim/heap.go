@@ -9,27 +9,27 @@ import (
 type eventKind uint8
 
 const (
-	eventTimer eventKind = iota
-	eventFrame
-	eventPower // a node's power comes back
-	eventFunc  // something from outside
+	eventFrame eventKind = iota
+	eventPower           // a node's power comes back
+	eventFunc            // something from outside
 )
 
-// event is one thing that happens at an instant.
+// event is one thing that happens at an instant, other than a node's deadline.
 type event struct {
 	at       time.Time
 	sequence uint64 // breaks ties in the order of scheduling
 	kind     eventKind
-	station  int
+	station  *station
 	frame    han.Frame
 	run      func()
 }
 
-func (e *event) before(f *event) bool {
-	if !e.at.Equal(f.at) {
-		return e.at.Before(f.at)
+// before orders instants, and what happens at the same one in the order of scheduling.
+func before(at time.Time, turn uint64, other time.Time, otherTurn uint64) bool {
+	if at.Equal(other) {
+		return turn < otherTurn
 	}
-	return e.sequence < f.sequence
+	return at.Before(other)
 }
 
 // eventHeap is a binary heap of indices into a pool of events, so that sifting
@@ -40,23 +40,26 @@ type eventHeap struct {
 	free  []int32
 }
 
-func (h *eventHeap) peek() (time.Time, bool) {
+// peek returns the first event, nil if there is none. It is valid until the next push.
+func (h *eventHeap) peek() *event {
 	if len(h.order) == 0 {
-		return time.Time{}, false
+		return nil
 	}
-	return h.pool[h.order[0]].at, true
+	return &h.pool[h.order[0]]
 }
 
-func (h *eventHeap) push(e event) {
+// push adds an event and returns it, to be filled in before anything else is pushed.
+func (h *eventHeap) push(at time.Time, sequence uint64) *event {
 	var slot int32
 	if n := len(h.free); n > 0 {
 		slot = h.free[n-1]
 		h.free = h.free[:n-1]
-		h.pool[slot] = e
 	} else {
 		slot = int32(len(h.pool))
-		h.pool = append(h.pool, e)
+		h.pool = append(h.pool, event{})
 	}
+	e := &h.pool[slot]
+	e.at, e.sequence = at, sequence
 	h.order = append(h.order, slot)
 	i := len(h.order) - 1
 	for i > 0 {
@@ -67,21 +70,18 @@ func (h *eventHeap) push(e event) {
 		h.order[i], h.order[parent] = h.order[parent], h.order[i]
 		i = parent
 	}
+	return e
 }
 
-func (h *eventHeap) pop() (event, bool) {
-	if len(h.order) == 0 {
-		return event{}, false
-	}
+// drop removes the first event; there must be one.
+func (h *eventHeap) drop() {
 	slot := h.order[0]
-	e := h.pool[slot]
 	h.pool[slot] = event{}
 	h.free = append(h.free, slot)
 	last := len(h.order) - 1
 	h.order[0] = h.order[last]
 	h.order = h.order[:last]
 	h.sink(0)
-	return e, true
 }
 
 func (h *eventHeap) sink(i int) {
@@ -101,4 +101,7 @@ func (h *eventHeap) sink(i int) {
 	}
 }
 
-func (h *eventHeap) less(i, j int) bool { return h.pool[h.order[i]].before(&h.pool[h.order[j]]) }
+func (h *eventHeap) less(i, j int) bool {
+	a, b := &h.pool[h.order[i]], &h.pool[h.order[j]]
+	return before(a.at, a.sequence, b.at, b.sequence)
+}

@@ -37,7 +37,7 @@ type World struct {
 	events   eventHeap
 	sequence uint64
 	stations []*station
-	byEUI64  map[han.EUI64]int
+	byEUI64  map[han.EUI64]*station
 	out      han.Outbox
 	spare    [][]byte // payload buffers not in use
 }
@@ -50,14 +50,16 @@ type station struct {
 	dice    *rand.Rand
 	link    radio.Link
 	down    bool      // cut off from the HAN
-	wakeAt  time.Time // instant of the timer event that counts
-	awake   bool      // such an event is scheduled
 	onAt    time.Time // instant of the power event that counts
+	// The node's deadline. It moves at each call, so it is no event of the heap.
+	armed  bool
+	wakeAt time.Time
+	turn   uint64 // its place among the events of the same instant
 }
 
 // New returns an empty world.
 func New(cfg Config) *World {
-	return &World{cfg: cfg, now: cfg.Start, byEUI64: map[han.EUI64]int{}}
+	return &World{cfg: cfg, now: cfg.Start, byEUI64: map[han.EUI64]*station{}}
 }
 
 // Now returns the emulated time.
@@ -70,12 +72,13 @@ func (w *World) Add(node han.Node, rebuild func(now time.Time) han.Node) {
 	if _, there := w.byEUI64[eui]; there {
 		panic(fmt.Sprintf("sim: %s is in the world already", eui))
 	}
-	w.byEUI64[eui] = len(w.stations)
-	w.stations = append(w.stations, &station{
+	s := &station{
 		eui: eui, node: node, rebuild: rebuild,
 		dice: rand.New(rand.NewPCG(w.cfg.Seed, uint64(eui))), link: w.cfg.Link,
-	})
-	w.arm(len(w.stations) - 1)
+	}
+	w.byEUI64[eui] = s
+	w.stations = append(w.stations, s)
+	w.arm(s)
 }
 
 // DefaultOff is how long a node's power stays off when it fails in the middle of an
@@ -89,20 +92,20 @@ func Dice(seed uint64, eui han.EUI64) *rand.Rand {
 }
 
 // Powered reports whether a node's power is on.
-func (w *World) Powered(eui han.EUI64) bool { return w.stations[w.index(eui)].node != nil }
+func (w *World) Powered(eui han.EUI64) bool { return w.station(eui).node != nil }
 
 // SetLink changes the link over which a node sends.
-func (w *World) SetLink(eui han.EUI64, link radio.Link) { w.stations[w.index(eui)].link = link }
+func (w *World) SetLink(eui han.EUI64, link radio.Link) { w.station(eui).link = link }
 
 // Partition cuts a node off from the HAN, or joins it again.
-func (w *World) Partition(eui han.EUI64, down bool) { w.stations[w.index(eui)].down = down }
+func (w *World) Partition(eui han.EUI64, down bool) { w.station(eui).down = down }
 
-func (w *World) index(eui han.EUI64) int {
-	i, ok := w.byEUI64[eui]
+func (w *World) station(eui han.EUI64) *station {
+	s, ok := w.byEUI64[eui]
 	if !ok {
 		panic(fmt.Sprintf("sim: %s is not in the world", eui))
 	}
-	return i
+	return s
 }
 
 // ErrOff is returned by Do if the node's power is off, or fails in the middle of
@@ -111,7 +114,7 @@ var ErrOff = errors.New("the node's power is off")
 
 // Do runs a command from outside on the node that runs now, between two events.
 func (w *World) Do(eui han.EUI64, f func(now time.Time, n han.Node, out *han.Outbox)) error {
-	if !w.call(w.index(eui), func(n han.Node) { f(w.now, n, &w.out) }) {
+	if !w.call(w.station(eui), func(n han.Node) { f(w.now, n, &w.out) }) {
 		return ErrOff
 	}
 	return nil
@@ -120,86 +123,99 @@ func (w *World) Do(eui han.EUI64, f func(now time.Time, n han.Node, out *han.Out
 // Cut switches a node's power off now, as at a socket: what was not in its storage
 // is gone. It comes back after the given time; of several cuts the one that lasts
 // longest counts.
-func (w *World) Cut(eui han.EUI64, off time.Duration) { w.powerOff(w.index(eui), off) }
+func (w *World) Cut(eui han.EUI64, off time.Duration) { w.powerOff(w.station(eui), off) }
 
 // Schedule runs f at an instant, as one more event.
-func (w *World) Schedule(at time.Time, f func()) { w.push(event{at: at, kind: eventFunc, run: f}) }
+func (w *World) Schedule(at time.Time, f func()) { w.push(at, eventFunc, nil).run = f }
 
 // Step runs the next event. It reports whether there was one.
 func (w *World) Step() bool {
-	e, ok := w.events.pop()
-	if !ok {
-		return false
+	at, timer, ok := w.next()
+	if ok {
+		w.run(at, timer)
 	}
-	if e.at.After(w.now) {
-		w.now = e.at
-	}
-	switch e.kind {
-	case eventTimer:
-		w.timer(e)
-	case eventFrame:
-		w.deliver(e)
-	case eventPower:
-		w.powerOn(e)
-	case eventFunc:
-		e.run()
-	}
-	return true
+	return ok
 }
 
 // RunUntil runs events until done reports true or the next event is later than
 // limit. It reports whether done was reached.
 func (w *World) RunUntil(limit time.Time, done func() bool) bool {
 	for !done() {
-		next, ok := w.events.peek()
-		if !ok || next.After(limit) {
+		at, timer, ok := w.next()
+		if !ok || at.After(limit) {
 			if limit.After(w.now) {
 				w.now = limit
 			}
 			return done()
 		}
-		w.Step()
+		w.run(at, timer)
 	}
 	return true
+}
+
+// next returns when the next event is, and the station whose deadline it is; nil if
+// it is the first of the heap. A home has few stations, so that looking at each costs
+// less than keeping their deadlines in order.
+func (w *World) next() (at time.Time, timer *station, ok bool) {
+	var turn uint64
+	if e := w.events.peek(); e != nil {
+		at, turn, ok = e.at, e.sequence, true
+	}
+	for _, s := range w.stations {
+		if s.armed && (!ok || before(s.wakeAt, s.turn, at, turn)) {
+			at, turn, timer, ok = s.wakeAt, s.turn, s, true
+		}
+	}
+	return at, timer, ok
+}
+
+// run runs the event that next returned.
+func (w *World) run(at time.Time, timer *station) {
+	if at.After(w.now) {
+		w.now = at
+	}
+	if timer != nil {
+		timer.armed = false
+		w.call(timer, func(n han.Node) { n.HandleTimer(w.now, &w.out) })
+		return
+	}
+	e := w.events.peek()
+	switch s := e.station; e.kind {
+	case eventFrame:
+		f := e.frame
+		w.events.drop()
+		w.deliver(s, f)
+	case eventPower:
+		w.events.drop()
+		w.powerOn(s, at)
+	case eventFunc:
+		run := e.run
+		w.events.drop()
+		run()
+	}
 }
 
 // Run runs all events up to limit.
 func (w *World) Run(limit time.Time) { w.RunUntil(limit, func() bool { return false }) }
 
-// timer fires a node's deadline, unless it has moved since the event was scheduled.
-func (w *World) timer(e event) {
-	s := w.stations[e.station]
-	if !s.awake || !s.wakeAt.Equal(e.at) {
-		return
-	}
-	s.awake = false
-	if next, ok := s.node.NextTimer(); !ok || next.At.After(w.now) {
-		w.arm(e.station)
-		return
-	}
-	w.call(e.station, func(n han.Node) { n.HandleTimer(w.now, &w.out) })
-}
-
-func (w *World) deliver(e event) {
-	s := w.stations[e.station]
+func (w *World) deliver(s *station, f han.Frame) {
 	if s.node != nil && !s.down {
-		w.call(e.station, func(n han.Node) { n.HandleFrame(w.now, e.frame, &w.out) })
+		w.call(s, func(n han.Node) { n.HandleFrame(w.now, f, &w.out) })
 	}
-	w.spare = append(w.spare, e.frame.Payload[:0])
+	w.spare = append(w.spare, f.Payload[:0])
 }
 
 // call makes one call on a node, drains the outbox and sets its timer anew. It
 // reports false if the node's power is off or failed in the call.
-func (w *World) call(i int, f func(n han.Node)) (alive bool) {
-	s := w.stations[i]
+func (w *World) call(s *station, f func(n han.Node)) (alive bool) {
 	if s.node == nil {
 		return false
 	}
 	if alive = w.survive(s, f); alive {
 		w.drain(s)
-		w.arm(i)
+		w.arm(s)
 	} else {
-		w.powerOff(i, DefaultOff)
+		w.powerOff(s, DefaultOff)
 	}
 	w.out.Reset()
 	return alive
@@ -224,23 +240,21 @@ func (w *World) survive(s *station, f func(n han.Node)) (alive bool) {
 	return true
 }
 
-func (w *World) powerOff(i int, off time.Duration) {
-	s := w.stations[i]
+func (w *World) powerOff(s *station, off time.Duration) {
 	onAt := w.now.Add(off)
 	if s.node == nil && !onAt.After(s.onAt) {
 		return
 	}
-	s.node, s.awake, s.onAt = nil, false, onAt
-	w.push(event{at: onAt, kind: eventPower, station: i})
+	s.node, s.armed, s.onAt = nil, false, onAt
+	w.push(onAt, eventPower, s)
 }
 
 // powerOn brings a node back, unless its power was cut for longer since the event
 // was scheduled.
-func (w *World) powerOn(e event) {
-	s := w.stations[e.station]
-	if s.node == nil && s.onAt.Equal(e.at) {
+func (w *World) powerOn(s *station, at time.Time) {
+	if s.node == nil && s.onAt.Equal(at) {
 		s.node = s.rebuild(w.now)
-		w.arm(e.station)
+		w.arm(s)
 	}
 }
 
@@ -270,12 +284,12 @@ func (w *World) send(s *station, f *han.Frame) {
 		w.cfg.Frames(w.now, f, fate)
 	}
 	for i := range fate.Copies {
-		g := *f
+		g := &w.push(w.now.Add(fate.Delay[i]), eventFrame, to).frame
+		*g = *f
 		g.Payload = append(w.buffer(), f.Payload...)
 		if fate.Corrupt {
 			g.Payload[fate.Bit/8] ^= 1 << (fate.Bit % 8)
 		}
-		w.push(event{at: w.now.Add(fate.Delay[i]), kind: eventFrame, station: to, frame: g})
 	}
 }
 
@@ -288,21 +302,20 @@ func (w *World) buffer() []byte {
 	return make([]byte, 0, 128)
 }
 
-// arm schedules a timer event for a node's next deadline. An event that is
-// scheduled for an earlier instant stands in for it: deadlines mostly move away,
-// block after block, and looking again once is cheaper than an event each time.
-func (w *World) arm(i int) {
-	s := w.stations[i]
+// arm takes over a node's next deadline. One that stays where it was keeps its turn.
+func (w *World) arm(s *station) {
 	next, ok := s.node.NextTimer()
-	if !ok || s.awake && !next.At.Before(s.wakeAt) {
-		return
+	if ok && (!s.armed || !next.At.Equal(s.wakeAt)) {
+		w.sequence++
+		s.wakeAt, s.turn = next.At, w.sequence
 	}
-	s.awake, s.wakeAt = true, next.At
-	w.push(event{at: next.At, kind: eventTimer, station: i})
+	s.armed = ok
 }
 
-func (w *World) push(e event) {
+// push schedules an event, whose details the caller fills in at once.
+func (w *World) push(at time.Time, kind eventKind, s *station) *event {
 	w.sequence++
-	e.sequence = w.sequence
-	w.events.push(e)
+	e := w.events.push(at, w.sequence)
+	e.kind, e.station = kind, s
+	return e
 }
