@@ -212,17 +212,18 @@ func (h *Hub) KeepMirror(now time.Time, eui han.EUI64, m *gasproxy.Mirror) error
 // keepReadings stores readings. Their bytes are the store's from here on.
 func (h *Hub) keepReadings(now time.Time, d *device, attributes []zcl.Attribute) error {
 	mirror := store.Mirror{
-		Device: d.log.EUI64, UpdatedAt: now.UnixMicro(), Attributes: make([]store.MirrorAttribute, 0, len(attributes)),
+		Device: d.log.EUI64, UpdatedAt: now.UnixMicro(), Attributes: make([]store.MirrorAttribute, len(attributes)),
 	}
 	entry := d.log
-	entry.LastHeard = now.UnixMicro()
-	for _, a := range attributes {
-		mirror.Attributes = append(mirror.Attributes, store.MirrorAttribute{
-			ID: a.ID, Type: uint8(a.Value.Type), Number: a.Value.Number, Bytes: a.Value.Bytes,
-		})
+	for i := range attributes {
+		a, kept := &attributes[i], &mirror.Attributes[i]
+		kept.ID, kept.Type, kept.Number, kept.Bytes = a.ID, uint8(a.Value.Type), a.Value.Number, a.Value.Bytes
 		if version, ok := firmwareVersion(a); ok {
 			entry.FirmwareVersion = version
 		}
+	}
+	if entry == d.log {
+		return h.store.Commit(store.PutOwn(mirror))
 	}
 	if err := h.store.Commit(store.PutOwn(mirror), store.Put(entry)); err != nil {
 		return err

@@ -150,7 +150,7 @@ func (h *Hub) takeElectricityReport(now time.Time, out *han.Outbox, d *device, f
 }
 
 // firmwareVersion returns the version in a reported attribute, if it is that one.
-func firmwareVersion(a zcl.Attribute) (uint32, bool) {
+func firmwareVersion(a *zcl.Attribute) (uint32, bool) {
 	if a.ID != metering.AttributeCurrentMeterID || a.Value.Type != zcl.TypeOctetString || len(a.Value.Bytes) != 4 {
 		return 0, false
 	}

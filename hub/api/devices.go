@@ -31,11 +31,12 @@ type Device struct {
 }
 
 func (a *API) device(d store.Device, now time.Time) Device {
+	heard := a.Store.LastHeard(d)
 	out := Device{
-		EUI64: d.EUI64, Kind: hub.Kind(d.Kind).String(), AddedAt: instant(d.AddedAt), LastHeard: instant(d.LastHeard),
+		EUI64: d.EUI64, Kind: hub.Kind(d.Kind).String(), AddedAt: instant(d.AddedAt), LastHeard: instant(heard),
 		Connected: a.Connected(d.EUI64), InProcess: a.Node(d.EUI64, func(time.Time, han.Node) {}),
 	}
-	if d.LastHeard != 0 && hub.Kind(d.Kind).TakesFirmware() {
+	if heard != 0 && hub.Kind(d.Kind).TakesFirmware() {
 		out.FirmwareVersion = versionText(d.FirmwareVersion)
 	}
 	for _, m := range a.Store.MessagesOf(d.EUI64) {
@@ -47,7 +48,7 @@ func (a *API) device(d store.Device, now time.Time) Device {
 	if !ok {
 		return out
 	}
-	if seen.HeardAt.UnixMicro() > d.LastHeard {
+	if seen.HeardAt.UnixMicro() > heard {
 		out.LastHeard = optional(seen.HeardAt)
 	}
 	out.Sleeps, out.Awake = seen.Sleeps, seen.Awake

@@ -177,7 +177,7 @@ func (c *collector) collectDevice(s sink, d store.Device) {
 	if !ok {
 		return
 	}
-	if heard := max(d.LastHeard, seen.HeardAt.UnixMicro()); heard > 0 {
+	if heard := max(c.Store.LastHeard(d), seen.HeardAt.UnixMicro()); heard > 0 {
 		s.gauge(lastHeard, float64(heard)/1e6, eui, kind)
 	}
 	n := seen.Counters

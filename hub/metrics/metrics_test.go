@@ -31,7 +31,7 @@ func home(t *testing.T) (*metrics.Metrics, *store.Store, *observe.Observer) {
 	m := metrics.New()
 	records.Watched(m.Commit)
 	for _, r := range []store.Record{
-		store.Device{EUI64: gsme, Kind: uint8(hub.KindGSME), LastHeard: start.UnixMicro()},
+		store.Device{EUI64: gsme, Kind: uint8(hub.KindGSME)}, store.Mirror{Device: gsme, UpdatedAt: start.UnixMicro()},
 		store.Image{FileHash: [32]byte{1}, Size: 960}, store.Update{Device: gsme, FileHash: [32]byte{1}},
 		store.Message{Device: gsme, Sequence: 1},
 	} {
@@ -107,7 +107,7 @@ func TestWhatPrometheusGets(t *testing.T) {
 		`commshub_http_request_duration_seconds_count{code="405",method="other",route="none"}`:          "1",
 		`commshub_http_request_duration_seconds_count{code="200",method="GET",route="GET /events"}`:     "",
 		`commshub_mailbox_messages{device="00DB1234567890A1",kind="GSME"}`:                              "1",
-		`commshub_store_commit_duration_seconds_count{result="done"}`:                                   "8",
+		`commshub_store_commit_duration_seconds_count{result="done"}`:                                   "9",
 		`commshub_store_commit_duration_seconds_count{result="failed"}`:                                 "1",
 		`commshub_update_progress_ratio{device="00DB1234567890A1",kind="GSME"}`:                         "0",
 		`commshub_updates{state="pending"}`:                                                             "1",

@@ -42,7 +42,9 @@ func (s *Store) Commit(changes ...Change) error {
 		return errors.New("commit: the store is closed")
 	}
 	done := s.begin()
-	err := s.commit(changes)
+	s.changes = append(s.changes[:0], changes...) // so that the caller's slice can live on its stack
+	err := s.commit()
+	clear(s.changes) // no record lives longer for it
 	done(err)
 	return err
 }
@@ -58,12 +60,12 @@ func (s *Store) Watched(begin func() (done func(error))) {
 
 func unwatched() func(error) { return func(error) {} }
 
-func (s *Store) commit(changes []Change) error {
+func (s *Store) commit() error {
 	txn := s.live.begin()
 	defer txn.abort()
 	alerts := s.alerts
 	var touched tableSet
-	for _, c := range changes {
+	for _, c := range s.changes {
 		added, err := s.apply(txn, c)
 		if err != nil {
 			return err
@@ -78,11 +80,10 @@ func (s *Store) commit(changes []Change) error {
 		if _, err := s.apply(txn, c); err != nil {
 			return err
 		}
-		// Appending must not write into the caller's slice.
-		changes = append(changes[:len(changes):len(changes)], c)
+		s.changes = append(s.changes, c)
 	}
 	if s.disk != nil {
-		if err := s.disk.write(changes); err != nil {
+		if err := s.disk.write(s.changes); err != nil {
 			return fmt.Errorf("commit to store: %w", reason(err))
 		}
 	}

@@ -13,7 +13,7 @@ type Device struct {
 	Endpoint        uint8     `cbor:"6,keyasint,omitempty"`
 	MirrorEndpoint  uint8     `cbor:"7,keyasint,omitempty"`
 	TunnelID        uint16    `cbor:"8,keyasint,omitempty"`
-	LastHeard       int64     `cbor:"9,keyasint,omitempty"`
+	LastHeard       int64     `cbor:"9,keyasint,omitempty"` // by a bridge; see Store.LastHeard
 	FirmwareVersion uint32    `cbor:"10,keyasint,omitempty"`
 	HardwareVersion uint16    `cbor:"11,keyasint,omitempty"`
 	Manufacturer    uint16    `cbor:"12,keyasint,omitempty"`
@@ -29,6 +29,13 @@ func (d Device) detached() Record          { return d }
 // Device returns the device log entry of a device.
 func (s *Store) Device(eui han.EUI64) (Device, bool) {
 	return first[Device](s, TableDevices, eui.AppendPrint(nil))
+}
+
+// LastHeard returns when a device was heard last, 0 if it never was: a meter's readings
+// say it, without another record at each heartbeat.
+func (s *Store) LastHeard(d Device) int64 {
+	m, _ := s.Mirror(d.EUI64)
+	return max(d.LastHeard, m.UpdatedAt)
 }
 
 // Devices returns the device log, sorted by EUI64.

@@ -54,7 +54,9 @@ type Store struct {
 	alerts      int // records in the table of alerts
 	alertsLimit int
 	begin       func() (done func(error)) // around each commit
-	key         []byte                    // of the change being made; kept for its memory
+	// Of the commit in hand; kept for their memory.
+	changes []Change
+	key     []byte
 
 	watch watchers
 }

@@ -123,6 +123,21 @@ func equal[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
+func TestADeviceIsHeardWithItsReadings(t *testing.T) {
+	for name, want := range map[string]struct{ bridge, mirror, heard int64 }{
+		"never": {}, "by a bridge": {bridge: 5, heard: 5}, "by its readings": {mirror: 7, heard: 7},
+		"earlier by an older hub": {bridge: 3, mirror: 7, heard: 7},
+	} {
+		s := NewMemory()
+		d := Device{EUI64: gsme, LastHeard: want.bridge}
+		commit(t, s, Put(d))
+		if want.mirror != 0 {
+			commit(t, s, Put(Mirror{Device: gsme, UpdatedAt: want.mirror}))
+		}
+		equal(t, name, s.LastHeard(d), want.heard)
+	}
+}
+
 func TestIndexesFollowChanges(t *testing.T) {
 	s := NewMemory()
 	u := Update{Device: gsme, FileHash: [32]byte{1}, State: 1}
