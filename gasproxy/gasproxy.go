@@ -89,9 +89,7 @@ type Proxy struct {
 	order     []han.EUI64 // of meters, for a stable iteration
 	deadlines han.Deadlines[timer]
 
-	// Kept for their memory, because every heartbeat needs them.
-	report []zcl.Attribute // the last one
-	flags  [5]uint32       // notification flags; all words but the first are 0
+	report []zcl.Attribute // the last one; kept for its memory
 }
 
 // child is what the proxy knows of one sleeping meter.

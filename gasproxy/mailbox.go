@@ -154,7 +154,7 @@ func (p *Proxy) deliver(out *han.Outbox, c *child) {
 		response.Remaining = uint8(len(c.mailbox) - 1)
 	}
 	h := zcl.Header{ClusterSpecific: true, ToClient: true, Command: tunnel.CommandTransferDataToClient}
-	c.inFlight = p.send(out, c, tunnel.ClusterID, h, tunnel.TransferData{TunnelID: c.tunnel, Data: response.Append(nil)})
+	c.inFlight = send(p, out, c, tunnel.ClusterID, h, tunnel.TransferData{TunnelID: c.tunnel, Data: response.Append(nil)})
 	c.flying = len(c.mailbox) > 0
 }
 

@@ -39,21 +39,19 @@ func (m *Mirror) find(id uint16) (int, bool) {
 
 // set takes over a reported value. Values alias the frame they came in, so
 // strings are copied; nobody changes a copy, so that it may be shared.
-func (m *Mirror) set(a zcl.Attribute) error {
+func (m *Mirror) set(a *zcl.Attribute) error {
 	i, ok := m.find(a.ID)
-	if ok && bytes.Equal(m.Attributes[i].Value.Bytes, a.Value.Bytes) {
-		a.Value.Bytes = m.Attributes[i].Value.Bytes // as in nearly all reports
-	} else {
-		a.Value.Bytes = slices.Clone(a.Value.Bytes)
+	if !ok {
+		if len(m.Attributes) == maxAttributes {
+			return fmt.Errorf("mirror is full: attribute %04X is one more than %d", a.ID, maxAttributes)
+		}
+		m.Attributes = slices.Insert(m.Attributes, i, zcl.Attribute{ID: a.ID})
 	}
-	if ok {
-		m.Attributes[i] = a
-		return nil
+	have := &m.Attributes[i].Value
+	have.Type, have.Number = a.Value.Type, a.Value.Number
+	if !bytes.Equal(have.Bytes, a.Value.Bytes) || (have.Bytes == nil) != (a.Value.Bytes == nil) {
+		have.Bytes = slices.Clone(a.Value.Bytes)
 	}
-	if len(m.Attributes) == maxAttributes {
-		return fmt.Errorf("mirror is full: attribute %04X is one more than %d", a.ID, maxAttributes)
-	}
-	m.Attributes = slices.Insert(m.Attributes, i, a)
 	return nil
 }
 
@@ -128,7 +126,7 @@ func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame
 	if c.endpoint == 0 || f.DstEndpoint != c.endpoint {
 		// The meter was removed from the device log and added again: it joins anew.
 		h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: metering.CommandMirrorRemoved}
-		p.send(out, c, metering.ClusterID, h, metering.MirrorRemoved{Endpoint: uint16(f.DstEndpoint)})
+		send(p, out, c, metering.ClusterID, h, metering.MirrorRemoved{Endpoint: uint16(f.DstEndpoint)})
 		return nil
 	}
 	report, err := zcl.AppendReportAttributes(p.report[:0], payload)
@@ -137,7 +135,8 @@ func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame
 	}
 	p.report = report
 	complete := false
-	for _, a := range report {
+	for i := range report {
+		a := &report[i]
 		if a.ID == metering.AttributeReportingStatus {
 			complete = metering.ReportingStatus(a.Value.Number) == metering.ReportingComplete
 			continue
@@ -171,8 +170,9 @@ func (p *Proxy) sendFlags(out *han.Outbox, c *child) {
 		flags |= metering.FlagTunnelMessagePending
 	}
 	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: metering.CommandMirrorReportAttributeResponse}
-	p.flags[0] = uint32(flags)
-	p.send(out, c, metering.ClusterID, h, metering.MirrorReportAttributeResponse{Scheme: metering.SchemeB, Flags: p.flags[:]})
+	send(p, out, c, metering.ClusterID, h, metering.MirrorReportAttributeResponse{
+		Scheme: metering.SchemeB, Words: metering.SchemeB.Words(), Flags: [metering.MaxNotificationWords]uint32{uint32(flags)},
+	})
 }
 
 // ReadMirror answers a Read Attributes of the mirror on endpoint from any device

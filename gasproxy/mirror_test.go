@@ -45,6 +45,20 @@ func TestAMirrorShowsTheLastReport(t *testing.T) {
 	}
 }
 
+// An invalid string is none, an empty one is a value of no length (ZCL §2.6.2.12).
+func TestAMirrorTellsAnInvalidStringFromAnEmptyOne(t *testing.T) {
+	h := newHome(t, nil)
+	endpoint := h.mirrored(gsme)
+	for _, want := range [][]byte{nil, {}, []byte("x"), {}, nil, []byte("y"), nil} {
+		h.report(gsme, endpoint, zcl.Attribute{ID: 7, Value: zcl.Value{Type: zcl.TypeOctetString, Bytes: want}}, complete)
+		m, _ := h.Mirror(gsme)
+		got, ok := m.Attribute(7)
+		if !ok || string(got.Bytes) != string(want) || (got.Bytes == nil) != (want == nil) {
+			t.Errorf("the mirror shows %#v, want %#v", got.Bytes, want)
+		}
+	}
+}
+
 func TestOnlyACompleteReportIsAnswered(t *testing.T) {
 	h := newHome(t, nil)
 	endpoint := h.mirrored(gsme)

@@ -46,7 +46,7 @@ func (p *Proxy) CurrentWindow(device han.EUI64) Window {
 
 // openWindow begins a window, unless the report only repeats the one that did.
 func (p *Proxy) openWindow(now time.Time, out *han.Outbox, c *child, reportSize int) error {
-	if now.Sub(c.window.OpenedAt) < c.period/2 {
+	if now.Before(c.window.OpenedAt.Add(c.period / 2)) {
 		return nil
 	}
 	c.loss.endWindow(&c.window)
@@ -76,7 +76,7 @@ func (c *child) spend(set *battery.Set, cost phy.Cost) {
 }
 
 // send sends a command from the hub's side to a meter.
-func (p *Proxy) send(out *han.Outbox, c *child, cluster uint16, h zcl.Header, command zcl.Command) (tsn uint8) {
+func send[C zcl.Command](p *Proxy, out *han.Outbox, c *child, cluster uint16, h zcl.Header, command C) (tsn uint8) {
 	tsn = zcl.Send(p.esi, out, zcl.Peer{Node: c.eui, Endpoint: c.source, Cluster: cluster}, h, command)
 	p.told(c, lastSize(out))
 	return tsn

@@ -145,7 +145,7 @@ func (h *home) answer(f han.Frame) han.Frame {
 			flags = metering.FlagTunnelMessagePending
 		}
 		return frame(h, f, header, true, metering.CommandMirrorReportAttributeResponse,
-			metering.MirrorReportAttributeResponse{Scheme: metering.SchemeB, Flags: []uint32{uint32(flags)}})
+			metering.MirrorReportAttributeResponse{Scheme: metering.SchemeB, Words: 1, Flags: [metering.MaxNotificationWords]uint32{uint32(flags)}})
 	case "read time":
 		v := zcl.Value{Type: zcl.TypeUTCTime, Number: uint64(zcl.UTCTimeOf(h.Now.Add(h.skew)))}
 		return frame(h, f, header, false, zcl.CommandReadAttributesResponse,

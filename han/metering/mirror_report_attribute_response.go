@@ -2,6 +2,7 @@ package metering
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/commshub/commshub/han/zcl"
 )
@@ -10,23 +11,26 @@ import (
 // the hub has for the meter (0x09 from the client).
 type MirrorReportAttributeResponse struct {
 	Scheme NotificationScheme
+	// Words is how many of Flags are there, 1 to MaxNotificationWords.
+	Words int
 	// Flags are the words of the scheme; the first are the functional
 	// notification flags.
-	Flags []uint32
+	Flags [MaxNotificationWords]uint32
 }
+
+// MaxNotificationWords is how many words there are: the functional notification
+// flags and notification flags 2 to 8.
+const MaxNotificationWords = 8
 
 // Functional returns the functional notification flags.
 func (c MirrorReportAttributeResponse) Functional() FunctionalNotificationFlags {
-	if len(c.Flags) == 0 {
-		return 0
-	}
 	return FunctionalNotificationFlags(c.Flags[0])
 }
 
 // Append implements zcl.Command.
 func (c MirrorReportAttributeResponse) Append(b []byte) []byte {
 	b = append(b, byte(c.Scheme))
-	for _, word := range c.Flags {
+	for _, word := range c.Flags[:c.Words] {
 		b = binary.LittleEndian.AppendUint32(b, word)
 	}
 	return b
@@ -34,19 +38,20 @@ func (c MirrorReportAttributeResponse) Append(b []byte) []byte {
 
 // ParseMirrorReportAttributeResponse reads the payload: a scheme and at least
 // one word, as many as there are. A sender may leave words of the scheme out at
-// the end; they count as 0. A truncated word is refused.
+// the end; they count as 0. A truncated word is refused, and one too many.
 func ParseMirrorReportAttributeResponse(payload []byte) (MirrorReportAttributeResponse, error) {
 	const what = "mirror report attribute response"
 	r := zcl.NewReader(payload)
 	c := MirrorReportAttributeResponse{Scheme: NotificationScheme(r.Uint8())}
-	c.Flags = make([]uint32, 0, max(0, r.Remaining())/4+1)
-	for {
-		c.Flags = append(c.Flags, r.Uint32())
+	for r.Remaining() > 0 || c.Words == 0 {
+		if c.Words == MaxNotificationWords {
+			return MirrorReportAttributeResponse{}, fmt.Errorf("parse %s: more than %d words of flags", what, MaxNotificationWords)
+		}
+		c.Flags[c.Words] = r.Uint32()
+		c.Words++
 		if err := r.Err(what); err != nil {
 			return MirrorReportAttributeResponse{}, err
 		}
-		if r.Remaining() == 0 {
-			return c, nil
-		}
 	}
+	return c, nil
 }

@@ -1,6 +1,7 @@
 package metering
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/commshub/commshub/internal/codectest"
@@ -17,7 +18,7 @@ const mirrorReportAttributeResponseGolden = `
 func TestMirrorReportAttributeResponse(t *testing.T) {
 	golden := codectest.Hex(t, mirrorReportAttributeResponseGolden)
 	codectest.RoundTrip(t, golden, MirrorReportAttributeResponse{
-		Scheme: SchemeB, Flags: []uint32{0x00200001, 0, 0, 0x40, 0},
+		Scheme: SchemeB, Words: 5, Flags: [MaxNotificationWords]uint32{0x00200001, 0, 0, 0x40, 0},
 	}, MirrorReportAttributeResponse.Append, ParseMirrorReportAttributeResponse)
 	for n := range golden {
 		c, err := ParseMirrorReportAttributeResponse(golden[:n:n])
@@ -29,11 +30,18 @@ func TestMirrorReportAttributeResponse(t *testing.T) {
 
 func TestMirrorReportAttributeResponseFunctional(t *testing.T) {
 	c, err := ParseMirrorReportAttributeResponse(codectest.Hex(t, "01 01 00 00 00"))
-	if err != nil || len(c.Flags) != c.Scheme.Words() || c.Functional() != FlagNewOTAFirmware {
+	if err != nil || c.Words != c.Scheme.Words() || c.Functional() != FlagNewOTAFirmware {
 		t.Errorf("got %+v, %v, functional flags %v; want new OTA firmware in scheme A", c, err, c.Functional())
 	}
-	if got := (MirrorReportAttributeResponse{}).Functional(); got != 0 {
-		t.Errorf("without words the functional flags are %v, want none", got)
+}
+
+func TestMirrorReportAttributeResponseWithMoreWordsThanThereAre(t *testing.T) {
+	payload := make([]byte, 1+4*MaxNotificationWords)
+	if c, err := ParseMirrorReportAttributeResponse(payload); err != nil || c.Words != MaxNotificationWords {
+		t.Errorf("all words give %+v, %v", c, err)
+	}
+	if c, err := ParseMirrorReportAttributeResponse(append(payload, 0, 0, 0, 0)); err == nil || !strings.Contains(err.Error(), "more than 8 words") {
+		t.Errorf("one word more gives %+v, %v", c, err)
 	}
 }
 

@@ -72,7 +72,7 @@ func guideFrames(t *testing.T) map[string][]byte {
 			zcl.DefaultResponse{Command: metering.CommandConfigureMirror}),
 		"report-attributes": guideReport(),
 		"mirror-report-attribute-response": cluster(false, quiet, 3, metering.CommandMirrorReportAttributeResponse,
-			metering.MirrorReportAttributeResponse{Scheme: metering.SchemeB, Flags: []uint32{uint32(metering.FlagNewOTAFirmware), 0, 0, 0, 0}}),
+			metering.MirrorReportAttributeResponse{Scheme: metering.SchemeB, Words: 5, Flags: [metering.MaxNotificationWords]uint32{uint32(metering.FlagNewOTAFirmware)}}),
 		"query-next-image-request": cluster(false, quiet, 4, ota.CommandQueryNextImageRequest,
 			ota.QueryNextImageRequest{Current: running, HasHardware: true, HardwareVersion: 0x0100}),
 		"query-next-image-response": cluster(answer, quiet, 4, ota.CommandQueryNextImageResponse, ota.QueryNextImageResponse{Image: image, Size: 40000}),
