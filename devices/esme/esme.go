@@ -52,9 +52,9 @@ type Meter struct {
 	deadlines han.Deadlines[timer]
 	tunnel    uint16
 	nextID    uint16
-	delivery  uint8 // transaction of the message in flight, while timerDelivery is set
-	clockSet  time.Time
-	blocks    uint32 // the client's count when charge was last added to the report
+	delivery  uint8     // transaction of the message in flight, while timerDelivery is set
+	clockDue  time.Time // emulated instant at which the clock is to be set again
+	blocks    uint32    // the client's count when charge was last added to the report
 	radioOn   time.Duration
 	charge    battery.Charge
 	readings  []zcl.Attribute // reported last; kept for their memory
@@ -190,7 +190,7 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 		{ID: metering.AttributeReportingStatus, Value: number(zcl.TypeEnum8, uint64(metering.ReportingComplete))},
 	}...)
 	zcl.Send(&m.Station, out, m.HubPeer(metering.ClusterID), h, zcl.ReportAttributes{Attributes: m.readings})
-	if m.clockSet.IsZero() || now.Sub(m.clockSet) >= clockInterval {
+	if !now.Before(m.clockDue) {
 		h := zcl.Header{DisableDefaultResponse: true, Command: zcl.CommandReadAttributes}
 		zcl.Send(&m.Station, out, m.HubPeer(zcl.ClusterTime), h, zcl.ReadAttributes{IDs: []uint16{zcl.AttributeTime}})
 	}
@@ -217,7 +217,7 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 	}
 	set, err := m.SetClock(now, out, payload)
 	if set {
-		m.clockSet = now
+		m.clockDue = now.Add(clockInterval)
 	}
 	return err
 }

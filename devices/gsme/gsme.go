@@ -94,7 +94,7 @@ type Meter struct {
 	join     join
 	beat     time.Time // clock time of the next heartbeat
 	beats    uint32    // since the process started
-	clockSet time.Time // emulated instant at which the clock was last set
+	clockDue time.Time // emulated instant at which the clock is to be set again
 
 	// The window in hand.
 	window  battery.Window
@@ -240,11 +240,13 @@ func (m *Meter) wake(now time.Time, out *han.Outbox) {
 // back does not put the heartbeat off by more than a period.
 func (m *Meter) scheduleBeat(now time.Time) {
 	clock := m.Clock.Read(now)
-	if behind := clock.Add(beatTolerance).Sub(m.beat); behind >= 0 {
-		m.beat = m.beat.Add((behind/m.cfg.Period + 1) * m.cfg.Period)
+	ahead := m.beat.Sub(clock)
+	if behind := beatTolerance - ahead; behind >= 0 {
+		skip := (behind/m.cfg.Period + 1) * m.cfg.Period
+		m.beat, ahead = m.beat.Add(skip), ahead+skip
 	}
-	if latest := clock.Add(m.cfg.Period); m.beat.After(latest) {
-		m.beat = latest
+	if ahead > m.cfg.Period {
+		m.beat = clock.Add(m.cfg.Period)
 	}
 }
 
@@ -263,7 +265,7 @@ func (m *Meter) next(now time.Time, out *han.Outbox) {
 			m.become(now, out, stateRequestingTunnel)
 		case !m.done.report:
 			m.become(now, out, stateReporting)
-		case m.clockSet.IsZero() || now.Sub(m.clockSet) >= clockInterval:
+		case !now.Before(m.clockDue):
 			m.become(now, out, stateReadingTime)
 		case m.pending && !m.Agent.WantsReboot():
 			m.become(now, out, stateGetting)

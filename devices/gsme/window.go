@@ -191,7 +191,7 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 	if _, err := m.SetClock(now, out, payload); err != nil {
 		return err
 	}
-	m.clockSet = now // a hub without the time is asked again tomorrow
+	m.clockDue = now.Add(clockInterval) // also of a hub without the time
 	m.next(now, out)
 	return nil
 }

@@ -19,7 +19,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"slices"
 
 	"github.com/commshub/commshub/devices/flash"
 )
@@ -49,16 +48,15 @@ type Journal struct {
 	sectors int
 	live    int // sector
 	gen     uint32
-	next    int // offset of the next record in the live sector; sector size if it takes no more
-	records map[Key][]byte
-	keys    []Key // of records, in order of first commit, for a stable compaction
+	next    int     // offset of the next record in the live sector; sector size if it takes no more
+	records []Entry // in order of first commit, for a stable compaction; Data is nil if deleted
 	buf     []byte
 }
 
 // Open reads the journal in a region of at least two sectors. A region without
 // a valid header is an empty journal.
 func Open(region flash.Region) *Journal {
-	j := &Journal{region: region, sectors: region.Size() / region.SectorSize(), live: -1, records: map[Key][]byte{}}
+	j := &Journal{region: region, sectors: region.Size() / region.SectorSize(), live: -1}
 	if j.sectors < 2 {
 		panic(fmt.Sprintf("journal: region of %d sectors, want at least 2", j.sectors))
 	}
@@ -130,26 +128,42 @@ func (j *Journal) apply(entries []byte) {
 	}
 }
 
+// find returns the record of a key, nil if it never had one. A journal has few keys.
+func (j *Journal) find(key Key) *Entry {
+	for i := range j.records {
+		if j.records[i].Key == key {
+			return &j.records[i]
+		}
+	}
+	return nil
+}
+
 func (j *Journal) set(e Entry) {
-	if e.Data == nil {
-		delete(j.records, e.Key)
+	record := j.find(e.Key)
+	switch {
+	case e.Data == nil:
+		if record != nil {
+			record.Data = nil
+		}
 		return
+	case record == nil:
+		j.records = append(j.records, Entry{Key: e.Key})
+		record = &j.records[len(j.records)-1]
 	}
-	data := j.records[e.Key]
-	if data == nil {
-		data = []byte{} // an empty record is not a deleted one
+	if record.Data == nil {
+		record.Data = []byte{} // an empty record is not a deleted one
 	}
-	j.records[e.Key] = append(data[:0], e.Data...)
-	if !slices.Contains(j.keys, e.Key) {
-		j.keys = append(j.keys, e.Key)
-	}
+	record.Data = append(record.Data[:0], e.Data...)
 }
 
 // Get returns the record of a key. The slice is valid until the next Commit and
 // must not be written to.
 func (j *Journal) Get(key Key) ([]byte, bool) {
-	data, ok := j.records[key]
-	return data, ok
+	record := j.find(key)
+	if record == nil || record.Data == nil {
+		return nil, false
+	}
+	return record.Data, true
 }
 
 // Commit makes all entries durable at once. It panics if all records together
@@ -173,10 +187,10 @@ func (j *Journal) Commit(entries ...Entry) {
 // compact writes every record to the next sector and makes it the live one.
 func (j *Journal) compact() {
 	size := j.region.SectorSize()
-	all := make([]Entry, 0, len(j.keys))
-	for _, k := range j.keys {
-		if data, ok := j.records[k]; ok {
-			all = append(all, Entry{Key: k, Data: data})
+	all := make([]Entry, 0, len(j.records))
+	for _, e := range j.records {
+		if e.Data != nil {
+			all = append(all, e)
 		}
 	}
 	record := j.record(all)

@@ -86,5 +86,9 @@ func (r *Reader) Err(what string) error {
 	if r.want == 0 {
 		return nil
 	}
+	return r.tooShort(what) // apart, so that asking costs no call
+}
+
+func (r *Reader) tooShort(what string) error {
 	return fmt.Errorf("parse %s: payload too short (got %d, want at least %d)", what, len(r.data), r.want)
 }

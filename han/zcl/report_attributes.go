@@ -36,8 +36,10 @@ func AppendReportAttributes(all []Attribute, payload []byte) ([]Attribute, error
 		if err := r.Err(what); err != nil {
 			return nil, err
 		}
-		all = append(all, Attribute{ID: id})
-		if err := all[len(all)-1].Value.readTyped(&r, what); err != nil {
+		all = append(all, Attribute{})
+		a := &all[len(all)-1]
+		a.ID = id
+		if err := a.Value.readTyped(&r, what); err != nil {
 			return nil, err
 		}
 		if r.Remaining() == 0 {

@@ -186,8 +186,11 @@ func (r *run) take(rec *trace.Record) {
 
 // carry sees every frame, and looks at those with a block that is not lost.
 func (r *run) carry(_ time.Time, f *han.Frame, fate radio.Fate) {
+	if f.Cluster != ota.ClusterID || fate.Copies == 0 {
+		return
+	}
 	w := r.byEUI64[uint64(f.Dst)]
-	if w == nil || f.Cluster != ota.ClusterID || fate.Copies == 0 {
+	if w == nil {
 		return
 	}
 	h, payload, err := zcl.ParseHeader(f.Payload)
