@@ -65,6 +65,22 @@ type Kind struct {
 	New  func(section *Section) (Adapter, error)
 }
 
+// KindOf returns the kind of an adapter whose section is decoded over defaults. What
+// build refuses is told with the section's place in the file.
+func KindOf[C any, A Adapter](name string, defaults C, build func(C) (A, error)) Kind {
+	return Kind{Name: name, New: func(s *Section) (Adapter, error) {
+		c := defaults
+		if err := s.Decode(&c); err != nil {
+			return nil, err
+		}
+		a, err := build(c)
+		if err != nil {
+			return nil, s.Errorf("", "%w", err)
+		}
+		return a, nil
+	}}
+}
+
 // ReadConfig reads a configuration file. kinds are the adapters there are. Every
 // error begins with file:line:column.
 func ReadConfig(path string, kinds []Kind) (Config, error) {

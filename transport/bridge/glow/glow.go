@@ -56,17 +56,7 @@ type GasConfig struct {
 
 // Kind makes the adapter from its section.
 func Kind() bridge.Kind {
-	return bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) {
-		c := Config{Root: "glow", Interval: 10 * time.Second, Gas: GasConfig{CalorificValue: 39.5, Correction: 1.02264}}
-		if err := s.Decode(&c); err != nil {
-			return nil, err
-		}
-		a, err := New(c)
-		if err != nil {
-			return nil, s.Errorf("", "%w", err)
-		}
-		return a, nil
-	}}
+	return bridge.KindOf(Name, Config{Root: "glow", Interval: 10 * time.Second, Gas: GasConfig{CalorificValue: 39.5, Correction: 1.02264}}, New)
 }
 
 // Adapter is the adapter.

@@ -52,17 +52,7 @@ type MeterConfig struct {
 
 // Kind makes the adapter from its section.
 func Kind() bridge.Kind {
-	return bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) {
-		c := Config{Prefix: "homeassistant", Base: "commshub", Hub: true}
-		if err := s.Decode(&c); err != nil {
-			return nil, err
-		}
-		a, err := New(c)
-		if err != nil {
-			return nil, s.Errorf("", "%w", err)
-		}
-		return a, nil
-	}}
+	return bridge.KindOf(Name, Config{Prefix: "homeassistant", Base: "commshub", Hub: true}, New)
 }
 
 // Adapter is the adapter.

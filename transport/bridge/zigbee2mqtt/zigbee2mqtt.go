@@ -78,17 +78,7 @@ const (
 
 // Kind makes the adapter from its section.
 func Kind() bridge.Kind {
-	return bridge.Kind{Name: Name, New: func(s *bridge.Section) (bridge.Adapter, error) {
-		c := Config{Base: defaultBase, Concurrency: defaultConcurrency, Attempts: defaultAttempts, GiveWay: defaultGiveWay}
-		if err := s.Decode(&c); err != nil {
-			return nil, err
-		}
-		a, err := New(c)
-		if err != nil {
-			return nil, s.Errorf("", "%w", err)
-		}
-		return a, nil
-	}}
+	return bridge.KindOf(Name, Config{Base: defaultBase, Concurrency: defaultConcurrency, Attempts: defaultAttempts, GiveWay: defaultGiveWay}, New)
 }
 
 // Adapter is the adapter.
@@ -237,8 +227,16 @@ func equalCases(x, y map[han.EUI64]keptCase) bool {
 }
 
 // HandleUp implements bridge.Adapter. The retained messages that tell whether
-// Zigbee2MQTT is there, and what it knows, are on their way.
-func (a *Adapter) HandleUp(time.Time, string, *bridge.Outbox) { a.online = false }
+// Zigbee2MQTT is there, and what it knows, are on their way. The answer to a
+// withdrawal may have come while nobody listened, so it is asked for again.
+func (a *Adapter) HandleUp(time.Time, string, *bridge.Outbox) {
+	a.online = false
+	for _, d := range a.devices {
+		if d.Phase == phaseAborting || d.Phase == phaseUnscheduling {
+			d.Since, d.Withdrawals = time.Time{}, 0
+		}
+	}
+}
 
 // HandleDown implements bridge.Adapter. Nothing is left on the broker; what is
 // scheduled goes on.

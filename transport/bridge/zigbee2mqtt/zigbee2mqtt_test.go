@@ -326,6 +326,24 @@ func TestWithdrawnUpdateIsTakenBack(t *testing.T) {
 			t.Errorf("published %d times, want %d", n, withdrawals)
 		}
 	})
+	t.Run("answered while the bridge was away", func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.schedule()
+		w.wish(sensor, 0)
+		w.ordered("unschedule")
+		again := newWorld(t, nil)
+		if err := again.a.Restore(w.kept); err != nil {
+			t.Fatal(err)
+		}
+		again.a.HandleUp(again.now, "", &again.out)
+		again.show()
+		again.answer(again.ordered("unschedule"), "unschedule", `"status":"ok"`)
+		again.pass(time.Hour)
+		again.silent()
+		if len(again.a.snapshot().Devices) != 0 {
+			t.Error("something is kept")
+		}
+	})
 	t.Run("for another image", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.schedule()
