@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -41,9 +39,6 @@ type DeviceOptions struct {
 type Device struct {
 	end     *end
 	session *dtls.Client
-	stop    func() bool
-	closing sync.Once
-	closed  error // set in closing
 }
 
 // DialDevice starts a device's end. It lives until Close is called or ctx is done.
@@ -82,10 +77,9 @@ func DialDevice(ctx context.Context, opts DeviceOptions) (*Device, error) {
 		d.end.events.broker(up, reason)
 		session.CarrierUp(up)
 	}
-	if err := d.end.dial(carrier); err != nil {
-		return nil, fmt.Errorf("dial device: %w", errors.Join(err, session.Close()))
+	if err := d.end.dial(ctx, carrier, session); err != nil {
+		return nil, fmt.Errorf("dial device: %w", err)
 	}
-	d.stop = context.AfterFunc(ctx, d.shut)
 	return d, nil
 }
 
@@ -104,15 +98,4 @@ func (d *Device) Counters() Counters { return d.end.counters(d.session.Counters(
 
 // Close says goodbye to the hub, disconnects, and returns when nothing runs in
 // the background any more. It must not be called from a callback.
-func (d *Device) Close() error {
-	d.stop()
-	d.shut()
-	return d.closed
-}
-
-func (d *Device) shut() {
-	d.closing.Do(func() {
-		goodbye := d.session.Close() // first, so that its goodbyes get out
-		d.closed = errors.Join(goodbye, d.end.carrier.Close())
-	})
-}
+func (d *Device) Close() error { return d.end.close() }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/commshub/commshub/han"
@@ -42,9 +40,6 @@ type HubOptions struct {
 type Hub struct {
 	end      *end
 	sessions *dtls.Server
-	stop     func() bool
-	closing  sync.Once
-	closed   error // set in closing
 }
 
 // DialHub starts the hub's end. It lives until Close is called or ctx is done.
@@ -76,10 +71,9 @@ func DialHub(ctx context.Context, opts HubOptions) (*Hub, error) {
 	carrier.Hub = opts.Hub
 	carrier.Receive = sessions.Receive
 	carrier.Status = h.end.events.broker
-	if err := h.end.dial(carrier); err != nil {
-		return nil, fmt.Errorf("dial hub: %w", errors.Join(err, sessions.Close()))
+	if err := h.end.dial(ctx, carrier, sessions); err != nil {
+		return nil, fmt.Errorf("dial hub: %w", err)
 	}
-	h.stop = context.AfterFunc(ctx, h.shut)
 	return h, nil
 }
 
@@ -106,15 +100,4 @@ func (h *Hub) Counters() Counters { return h.end.counters(h.sessions.Counters())
 
 // Close says goodbye to all devices, disconnects, and returns when nothing runs
 // in the background any more. It must not be called from a callback.
-func (h *Hub) Close() error {
-	h.stop()
-	h.shut()
-	return h.closed
-}
-
-func (h *Hub) shut() {
-	h.closing.Do(func() {
-		goodbye := h.sessions.Close() // first, so that its goodbyes get out
-		h.closed = errors.Join(goodbye, h.end.carrier.Close())
-	})
-}
+func (h *Hub) Close() error { return h.end.close() }

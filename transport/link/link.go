@@ -17,6 +17,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,6 +108,11 @@ type end struct {
 	carrier *mqtt.Link
 	ready   chan struct{} // closed when carrier is set
 
+	sessions io.Closer
+	stop     func() bool // following ctx
+	closing  sync.Once
+	closed   error // set in closing
+
 	sent, received, refused atomic.Uint64
 }
 
@@ -118,8 +124,9 @@ func newEnd(self han.EUI64, receive func(han.Frame), events Events) *end {
 	}
 }
 
-// dial starts the carrier. Its callbacks wait until the carrier can be used.
-func (e *end) dial(opts mqtt.Options) error {
+// dial starts the carrier of the sessions, for as long as ctx lives. Its callbacks wait
+// until the carrier can be used.
+func (e *end) dial(ctx context.Context, opts mqtt.Options, sessions io.Closer) error {
 	receive, status := opts.Receive, opts.Status
 	opts.Receive = func(peer han.EUI64, datagram []byte) {
 		<-e.ready
@@ -131,9 +138,27 @@ func (e *end) dial(opts mqtt.Options) error {
 	}
 	// The carrier outlives ctx for the goodbyes that closing sends.
 	carrier, err := mqtt.Dial(context.Background(), opts)
-	e.carrier = carrier
+	e.carrier, e.sessions = carrier, sessions
 	close(e.ready)
-	return err
+	if err != nil {
+		return errors.Join(err, sessions.Close())
+	}
+	e.stop = context.AfterFunc(ctx, e.shut)
+	return nil
+}
+
+// close ends the sessions and the carrier; closing again returns the same.
+func (e *end) close() error {
+	e.stop()
+	e.shut()
+	return e.closed
+}
+
+func (e *end) shut() {
+	e.closing.Do(func() {
+		goodbye := e.sessions.Close() // first, so that its goodbyes get out
+		e.closed = errors.Join(goodbye, e.carrier.Close())
+	})
 }
 
 // send encodes a frame and passes it on.
