@@ -93,10 +93,7 @@ func outsideEmbedded(t *testing.T, _ *processes) string {
 
 func outsideMosquitto(t *testing.T, p *processes) string {
 	t.Helper()
-	binary, err := exec.LookPath("mosquitto")
-	if err != nil {
-		t.Skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
-	}
+	binary := secondBroker(t)
 	address := freeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -125,14 +125,31 @@ func (p *processes) embeddedBroker() {
 	p.listening(address)
 }
 
+// mosquitto returns where Mosquitto is, or skips the test.
+func mosquitto(t *testing.T) (binary string) {
+	t.Helper()
+	binary, err := exec.LookPath("mosquitto")
+	if err != nil {
+		t.Skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
+	}
+	return binary
+}
+
+// secondBroker is mosquitto for a test that runs with the embedded broker too: with
+// -short that is enough.
+func secondBroker(t *testing.T) (binary string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the same with the embedded broker; without -short")
+	}
+	return mosquitto(t)
+}
+
 // mosquitto runs the broker of the field, with the same certificates; the identity
 // in a device's certificate is its user name there.
 func (p *processes) mosquitto() {
 	p.t.Helper()
-	binary, err := exec.LookPath("mosquitto")
-	if err != nil {
-		p.t.Skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
-	}
+	binary := secondBroker(p.t)
 	p.command("pki", "init")
 	address := freeAddress(p.t)
 	_, port, err := net.SplitHostPort(address)

@@ -70,10 +70,7 @@ func TestStrangersGetNothingThrough(t *testing.T) {
 // out.
 func (p *processes) openBroker() {
 	p.t.Helper()
-	binary, err := exec.LookPath("mosquitto")
-	if err != nil {
-		p.t.Skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
-	}
+	binary := mosquitto(p.t)
 	p.command("pki", "init")
 	address := freeAddress(p.t)
 	conf := p.write("mosquitto.conf", "listener "+address[strings.LastIndex(address, ":")+1:]+" 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\n")
