@@ -14,6 +14,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/commshub/commshub/internal/loopback"
 	"github.com/commshub/commshub/internal/scenario"
 	"github.com/commshub/commshub/transport/broker"
 )
@@ -94,7 +95,7 @@ func outsideEmbedded(t *testing.T, _ *processes) string {
 func outsideMosquitto(t *testing.T, p *processes) string {
 	t.Helper()
 	binary := secondBroker(t)
-	address := freeAddress(t)
+	address := loopback.Free(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/commshub/commshub/internal/loopback"
 )
 
 // Limits that the project promises of its containers.
@@ -60,7 +62,7 @@ func newStack(t *testing.T, file string) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(freeAddress(t))
+	_, port, err := net.SplitHostPort(loopback.Free(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +313,7 @@ func (s *stack) order(eui string) {
 
 // checkPrometheus starts Prometheus and sees it scrape the hub under its rules.
 func (s *stack) checkPrometheus() {
-	_, port, err := net.SplitHostPort(freeAddress(s.t))
+	_, port, err := net.SplitHostPort(loopback.Free(s.t))
 	if err != nil {
 		s.t.Fatal(err)
 	}

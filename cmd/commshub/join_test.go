@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/commshub/commshub/internal/loopback"
 )
 
 // TestBoardOfTheGuide runs the board of docs/join.md, which shares no code with
@@ -83,7 +85,7 @@ func TestBoardOfTheGuideKnowsItsHub(t *testing.T) {
 // TLS and passwords.
 func (p *processes) openMosquitto() {
 	p.t.Helper()
-	address := freeAddress(p.t)
+	address := loopback.Free(p.t)
 	_, port, _ := strings.Cut(address, ":")
 	conf := p.write("mosquitto.conf", "listener "+port+" 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n")
 	p.broker = "mqtt://" + address

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/commshub/commshub/internal/loopback"
 )
 
 // TestMain lets the test binary be the command itself, for scripts and for tests
@@ -20,12 +22,12 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("COMMSHUB_STATE", env.WorkDir+"/state")
 			for _, name := range []string{"BROKER", "HEALTH", "HUB", "OTHER"} { // addresses that nobody listens on
-				env.Setenv(name, freeAddress(t))
+				env.Setenv(name, loopback.Free(t))
 			}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "patch": patch, "truncate": truncate, "freeport": freeport, "listening": listening,
+			"exits": exits, "patch": patch, "truncate": truncate, "listening": listening,
 		},
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/internal/loopback"
 	"github.com/commshub/commshub/internal/scenario"
 )
 
@@ -79,7 +80,7 @@ func newProcesses(t *testing.T) *processes {
 		t.Fatal(err)
 	}
 	p := &processes{t: t, dir: t.TempDir(), binary: binary, running: map[string]*exec.Cmd{}, logs: map[string]string{}}
-	p.apiURL = "http://" + freeAddress(t)
+	p.apiURL = "http://" + loopback.Free(t)
 	p.env = append(os.Environ(), "COMMSHUB_STATE="+filepath.Join(p.dir, "state"), "COMMSHUB_API="+p.apiURL,
 		"COMMSHUB_LOG_FORMAT=json", "COMMSHUB_LOG_LEVEL=debug")
 	t.Cleanup(p.stop)
@@ -87,16 +88,6 @@ func newProcesses(t *testing.T) *processes {
 }
 
 // freeAddress returns a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // start starts a process; its log goes on in the same file after a restart.
 func (p *processes) start(role string, cmd *exec.Cmd) {
 	p.t.Helper()
@@ -119,7 +110,7 @@ func (p *processes) run(role string, args ...string) {
 }
 
 func (p *processes) embeddedBroker() {
-	address := freeAddress(p.t)
+	address := loopback.Free(p.t)
 	p.broker = "mqtts://" + address
 	p.run("broker", "broker", "--listen", address)
 	p.listening(address)
@@ -151,7 +142,7 @@ func (p *processes) mosquitto() {
 	p.t.Helper()
 	binary := secondBroker(p.t)
 	p.command("pki", "init")
-	address := freeAddress(p.t)
+	address := loopback.Free(p.t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		p.t.Fatal(err)

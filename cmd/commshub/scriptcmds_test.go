@@ -71,16 +71,6 @@ func truncate(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.Truncate(out, size))
 }
 
-// freeport sets a variable to a loopback address that nobody listens on:
-//
-//	freeport API
-func freeport(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	ts.Setenv(args[0], l.Addr().String())
-	ts.Check(l.Close())
-}
-
 // listening waits until something listens on an address.
 func listening(ts *testscript.TestScript, _ bool, args []string) {
 	for range 200 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/internal/loopback"
 	"github.com/commshub/commshub/internal/scenario"
 )
 
@@ -72,7 +73,7 @@ func (p *processes) openBroker() {
 	p.t.Helper()
 	binary := mosquitto(p.t)
 	p.command("pki", "init")
-	address := freeAddress(p.t)
+	address := loopback.Free(p.t)
 	conf := p.write("mosquitto.conf", "listener "+address[strings.LastIndex(address, ":")+1:]+" 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\n")
 	p.broker = "mqtt://" + address
 	p.start("broker", exec.Command(binary, "-c", conf))

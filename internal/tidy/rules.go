@@ -111,10 +111,11 @@ var rules = map[string]rule{
 
 	"internal/codectest": {floor: floorTests, thirdParty: []string{cmpModule}},
 	"internal/disktest":  {floor: floorTests},
+	"internal/loopback":  {floor: floorTests},
 	"internal/nodetest":  {floor: floorTests, siblings: []string{"internal/testimage"}},
 	"internal/testimage": {floor: floorTests},
 	// Runs programs of others; the build tag z2m keeps it out of go test ./...
-	"internal/z2mtest":     {floor: floorTests, thirdParty: []string{pahoModule}},
+	"internal/z2mtest":     {floor: floorTests, siblings: []string{"internal/loopback"}, thirdParty: []string{pahoModule}},
 	"internal/tidy":        {floor: floorTests},
 	"internal/browsertest": {floor: floorTests, thirdParty: []string{cdprotoModule, chromedpModule}},
 	"internal/bridgetest":  {floor: floorTests, thirdParty: []string{pahoModule}},

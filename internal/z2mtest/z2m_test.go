@@ -21,6 +21,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/loopback"
 )
 
 const (
@@ -97,7 +98,7 @@ func start(t *testing.T) *world {
 	if out, err := exec.Command("go", "build", "-o", w.binary, "../../cmd/commshub").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v: %s", err, out)
 	}
-	w.inside, w.outside, w.api = freeAddress(t), freeAddress(t), freeAddress(t)
+	w.inside, w.outside, w.api = loopback.Free(t), loopback.Free(t), loopback.Free(t)
 	w.env = append(os.Environ(), "COMMSHUB_STATE="+filepath.Join(w.dir, "state"), "COMMSHUB_API=http://"+w.api, "COMMSHUB_LOG_FORMAT=text")
 	t.Cleanup(w.stop)
 
@@ -156,7 +157,7 @@ ota: {disable_automatic_update_check: true, image_block_response_delay: 50, defa
 // are fetched.
 func (w *world) bridge(setting string) (files string) {
 	w.t.Helper()
-	files = freeAddress(w.t)
+	files = loopback.Free(w.t)
 	w.run("bridge", w.binary, "bridge", w.write("bridge.yaml", fmt.Sprintf(`broker: {url: mqtt://%s}
 http: {listen: %s, index: true}
 zigbee2mqtt:
@@ -281,16 +282,6 @@ func (w *world) count(topic string) int {
 }
 
 func (w *world) ordered(order string) int { return w.count(orders + order) }
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 func (w *world) write(name, text string) string {
 	w.t.Helper()

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/loopback"
 	"github.com/commshub/commshub/transport/broker"
 )
 
@@ -523,11 +524,10 @@ func TestBridgeThatCannotKeepItsStateEnds(t *testing.T) {
 }
 
 func TestBrokerMayGoAndComeBack(t *testing.T) {
-	dir := t.TempDir()
-	b := outsideBroker(t, nil)
+	dir, address := t.TempDir(), loopback.Free(t)
+	b := outsideBroker(t, func(o *broker.Options) { o.Listen = address })
 	bridge := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
 	bridge.expect(t, "up 0")
-	address := strings.TrimPrefix(b.URL(), "mqtt://")
 	b.Close()
 	until(t, "the line", func() bool { return bridge.log.has("connection refused") == 1 })
 	second := outsideBroker(t, func(o *broker.Options) { o.Listen = address; o.StoreDir = dir })

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/loopback"
 	"github.com/commshub/commshub/internal/pki"
 	"github.com/commshub/commshub/transport/broker"
 	"github.com/commshub/commshub/transport/mqtt"
@@ -44,7 +45,7 @@ func newHome(t testing.TB) *home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &home{t: t, authority: authority, storeDir: t.TempDir(), listen: "127.0.0.1:0"}
+	h := &home{t: t, authority: authority, storeDir: t.TempDir(), listen: loopback.Free(t)}
 	h.startBroker()
 	h.listen = h.broker.Addr()
 	t.Cleanup(func() { h.broker.Close() })

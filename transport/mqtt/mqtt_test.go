@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/loopback"
 	"github.com/commshub/commshub/internal/pki"
 	"github.com/commshub/commshub/transport/broker"
 )
@@ -148,12 +149,7 @@ func TestSendRefuses(t *testing.T) {
 }
 
 func TestDeviceWaitsForItsBrokerAndSurvivesARestart(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
+	address := loopback.Free(t)
 
 	h, d := dial(t, "tcp://"+address, 0, nil), dial(t, "mqtt://"+address, gasMeter, nil)
 	expect(t, d.status, "the reason", has("down: connect to mqtt://"+address+": dial tcp "+address+": connect: connection refused"))
@@ -216,12 +212,7 @@ func TestClockIsRetainedAndTold(t *testing.T) {
 }
 
 func TestClockPublishedWhileDownComesWithTheConnection(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
+	address := loopback.Free(t)
 	h := dial(t, "mqtt://"+address, 0, nil)
 	if err := h.PublishClock(clock); err != nil {
 		t.Fatal(err)

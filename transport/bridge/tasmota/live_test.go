@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
 
 	"github.com/commshub/commshub/internal/bridgetest"
+	"github.com/commshub/commshub/internal/loopback"
 	"github.com/commshub/commshub/transport/bridge"
 )
 
@@ -21,7 +21,7 @@ func TestUpdateOverARealBroker(t *testing.T) {
 			t.Run(name+" by "+by, func(t *testing.T) {
 				url := start(t)
 				hub := bridgetest.NewHub(plug, otaFile(), 0x0D010000)
-				section := fmt.Sprintf("http: {listen: %s}\ntasmota:\n%s", freeAddress(t), oneDevice("by: "+by))
+				section := fmt.Sprintf("http: {listen: %s}\ntasmota:\n%s", loopback.Free(t), oneDevice("by: "+by))
 				b := bridgetest.Start(t, url, section, t.TempDir(), Kind(), hub)
 				d := newPlug()
 				own := d.url
@@ -38,19 +38,6 @@ func TestUpdateOverARealBroker(t *testing.T) {
 			})
 		}
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 func fetch(url string) ([]byte, error) {
