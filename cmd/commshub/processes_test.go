@@ -87,7 +87,6 @@ func newProcesses(t *testing.T) *processes {
 	return p
 }
 
-// freeAddress returns a loopback address that nobody listens on.
 // start starts a process; its log goes on in the same file after a restart.
 func (p *processes) start(role string, cmd *exec.Cmd) {
 	p.t.Helper()

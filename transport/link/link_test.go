@@ -47,7 +47,6 @@ func newHome(t testing.TB) *home {
 	}
 	h := &home{t: t, authority: authority, storeDir: t.TempDir(), listen: loopback.Free(t)}
 	h.startBroker()
-	h.listen = h.broker.Addr()
 	t.Cleanup(func() { h.broker.Close() })
 	return h
 }
