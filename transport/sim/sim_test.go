@@ -153,6 +153,26 @@ func TestEventsOfOneInstantHappenInTheOrderOfScheduling(t *testing.T) {
 	}
 }
 
+// A deadline has its turn from when the node set it there, whatever it does in between.
+func TestADeadlineHasItsTurnAmongEventsOfItsInstant(t *testing.T) {
+	p := newPair(1, radio.Link{})
+	at := start.Add(time.Minute)
+	note := func(text string) func() {
+		return func() { p.alice.note(p.Now(), "saw %s", text) }
+	}
+	set := func(deadlines ...deadline) {
+		if err := p.Do(alice, func(_ time.Time, n han.Node, _ *han.Outbox) { n.(*node).deadlines = deadlines }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Schedule(at, note("the first"))
+	set(deadline{at, "deadline"})
+	p.Schedule(at, note("the second"))
+	set(deadline{at, "deadline"}) // where it was
+	p.Run(at)
+	expect(t, p.alice.diary, "1m0s saw the first", "1m0s fired deadline", "1m0s saw the second")
+}
+
 func TestADeadlineFiresOnceAtItsInstantHoweverItMoves(t *testing.T) {
 	p := newPair(1, radio.Link{})
 	move := func(at, to time.Duration) {
