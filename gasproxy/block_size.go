@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/han/ota"
 )
 
 const million = 1_000_000
@@ -13,7 +14,7 @@ const million = 1_000_000
 // requests, but it is lost with any of its fragments.
 func blockSizes(set *battery.Set, most int, f func(size int)) {
 	for n := 1; ; n++ {
-		size := set.Radio.Room(n) - blockResponseHeader
+		size := set.Radio.Room(n) - ota.BlockOverhead
 		if size >= most || size <= 0 {
 			f(most)
 			return
@@ -26,7 +27,7 @@ func blockSizes(set *battery.Set, most int, f func(size int)) {
 // channel that loses so many radio frames, parts per million, among those that
 // fits accepts; if it accepts none, the smallest that fills a frame.
 func leastCharge(set *battery.Set, most, loss int, fits func(size int) bool) int {
-	best, bestCost := min(most, max(1, set.Radio.Room(1)-blockResponseHeader)), int64(-1)
+	best, bestCost := min(most, max(1, set.Radio.Room(1)-ota.BlockOverhead)), int64(-1)
 	blockSizes(set, most, func(size int) {
 		if !fits(size) {
 			return
@@ -47,7 +48,7 @@ const maxLoss = 900_000
 func arrival(set *battery.Set, size, loss int) (request, both int64) {
 	one := int64(million - min(loss, maxLoss))
 	both = one
-	for range set.Radio.Fragments(blockResponseHeader + size) {
+	for range set.Radio.Fragments(ota.BlockOverhead + size) {
 		both = max(1, both*one/million)
 	}
 	return one, both
@@ -57,8 +58,8 @@ func arrival(set *battery.Set, size, loss int) (request, both int64) {
 // thousandths of a nanocoulomb.
 func chargePerByte(set *battery.Set, size, loss int) int64 {
 	_, both := arrival(set, size, loss)
-	send := int64(set.RadioCharge(set.Radio.Send(blockRequestSize)))
-	fetch := int64(set.RadioCharge(set.Radio.Fetch(blockResponseHeader + size)))
+	send := int64(set.RadioCharge(set.Radio.Send(ota.BlockRequestSize)))
+	fetch := int64(set.RadioCharge(set.Radio.Fetch(ota.BlockOverhead + size)))
 	miss := int64(set.RadioCharge(set.Radio.Miss(assumedPatience)))
 	perBlock := send*million/both + fetch + miss*(million-both)/both
 	return perBlock * 1000 / int64(size)
@@ -73,9 +74,9 @@ func blocksPerPeriod(set *battery.Set, size, loss int, period time.Duration) int
 	for range assumedTries {
 		given = given * (million - both) / million
 	}
-	cycle := set.Radio.Delay(blockRequestSize) + set.Radio.Delay(blockResponseHeader+size) + 2*set.Radio.Host + set.Radio.Latency
+	cycle := set.Radio.Delay(ota.BlockRequestSize) + set.Radio.Delay(ota.BlockOverhead+size) + 2*set.Radio.Host + set.Radio.Latency
 	each := cycle + assumedPatience*time.Duration(million-both)/time.Duration(both)
-	blocks := int64(period / each)
+	blocks := int64(awake(period) / each)
 	if given > 0 {
 		blocks = min(blocks, million/given)
 	}

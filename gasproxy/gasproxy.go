@@ -5,12 +5,13 @@
 //	 ├─ RequestMirror, ConfigureMirror ────────►  a mirror is kept
 //	 ├─ RequestTunnel ─────────────────────────►
 //	 every heartbeat
-//	 ├─ ReportAttributes, … complete ──────────►  mirror updated, a window opens
+//	 ├─ ReportAttributes, … complete ──────────►  judged, mirror updated, a window opens
 //	 │ ◄──────── MirrorReportAttributeResponse    flags: bit 0 image, bit 21 message
 //	 ├─ GET ───────────────────────────────────►
 //	 │ ◄──────────────── GET-RESPONSE ‖ message   dropped when confirmed
 //	 ├─ PUT ‖ message ─────────────────────────►  confirmed, forwarded
-//	 └─ Image Block Requests ──────────────────►  admitted by the pacing policy
+//	 ├─ Image Block Requests ──────────────────►  admitted by the pacing policy
+//	 └─ ReportAttributes, what was spent ──────►  kept with the mirror
 //
 // The HAN reads the mirror at any time, without waking the meter. Messages for
 // the meter wait in its mailbox until it fetches them or they expire. How much of
@@ -26,6 +27,8 @@ import (
 
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/metering/validation"
+	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/zcl"
 )
 
@@ -42,6 +45,8 @@ type Config struct {
 	Period time.Duration
 	// MailboxTime is how long a message waits to be fetched.
 	MailboxTime time.Duration
+	// Readings are what those of the meters are judged by.
+	Readings validation.Limits
 }
 
 // Defaults. 30 minutes is what GB meters do; 24 hours is the default of a
@@ -51,17 +56,17 @@ const (
 	DefaultMailboxTime = 24 * time.Hour
 )
 
-// Limits per meter: what a peer can make the proxy keep.
-const (
-	maxMailbox    = 32
-	maxAttributes = 128
-)
+// maxMailbox is how many messages a mailbox holds.
+const maxMailbox = 32
 
 // Communications is the hub around the proxy. What a method could not store it
 // returns as an error; the meter then gets no answer and tries again.
 type Communications interface {
-	// KeepMirror stores a mirror.
-	KeepMirror(now time.Time, device han.EUI64, m *Mirror) error
+	// KeepMirror stores a mirror, with what is in quarantine, of which it tells the supplier.
+	KeepMirror(now time.Time, out *han.Outbox, device han.EUI64, m *Mirror) error
+	// Consumed takes what a meter said it spent, a metering.Consumption. Its bytes are the
+	// frame's.
+	Consumed(now time.Time, device han.EUI64, consumption []byte)
 	// KeepJoin stores what a meter and the proxy agreed on; of Join the mirror and the
 	// mailbox are left empty.
 	KeepJoin(device han.EUI64, j Join) error
@@ -71,7 +76,7 @@ type Communications interface {
 	MessageDelivered(now time.Time, out *han.Outbox, device han.EUI64, m Message) error
 	MessageExpired(now time.Time, out *han.Outbox, device han.EUI64, m Message) error
 	// ImageWaiting reports whether a meter shall ask for a firmware image.
-	ImageWaiting(device han.EUI64) bool
+	ImageWaiting(now time.Time, device han.EUI64) bool
 	// WindowOpened tells that a meter woke.
 	WindowOpened(now time.Time, out *han.Outbox, device han.EUI64) error
 }
@@ -103,13 +108,25 @@ type child struct {
 	mailbox  []Message // oldest first
 	inFlight uint8     // transaction of the GET-RESPONSE that is not confirmed yet
 	flying   bool
-	window   Window
+	window   HeartbeatWindow
 	cost     blockCost
 	loss     lossMeter
 	asked    int // most bytes of a block that the meter takes; 0 = it did not ask yet
 	// What a window costs before the first block, as the last one did.
 	before       time.Duration
 	beforeCharge battery.Charge
+	// lastWord is how long the frame was, in bytes of ZCL, with which it said last what it
+	// spent; 0 if it never did.
+	lastWord int
+	left     battery.Charge // in its cell, as it said last; 0 if it never did
+}
+
+// last returns what a meter spends on its last word in a window.
+func (c *child) last(set *battery.Set) phy.Cost {
+	if c.lastWord == 0 {
+		return phy.Cost{}
+	}
+	return set.Radio.Send(c.lastWord)
 }
 
 // New returns a proxy without meters. The station is the hub's.
@@ -122,6 +139,9 @@ func New(cfg Config, station *zcl.Station, hub Communications) *Proxy {
 	}
 	if cfg.MailboxTime == 0 {
 		cfg.MailboxTime = DefaultMailboxTime
+	}
+	if cfg.Readings == (validation.Limits{}) {
+		cfg.Readings = validation.DefaultGas()
 	}
 	return &Proxy{cfg: cfg, hub: hub, esi: station, meters: map[han.EUI64]*child{}}
 }
@@ -172,9 +192,6 @@ func (p *Proxy) RemoveMeter(device han.EUI64) {
 	}
 	p.scheduleExpiry()
 }
-
-// SetPolicy changes the pacing policy from now on.
-func (p *Proxy) SetPolicy(policy Policy) { p.cfg.Policy = policy }
 
 // Policy returns the pacing policy.
 func (p *Proxy) Policy() Policy { return p.cfg.Policy }

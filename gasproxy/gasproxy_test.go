@@ -13,6 +13,7 @@ import (
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 )
@@ -29,14 +30,15 @@ var errDisk = errors.New("the disk is full")
 
 // communications is the hub around the proxy.
 type communications struct {
-	broken    bool // nothing can be stored
-	image     bool // one waits for every meter
-	joins     map[han.EUI64]gasproxy.Join
-	mirrors   int
-	windows   []time.Time
-	messages  []string
-	delivered []uint64
-	expired   []uint64
+	broken       bool // nothing can be stored
+	image        bool // one waits for every meter
+	joins        map[han.EUI64]gasproxy.Join
+	mirrors      int
+	consumptions [][]byte
+	windows      []time.Time
+	messages     []string
+	delivered    []uint64
+	expired      []uint64
 }
 
 func (c *communications) store() error {
@@ -46,9 +48,13 @@ func (c *communications) store() error {
 	return nil
 }
 
-func (c *communications) KeepMirror(time.Time, han.EUI64, *gasproxy.Mirror) error {
+func (c *communications) KeepMirror(time.Time, *han.Outbox, han.EUI64, *gasproxy.Mirror) error {
 	c.mirrors++
 	return c.store()
+}
+
+func (c *communications) Consumed(_ time.Time, _ han.EUI64, consumption []byte) {
+	c.consumptions = append(c.consumptions, slices.Clone(consumption))
 }
 
 func (c *communications) KeepJoin(device han.EUI64, j gasproxy.Join) error {
@@ -74,7 +80,7 @@ func (c *communications) MessageExpired(_ time.Time, _ *han.Outbox, _ han.EUI64,
 	return c.store()
 }
 
-func (c *communications) ImageWaiting(han.EUI64) bool { return c.image }
+func (c *communications) ImageWaiting(time.Time, han.EUI64) bool { return c.image }
 
 func (c *communications) WindowOpened(now time.Time, _ *han.Outbox, _ han.EUI64) error {
 	c.windows = append(c.windows, now)
@@ -227,7 +233,7 @@ func (h *home) transfer(from han.EUI64, id uint16, data []byte) []han.Frame {
 
 // admit asks for a block of 48 bytes.
 func (h *home) admit(device han.EUI64, offset uint32) (ok bool, until time.Time) {
-	size, until := h.Admit(h.now, device, gasproxy.Ask{Offset: offset, Size: 48, Most: 48, Total: 1 << 20, Started: start})
+	size, until := h.Admit(h.now, device, ota.Ask{Offset: offset, Size: 48, Most: 48, Total: 1 << 20, Left: 1<<20 - offset, Started: start}, time.Time{})
 	return size > 0, until
 }
 
@@ -294,7 +300,7 @@ func TestAMeterThatIsNotInTheLogIsRefused(t *testing.T) {
 	if err := h.Post(second, gasproxy.Message{}); err == nil {
 		t.Error("a message was taken for it")
 	}
-	if _, ok := h.Mirror(second); ok || h.Waiting(second) != 0 || h.CurrentWindow(second) != (gasproxy.Window{}) {
+	if _, ok := h.Mirror(second); ok || h.Waiting(second) != 0 || h.CurrentWindow(second) != (gasproxy.HeartbeatWindow{}) {
 		t.Error("something is kept for it")
 	}
 	if ok, _ := h.admit(second, 0); !ok {

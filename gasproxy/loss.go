@@ -1,6 +1,9 @@
 package gasproxy
 
-import "github.com/commshub/commshub/devices/battery"
+import (
+	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/han/ota"
+)
 
 // lossMeter measures how many answers to a meter get lost, from the blocks that it
 // asks for again. Requests that get lost never come here; the link is taken to be
@@ -31,6 +34,14 @@ func (l *lossMeter) count(offset uint32) (again bool) {
 	return again
 }
 
+// fade takes note of a window in which the policy let a meter have nothing: nothing was
+// measured, and what was before says less about the channel. So a bad one that became good
+// is found out.
+func (l *lossMeter) fade() {
+	const share = 16
+	l.again -= (l.again + share - 1) / share
+}
+
 // partsPerMillion returns the loss measured; 0 before the first block.
 func (l *lossMeter) partsPerMillion() int {
 	if l.asked == 0 {
@@ -43,7 +54,7 @@ func (l *lossMeter) partsPerMillion() int {
 // lost with any of its fragments.
 func (c *child) frameLoss(set *battery.Set) int {
 	const step = 1000
-	n := set.Radio.Fragments(blockResponseHeader + c.cost.size)
+	n := set.Radio.Fragments(ota.BlockOverhead + c.cost.size)
 	arrives := int64(million - c.loss.partsPerMillion())
 	if n == 1 {
 		return int(million - arrives)
@@ -66,7 +77,7 @@ const tellingWindow = 64
 
 // endWindow takes note of how good the channel was in a window: of the most that
 // its loss can have been, three standard deviations above what was seen.
-func (l *lossMeter) endWindow(w *Window) {
+func (l *lossMeter) endWindow(w *HeartbeatWindow) {
 	asked := w.Blocks + w.Repeats
 	if asked < tellingWindow {
 		return

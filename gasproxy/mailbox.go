@@ -54,11 +54,15 @@ func (p *Proxy) HandleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	if err != nil {
 		return err
 	}
-	p.heard(c, f)
+	p.heard(now, c, f)
 	if !h.ClusterSpecific {
 		if h.Command == zcl.CommandDefaultResponse {
 			return p.takeConfirmation(now, out, c, h, payload)
 		}
+		return nil
+	}
+	if !h.ForServer() {
+		p.answerDefault(out, c, f, h, zcl.StatusUnsupCommand)
 		return nil
 	}
 	switch h.Command {
@@ -158,14 +162,14 @@ func (p *Proxy) deliver(out *han.Outbox, c *child) {
 	c.flying = len(c.mailbox) > 0
 }
 
-// takeConfirmation takes the Default Response to the message in flight, which the
-// meter thereby has, whatever it thinks of it.
+// takeConfirmation takes the Default Response to the message in flight. One that the
+// meter refused stays, until it expires.
 func (p *Proxy) takeConfirmation(now time.Time, out *han.Outbox, c *child, h zcl.Header, payload []byte) error {
 	r, err := zcl.ParseDefaultResponse(payload)
 	if err != nil {
 		return err
 	}
-	if !c.flying || h.TSN != c.inFlight || r.Command != tunnel.CommandTransferDataToClient {
+	if !c.flying || h.TSN != c.inFlight || !r.Confirms(tunnel.CommandTransferDataToClient) {
 		return nil
 	}
 	c.flying = false

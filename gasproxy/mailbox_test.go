@@ -39,8 +39,13 @@ func (h *home) get(from han.EUI64, id uint16) (tunnel.GetResponse, zcl.Header) {
 
 func (h *home) confirm(from han.EUI64, to zcl.Header) {
 	h.t.Helper()
+	h.answerDefault(from, to, zcl.StatusSuccess)
+}
+
+func (h *home) answerDefault(from han.EUI64, to zcl.Header, status zcl.Status) {
+	h.t.Helper()
 	h.say(from, tunnel.ClusterID, 1, zcl.Header{TSN: to.TSN, Command: zcl.CommandDefaultResponse},
-		zcl.DefaultResponse{Command: to.Command, Status: zcl.StatusSuccess})
+		zcl.DefaultResponse{Command: to.Command, Status: status})
 }
 
 func TestMessagesComeInTheirOrderAndLeaveWhenConfirmed(t *testing.T) {
@@ -76,7 +81,7 @@ func TestMessagesComeInTheirOrderAndLeaveWhenConfirmed(t *testing.T) {
 }
 
 // TestOnlyTheConfirmationOfTheMessageDropsIt: not one of another transaction or
-// command, and nothing that is no confirmation.
+// command, no refusal, and nothing that is no confirmation.
 func TestOnlyTheConfirmationOfTheMessageDropsIt(t *testing.T) {
 	h := newHome(t, nil)
 	id := h.tunnelled(gsme)
@@ -88,6 +93,7 @@ func TestOnlyTheConfirmationOfTheMessageDropsIt(t *testing.T) {
 	_, second := h.get(gsme, id) // the answer was lost, so it asks again
 	h.confirm(gsme, first)
 	h.confirm(gsme, zcl.Header{TSN: second.TSN, Command: 0x42})
+	h.answerDefault(gsme, second, zcl.StatusUnsupCommand)
 	h.say(gsme, tunnel.ClusterID, 1, zcl.Header{TSN: second.TSN, Command: zcl.CommandDefaultResponse}, zcl.Empty{})
 	if h.err == nil {
 		t.Error("a Default Response without content was taken")
@@ -143,6 +149,28 @@ func TestAMailboxHasAnEnd(t *testing.T) {
 	}
 }
 
+// A meter gets what waits for it, and nothing of what waits for another.
+func TestAMailboxAnswersItsOwnMeter(t *testing.T) {
+	h := newHome(t, nil)
+	id, other := h.tunnelled(gsme), h.tunnelled(second)
+	for n, meter := range []han.EUI64{gsme, second} {
+		if err := h.Post(meter, message(uint64(n), start.Add(time.Hour))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, header := h.get(second, other)
+	if string(r.Message) != "message 1" || r.Remaining != 0 {
+		t.Errorf("the second meter got %q and %d more, want message 1 alone", r.Message, r.Remaining)
+	}
+	h.confirm(second, header)
+	if r, _ := h.get(second, other); len(r.Message) != 0 {
+		t.Errorf("the second meter got %q, want nothing more", r.Message)
+	}
+	if r, _ := h.get(gsme, id); string(r.Message) != "message 0" {
+		t.Errorf("the first meter got %q, want message 0", r.Message)
+	}
+}
+
 func TestWhatAMeterPutsIsConfirmedOnceItIsTaken(t *testing.T) {
 	h := newHome(t, nil)
 	id := h.tunnelled(gsme)
@@ -166,6 +194,10 @@ func TestDataOutsideATunnelIsRefused(t *testing.T) {
 		}
 	}
 	own := h.tunnelled(gsme)
+	answer(h, h.transfer(gsme, other, tunnel.Put{Message: []byte("alert")}.Append(nil)), tunnel.CommandTransferDataErrorToClient, tunnel.ParseTransferDataError)
+	if len(h.hub.messages) > 0 {
+		t.Errorf("a meter put %q into the tunnel of another", h.hub.messages)
+	}
 	for name, tt := range map[string]struct {
 		data []byte
 		says string

@@ -1,58 +1,19 @@
 package gasproxy
 
 import (
-	"bytes"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/metering/validation"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/trace"
 )
 
-// Mirror is the proxy's copy of a meter's attributes.
+// Mirror is the proxy's copy of a meter's attributes, as far as they are believed.
 type Mirror struct {
-	Attributes []zcl.Attribute // ascending by ID
-	UpdatedAt  time.Time       // when the last complete report came; zero if none did
-}
-
-// Attribute returns one attribute.
-func (m *Mirror) Attribute(id uint16) (zcl.Value, bool) {
-	i, ok := m.find(id)
-	if !ok {
-		return zcl.Value{}, false
-	}
-	return m.Attributes[i].Value, true
-}
-
-// find returns where an attribute is, or would be. There are few of them.
-func (m *Mirror) find(id uint16) (int, bool) {
-	for i := range m.Attributes {
-		if have := m.Attributes[i].ID; have >= id {
-			return i, have == id
-		}
-	}
-	return len(m.Attributes), false
-}
-
-// set takes over a reported value. Values alias the frame they came in, so
-// strings are copied; nobody changes a copy, so that it may be shared.
-func (m *Mirror) set(a *zcl.Attribute) error {
-	i, ok := m.find(a.ID)
-	if !ok {
-		if len(m.Attributes) == maxAttributes {
-			return fmt.Errorf("mirror is full: attribute %04X is one more than %d", a.ID, maxAttributes)
-		}
-		m.Attributes = slices.Insert(m.Attributes, i, zcl.Attribute{ID: a.ID})
-	}
-	have := &m.Attributes[i].Value
-	have.Type, have.Number = a.Value.Type, a.Value.Number
-	if !bytes.Equal(have.Bytes, a.Value.Bytes) || (have.Bytes == nil) != (a.Value.Bytes == nil) {
-		have.Bytes = slices.Clone(a.Value.Bytes)
-	}
-	return nil
+	validation.Readings
+	UpdatedAt time.Time // when the last complete report came; zero if none did
 }
 
 // Mirror returns the mirror kept for a meter; its attributes must not be changed.
@@ -70,24 +31,53 @@ func (p *Proxy) HandleMetering(now time.Time, out *han.Outbox, f han.Frame, h zc
 	if err != nil {
 		return err
 	}
-	p.heard(c, f)
+	if h.ManufacturerSpecific {
+		return p.takeConsumption(now, c, f, h, payload)
+	}
+	p.heard(now, c, f)
 	switch {
 	case !h.ClusterSpecific && h.Command == zcl.CommandReportAttributes:
 		return p.takeReport(now, out, c, f, payload)
 	case !h.ClusterSpecific && h.Command == zcl.CommandDefaultResponse:
 		return nil
-	case h.ClusterSpecific && h.ToClient && h.Command == metering.CommandRequestMirror:
+	case h.ForClient() && h.Command == metering.CommandRequestMirror:
 		if err := p.openMirror(c); err != nil {
 			return err
 		}
 		p.answer(out, c, f, h, metering.CommandRequestMirrorResponse, metering.RequestMirrorResponse{Endpoint: uint16(c.endpoint)})
 		return nil
-	case h.ClusterSpecific && h.ToClient && h.Command == metering.CommandConfigureMirror:
+	case h.ForClient() && h.Command == metering.CommandConfigureMirror:
 		return p.configure(out, c, f, h, payload)
 	default:
 		zcl.AnswerDefault(p.esi, out, f, h, zcl.StatusUnsupCommand)
 		return nil
 	}
+}
+
+// takeConsumption passes on what a meter says it spent. Other attributes and commands of a
+// manufacturer are left alone.
+func (p *Proxy) takeConsumption(now time.Time, c *child, f han.Frame, h zcl.Header, payload []byte) error {
+	if h.Manufacturer != metering.Manufacturer || h.ClusterSpecific || h.Command != zcl.CommandReportAttributes {
+		return nil
+	}
+	c.window.RadioOn += p.cfg.Battery.Radio.Send(len(f.Payload)).RadioOn() // not before the first block
+	report, err := zcl.AppendReportAttributes(p.report[:0], payload)
+	if err != nil {
+		return err
+	}
+	p.report = report
+	for i := range report {
+		if report[i].ID != metering.AttributeConsumption {
+			continue
+		}
+		spent, err := metering.ParseConsumption(report[i].Value.Bytes)
+		if err != nil {
+			return err
+		}
+		c.lastWord, c.left = len(f.Payload), leftOf(&spent)
+		p.hub.Consumed(now, c.eui, report[i].Value.Bytes)
+	}
+	return nil
 }
 
 // openMirror gives a meter the lowest free endpoint, or the one it has.
@@ -141,7 +131,7 @@ func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame
 			complete = metering.ReportingStatus(a.Value.Number) == metering.ReportingComplete
 			continue
 		}
-		if err := c.mirror.set(a); err != nil {
+		if err := c.mirror.Take(now, a, p.cfg.Readings); err != nil {
 			return err
 		}
 	}
@@ -149,21 +139,21 @@ func (p *Proxy) takeReport(now time.Time, out *han.Outbox, c *child, f han.Frame
 		return nil
 	}
 	c.mirror.UpdatedAt = now
-	if err := p.hub.KeepMirror(now, c.eui, &c.mirror); err != nil {
+	if err := p.hub.KeepMirror(now, out, c.eui, &c.mirror); err != nil {
 		return err
 	}
 	out.Record(trace.Record{At: now, Node: uint64(p.esi.Node), Kind: trace.MirrorUpdated, Peer: uint64(c.eui), Count: uint32(len(report))})
 	if err := p.openWindow(now, out, c, len(f.Payload)); err != nil {
 		return err
 	}
-	p.sendFlags(out, c)
+	p.sendFlags(now, out, c)
 	return nil
 }
 
 // sendFlags answers a complete report.
-func (p *Proxy) sendFlags(out *han.Outbox, c *child) {
+func (p *Proxy) sendFlags(now time.Time, out *han.Outbox, c *child) {
 	var flags metering.FunctionalNotificationFlags
-	if p.hub.ImageWaiting(c.eui) {
+	if p.hub.ImageWaiting(now, c.eui) {
 		flags |= metering.FlagNewOTAFirmware
 	}
 	if len(c.mailbox) > 0 {
@@ -175,8 +165,22 @@ func (p *Proxy) sendFlags(out *han.Outbox, c *child) {
 	})
 }
 
+// Correct has the mirror of a meter show readings that somebody decided on.
+func (p *Proxy) Correct(now time.Time, out *han.Outbox, device han.EUI64, r validation.Readings) error {
+	c, err := p.meter(device)
+	if err != nil {
+		return err
+	}
+	mirror := Mirror{Readings: r, UpdatedAt: c.mirror.UpdatedAt}
+	if err := p.hub.KeepMirror(now, out, device, &mirror); err != nil {
+		return err
+	}
+	c.mirror = mirror
+	return nil
+}
+
 // ReadMirror answers a Read Attributes of the mirror on endpoint from any device
-// of the HAN. The snapshot time is when the proxy got the readings; which
+// of the HAN. The snapshot time is when the proxy got the register; which
 // attribute GB uses for it is not known (docs/divergence.md).
 func (p *Proxy) ReadMirror(endpoint uint8, ids []uint16) (zcl.ReadAttributesResponse, bool) {
 	for _, eui := range p.order {
@@ -193,13 +197,26 @@ func (p *Proxy) ReadMirror(endpoint uint8, ids []uint16) (zcl.ReadAttributesResp
 	return zcl.ReadAttributesResponse{}, false
 }
 
+// read returns an attribute as a display reads it. While a reading is held, those that it
+// shows are the last that were believed, and Check Meter in the meter's status says so.
 func (m *Mirror) read(id uint16) zcl.AttributeStatus {
-	if id == metering.AttributeReadingSnapshotTime && !m.UpdatedAt.IsZero() {
-		v := zcl.Value{Type: zcl.TypeUTCTime, Number: uint64(zcl.UTCTimeOf(m.UpdatedAt))}
-		return zcl.AttributeStatus{ID: id, Status: zcl.StatusSuccess, Value: v}
+	v, ok := m.Attribute(id)
+	switch {
+	case id == metering.AttributeReadingSnapshotTime && !m.UpdatedAt.IsZero():
+		v, ok = zcl.Value{Type: zcl.TypeUTCTime, Number: uint64(zcl.UTCTimeOf(m.taken()))}, true
+	case id == metering.AttributeStatus && m.Doubted():
+		v, ok = zcl.Value{Type: zcl.TypeBitmap8, Number: v.Number | uint64(metering.StatusCheckMeter)}, true
 	}
-	if v, ok := m.Attribute(id); ok {
-		return zcl.AttributeStatus{ID: id, Status: zcl.StatusSuccess, Value: v}
+	if !ok {
+		return zcl.AttributeStatus{ID: id, Status: zcl.StatusUnsupAttribute}
 	}
-	return zcl.AttributeStatus{ID: id, Status: zcl.StatusUnsupAttribute}
+	return zcl.AttributeStatus{ID: id, Status: zcl.StatusSuccess, Value: v}
+}
+
+// taken returns when what the mirror shows was read.
+func (m *Mirror) taken() time.Time {
+	if m.RegisterAt.IsZero() {
+		return m.UpdatedAt
+	}
+	return m.RegisterAt
 }

@@ -50,9 +50,9 @@ func TestAMirrorTellsAnInvalidStringFromAnEmptyOne(t *testing.T) {
 	h := newHome(t, nil)
 	endpoint := h.mirrored(gsme)
 	for _, want := range [][]byte{nil, {}, []byte("x"), {}, nil, []byte("y"), nil} {
-		h.report(gsme, endpoint, zcl.Attribute{ID: 7, Value: zcl.Value{Type: zcl.TypeOctetString, Bytes: want}}, complete)
+		h.report(gsme, endpoint, zcl.Attribute{ID: 0x0307, Value: zcl.Value{Type: zcl.TypeOctetString, Bytes: want}}, complete)
 		m, _ := h.Mirror(gsme)
-		got, ok := m.Attribute(7)
+		got, ok := m.Attribute(0x0307)
 		if !ok || string(got.Bytes) != string(want) || (got.Bytes == nil) != (want == nil) {
 			t.Errorf("the mirror shows %#v, want %#v", got.Bytes, want)
 		}
@@ -107,6 +107,8 @@ func TestAReportToAMirrorThatIsNotThereMakesTheMeterJoin(t *testing.T) {
 			t.Errorf("%s: mirror %d removed, want %d", name, r.Endpoint, endpoint)
 		}
 	}
+	h.mirrored(gsme) // now with one of its own
+	answer(h, h.report(gsme, old, number(1, 1), complete), metering.CommandMirrorRemoved, metering.ParseMirrorRemoved)
 	if m, _ := h.Mirror(second); len(m.Attributes) > 0 || h.hub.mirrors > 0 {
 		t.Errorf("the other meter's mirror took %v", m.Attributes)
 	}
@@ -116,17 +118,17 @@ func TestAMirrorHasAnEnd(t *testing.T) {
 	h := newHome(t, nil)
 	endpoint := h.mirrored(gsme)
 	for id := range uint16(128) {
-		if h.report(gsme, endpoint, number(id*2, 1)); h.err != nil {
+		if h.report(gsme, endpoint, number(0x1000+id*2, 1)); h.err != nil {
 			t.Fatalf("attribute %d: %v", id, h.err)
 		}
 	}
-	if h.report(gsme, endpoint, number(1, 1)); h.err == nil || !strings.Contains(h.err.Error(), "mirror is full") {
+	if h.report(gsme, endpoint, number(0x1001, 1)); h.err == nil || !strings.Contains(h.err.Error(), "mirror is full") {
 		t.Errorf("one attribute more: %v", h.err)
 	}
-	if h.report(gsme, endpoint, number(4, 44), complete); h.err != nil {
+	if h.report(gsme, endpoint, number(0x1004, 44), complete); h.err != nil {
 		t.Errorf("a known attribute: %v", h.err)
 	}
-	if v, ok := must(h.Mirror(gsme)).Attribute(4); !ok || v.Number != 44 {
+	if v, ok := must(h.Mirror(gsme)).Attribute(0x1004); !ok || v.Number != 44 {
 		t.Errorf("attribute 4 is %v (%v)", v, ok)
 	}
 }

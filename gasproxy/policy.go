@@ -15,7 +15,7 @@ import (
 type Policy interface {
 	// Admit decides on the next block in a window. again tells that the same block
 	// was admitted before and asked for once more.
-	Admit(w *Window, again bool, c *Cost) bool
+	Admit(w *HeartbeatWindow, again bool, c *Cost) bool
 	// PerWindow returns how much of an image the policy lets a meter have in each
 	// window, for a prediction.
 	PerWindow(l *Load) Allowance
@@ -53,7 +53,7 @@ type Download struct {
 	// far; negative if there was none.
 	Best int
 	Set  *battery.Set
-	// Before is the charge that the window took before the first block.
+	// Before is the charge that the window took before the first block, and its last word.
 	Before battery.Charge
 	// Remaining is the charge of the meter's cell by its own report.
 	Remaining battery.Charge
@@ -63,6 +63,11 @@ type Download struct {
 type Cost struct {
 	Block, Wait             time.Duration  // radio-on time of a block; of asking once more and being told to wait
 	BlockCharge, WaitCharge battery.Charge // the same in charge, with storing the block
+	// After is the radio-on time of what follows the block in the same window if it is
+	// the last of the image; 0 if it is not.
+	After time.Duration
+	// Last is the radio-on time of a meter's last word in a window, what it spent.
+	Last time.Duration
 }
 
 // parsers maps a policy's name to the parser of what follows the equals sign.
@@ -73,8 +78,12 @@ type parser struct {
 	parse   func(value string) (Policy, error)
 }
 
-// register enters a policy; the result is only there to be assigned to blank.
+// register enters a policy; the result is only there to be assigned to blank. A name
+// that is taken is a programmer's error and panics.
 func register(name, example string, parse func(string) (Policy, error)) struct{} {
+	if old, ok := parsers[name]; ok {
+		panic(fmt.Sprintf("gasproxy: two policies are called %s: %s and %s", name, old.example, example))
+	}
 	parsers[name] = parser{example, parse}
 	return struct{}{}
 }

@@ -19,7 +19,7 @@ var _ = register("blocks", "blocks=50", func(value string) (Policy, error) {
 })
 
 // Admit implements [Policy].
-func (p Blocks) Admit(w *Window, again bool, _ *Cost) bool {
+func (p Blocks) Admit(w *HeartbeatWindow, again bool, _ *Cost) bool {
 	return again || w.Blocks < uint32(p)
 }
 

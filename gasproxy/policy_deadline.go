@@ -47,7 +47,7 @@ func (p Deadline) Plan(d *Download) Plan {
 }
 
 // Admit implements [Policy].
-func (p Deadline) Admit(w *Window, again bool, _ *Cost) bool {
+func (p Deadline) Admit(w *HeartbeatWindow, again bool, _ *Cost) bool {
 	return !again || !w.Plan.Hold || !w.worseThan(w.Plan.Loss)
 }
 
@@ -60,7 +60,7 @@ func (p Deadline) String() string { return fmt.Sprintf("deadline=%v", time.Durat
 // worseThan reports whether a window's channel is clearly worse than one that
 // loses so many answers, parts per million: by half as much again, and by more
 // than four standard deviations of so many dice.
-func (w *Window) worseThan(loss int) bool {
+func (w *HeartbeatWindow) worseThan(loss int) bool {
 	asked, lost := int64(w.Blocks+w.Repeats), int64(w.Repeats)
 	if asked < tellingWindow {
 		return false

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/han/phy"
 )
 
 // Life never spends more in a window than the meter's cell has for each of its
@@ -42,7 +43,7 @@ const (
 // Plan implements [Planner].
 func (p Life) Plan(d *Download) Plan {
 	size := leastCharge(d.Set, d.Most, d.Loss, func(int) bool { return true })
-	spend := p.perPeriod(d.Set, d.Remaining, d.Period) - d.Before
+	spend := p.perPeriod(d.Set, d.Remaining, d.Period) - d.Before - unforeseen(d.Set, d.Loss)
 	if d.Left == d.Total {
 		spend -= beginErases * d.Set.EraseCharge()
 	}
@@ -51,16 +52,30 @@ func (p Life) Plan(d *Download) Plan {
 	blocks := battery.Charge((d.Left + uint32(size) - 1) / uint32(size))
 	all, ending := blocks*c.BlockCharge, ending(d.Set, int64(d.Total))
 	if blocks > 1 && all <= spend && all+ending > spend {
-		spend = all - c.BlockCharge + 2*c.WaitCharge // the last one leaves room for what comes after it
+		spend = all - c.BlockCharge + 3*c.WaitCharge // the last one leaves room for what comes after it
 	}
 	return Plan{Size: size, Spend: spend}
+}
+
+// unforeseen returns what the hub cannot hear of a window at the loss measured, on average:
+// answers missed before the report and after the last block.
+func unforeseen(set *battery.Set, loss int) battery.Charge {
+	const each = 2
+	arrives := int64(million - loss)
+	both := max(1, arrives*arrives/million)
+	return each * missCharge(set) * battery.Charge((million-both)*million/both) / million
 }
 
 // ending returns what the end of a download costs: verifying the image and telling
 // the hub and the supplier. It cannot be spread over windows.
 func ending(set *battery.Set, total int64) battery.Charge {
-	radio := &set.Radio
-	return set.VerifyCharge(total) + set.RadioCharge(radio.Exchange(alertSize, endSize).Add(radio.Exchange(endSize, endSize)))
+	return set.VerifyCharge(total) + set.RadioCharge(telling(&set.Radio))
+}
+
+// telling returns what a meter's radio spends on telling the hub and the supplier that
+// it has the image, in the window of the last block.
+func telling(radio *phy.Params) phy.Cost {
+	return radio.Exchange(alertSize, endSize).Add(radio.Exchange(endSize, endSize))
 }
 
 // perPeriod returns what work may take of each period.
@@ -71,19 +86,23 @@ func (p Life) perPeriod(set *battery.Set, remaining battery.Charge, period time.
 }
 
 // Admit implements [Policy]. A block asked for again counts twice, for the request
-// that was lost unseen for each answer that was.
-func (p Life) Admit(w *Window, again bool, c *Cost) bool {
-	times := w.Blocks + 2*w.Repeats + 1
+// that was lost unseen for each answer that was; and so do the answers that were missed,
+// which take most of all from a meter that listens for them.
+func (p Life) Admit(w *HeartbeatWindow, again bool, c *Cost) bool {
+	lost := w.Repeats
 	if again {
-		times++
+		lost++
 	}
-	return battery.Charge(times)*c.BlockCharge+2*c.WaitCharge <= w.Plan.Spend
+	return w.Spent+w.Missed+battery.Charge(lost+1)*c.BlockCharge+3*c.WaitCharge <= w.Plan.Spend
 }
 
 // PerWindow implements [Policy].
 func (p Life) PerWindow(l *Load) Allowance {
-	spend := p.perPeriod(l.Set, l.Remaining, l.Period) - l.BeforeCharge
-	return Allowance{Blocks: max(0, int64((spend-2*l.Cost.WaitCharge)/l.Cost.BlockCharge)), Repeats: 2}
+	spend := p.perPeriod(l.Set, l.Remaining, l.Period) - l.BeforeCharge - unforeseen(l.Set, int(l.Loss*million))
+	return Allowance{
+		Blocks:  max(0, int64((spend-3*l.Cost.WaitCharge)/l.Cost.BlockCharge)),
+		Repeats: 2, Failed: float64(missCharge(l.Set)) / float64(l.Cost.BlockCharge),
+	}
 }
 
 // String implements [Policy].

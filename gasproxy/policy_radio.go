@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/commshub/commshub/han/ota"
 )
 
 // Radio admits blocks while the meter's radio-on time in the window, by the radio
-// model and everything else in the window included, stays within a limit.
+// model and everything else in the window included, stays within a limit. What the
+// hub cannot hear, it tells by the time that a meter's patience takes. The last block
+// leaves room for telling that the image is there.
 type Radio time.Duration
 
 // DefaultPolicy is 10 s of radio-on time per window.
@@ -22,13 +26,18 @@ var _ = register("radio", "radio=10s", func(value string) (Policy, error) {
 })
 
 // Admit implements [Policy].
-func (p Radio) Admit(w *Window, _ bool, c *Cost) bool {
-	return w.RadioOn+c.Block+c.Wait <= time.Duration(p)
+func (p Radio) Admit(w *HeartbeatWindow, _ bool, c *Cost) bool {
+	return w.RadioOn+c.Block+max(c.Wait, c.After)+c.Last <= time.Duration(p)
 }
 
 // PerWindow implements [Policy].
 func (p Radio) PerWindow(l *Load) Allowance {
-	return Allowance{Blocks: int64((time.Duration(p) - l.Before - l.Cost.Wait) / l.Cost.Block), Repeats: 1}
+	radio := &l.Set.Radio
+	failed := radio.Send(ota.BlockRequestSize).Add(radio.Miss(l.Patience)).RadioOn()
+	return Allowance{
+		Blocks: int64((time.Duration(p) - l.Before - l.Cost.Wait) / l.Cost.Block),
+		Failed: float64(failed) / float64(l.Cost.Block),
+	}
 }
 
 // String implements [Policy].

@@ -103,7 +103,7 @@ func TestAWorseWindowIsClearlyWorse(t *testing.T) {
 		blocks := rapid.Uint32Range(60, 5000).Draw(t, "blocks")
 		loss := rapid.IntRange(0, 200_000).Draw(t, "loss")
 		usual := uint64(blocks) * uint64(loss) / million
-		w := Window{Blocks: blocks - uint32(usual), Repeats: uint32(usual)}
+		w := HeartbeatWindow{Blocks: blocks - uint32(usual), Repeats: uint32(usual)}
 		if w.worseThan(loss) {
 			t.Fatalf("%d of %d lost counts as worse than %d ppm", w.Repeats, blocks, loss)
 		}
@@ -150,7 +150,8 @@ func TestPredictionsAtTheEdge(t *testing.T) {
 	var c blockCost
 	c.reckon(&s, 48, false)
 	now := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
-	l := Load{Set: &s, Left: 0, Size: 48, Total: 1000, Cost: c.Cost, Period: 30 * time.Minute, Next: now.Add(time.Minute), Now: now, Tries: 6}
+	l := Load{Set: &s, Left: 0, Size: 48, Total: 1000, Cost: c.Cost, Period: 30 * time.Minute, Next: now.Add(time.Minute), Now: now, Tries: 6,
+		Cycle: 20 * time.Millisecond, Patience: 3 * time.Second, Awake: 5 * time.Minute}
 	if got := Predict(Radio(10*time.Second), l); got.Never || got.Windows != 0 || !got.CompletesAt.Equal(now) {
 		t.Errorf("nothing left: %+v", got)
 	}

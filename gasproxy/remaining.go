@@ -8,9 +8,22 @@ import (
 // daysUnknown is what a meter reports that does not know.
 const daysUnknown = 0xFFFF
 
-// remaining returns the charge of a meter's cell by the days and the percentage
-// that it reports, whichever says less. A meter that reports neither counts as new.
+// leftOf returns the charge left in a cell by what was spent of it.
+func leftOf(c *metering.Consumption) battery.Charge {
+	left := battery.Charge(c.Capacity) * 1000 * battery.MicroampHour
+	for _, charge := range c.Charge[:c.Causes] {
+		left -= battery.Charge(charge) * metering.ChargeUnit
+	}
+	return max(1, left)
+}
+
+// remaining returns the charge of a meter's cell: what is left by its own account, or
+// else by the days and the percentage that it reports, whichever says less. A meter
+// that reports nothing counts as new.
 func (c *child) remaining(set *battery.Set) battery.Charge {
+	if c.left > 0 {
+		return c.left
+	}
 	left := set.Capacity()
 	if v, ok := c.mirror.Attribute(metering.AttributeRemainingBatteryLifeInDays); ok && v.Number < daysUnknown {
 		left = min(left, battery.Charge(v.Number)*set.BaseDay())

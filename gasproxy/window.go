@@ -5,12 +5,13 @@ import (
 
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/zcl"
 )
 
-// Window is one heartbeat window of a meter as the proxy reckons it.
-type Window struct {
+// HeartbeatWindow is one heartbeat window of a meter as the proxy reckons it.
+type HeartbeatWindow struct {
 	OpenedAt time.Time
 	RadioOn  time.Duration // the meter's, by the radio model
 	// Before is what the window cost before the first block.
@@ -22,8 +23,13 @@ type Window struct {
 	// Download is the part of RadioOn that blocks took, Spent their charge.
 	Download time.Duration
 	Spent    battery.Charge
+	// Missed is the charge of waiting for answers that did not come, by the time that the
+	// meter's patience took.
+	Missed   battery.Charge
 	ServedAt time.Time // the block admitted last
+	HeardAt  time.Time // the meter sent a frame last
 	Ended    bool      // the meter was told to wait
+	Returns  uint32    // how often it was told to come back before long
 	Planned  bool
 	Plan     Plan
 }
@@ -36,29 +42,35 @@ func (p *Proxy) LastHeard(device han.EUI64) (at time.Time, period time.Duration)
 	return time.Time{}, p.cfg.Period
 }
 
-// CurrentWindow returns the window of a meter that opened last.
-func (p *Proxy) CurrentWindow(device han.EUI64) Window {
-	if c, ok := p.meters[device]; ok {
-		return c.window
-	}
-	return Window{}
-}
-
 // openWindow begins a window, unless the report only repeats the one that did.
 func (p *Proxy) openWindow(now time.Time, out *han.Outbox, c *child, reportSize int) error {
 	if now.Before(c.window.OpenedAt.Add(c.period / 2)) {
 		return nil
 	}
 	c.loss.endWindow(&c.window)
-	c.window = Window{OpenedAt: now}
+	c.window = HeartbeatWindow{OpenedAt: now, HeardAt: now}
 	c.spend(&p.cfg.Battery, p.cfg.Battery.Radio.Send(reportSize))
 	return p.hub.WindowOpened(now, out, c.eui)
 }
 
 // heard accounts a frame that a meter sent, and remembers from which endpoint.
-func (p *Proxy) heard(c *child, f han.Frame) {
+func (p *Proxy) heard(now time.Time, c *child, f han.Frame) {
 	c.source = f.SrcEndpoint
+	c.window.HeardAt = now
 	c.spend(&p.cfg.Battery, p.cfg.Battery.Radio.Send(len(f.Payload)))
+}
+
+// Exchanged accounts a frame that a meter sent to the hub around the proxy, and what
+// the hub answered; blocks are accounted by Admit.
+func (p *Proxy) Exchanged(now time.Time, f han.Frame, answers []han.Frame) {
+	c, ok := p.meters[f.Src]
+	if !ok {
+		return
+	}
+	p.heard(now, c, f)
+	for i := range answers {
+		p.told(c, len(answers[i].Payload))
+	}
 }
 
 // told accounts a frame that a meter fetches.
@@ -104,43 +116,32 @@ func (p *Proxy) answerDefault(out *han.Outbox, c *child, f han.Frame, h zcl.Head
 
 func lastSize(out *han.Outbox) int { return len(out.Frames[len(out.Frames)-1].Payload) }
 
-// Sizes of a block's frames besides its data, in bytes of ZCL.
-const (
-	blockRequestSize    = 3 + 14
-	blockResponseHeader = 3 + 14
-	waitResponseSize    = 3 + 11
-)
-
 // blockCost remembers what blocks of one size cost, which is asked for at each one.
 type blockCost struct {
 	size int
 	page bool
 	Cost
-}
-
-// Ask is a block that a meter asks for.
-type Ask struct {
-	Offset  uint32
-	Size    int       // bytes, unless the policy plans another size
-	Most    int       // most bytes that a policy may plan
-	Asked   int       // most bytes that the meter takes
-	Total   uint32    // bytes of the image
-	Started time.Time // when its distribution began
-	Page    bool      // one of a page: no request of its own
-	// NotBefore is when the hub may serve blocks again; zero means now.
-	NotBefore time.Time
+	request, fetch, miss time.Duration // radio-on time of the parts
+	missCharge           battery.Charge
 }
 
 // Admit decides whether a meter may have a block in this window, and returns how
-// many bytes of it. If none, until is when to ask again: the next heartbeat.
-func (p *Proxy) Admit(now time.Time, device han.EUI64, a Ask) (size int, until time.Time) {
+// many bytes of it. If none, until is when to ask again: the next heartbeat, or
+// notBefore, when the hub may serve blocks again (zero is now).
+func (p *Proxy) Admit(now time.Time, device han.EUI64, a ota.Ask, notBefore time.Time) (size int, until time.Time) {
 	c, known := p.meters[device]
 	if !known {
 		return a.Size, time.Time{}
 	}
 	w := &c.window
-	if w.OpenedAt.IsZero() {
-		w.OpenedAt = now // the proxy started in the middle of a window
+	switch {
+	case w.OpenedAt.IsZero():
+		w.OpenedAt, w.HeardAt = now, now // the proxy started in the middle of a window
+	case now.Sub(w.OpenedAt) >= c.period-resolution && (w.Ended || now.Sub(w.HeardAt) >= c.period/2):
+		// The meter is back, and did not report first. One that never paused is
+		// still in its window, however slow it is.
+		c.loss.endWindow(w)
+		*w = HeartbeatWindow{OpenedAt: now, HeardAt: now}
 	}
 	if !w.Planned {
 		p.plan(now, c, &a)
@@ -152,11 +153,21 @@ func (p *Proxy) Admit(now time.Time, device han.EUI64, a Ask) (size int, until t
 	}
 	c.cost.reckon(&p.cfg.Battery, size, a.Page)
 	again := w.Blocks > 0 && a.Offset == w.Offset
-	if !a.NotBefore.IsZero() || !p.cfg.Policy.Admit(w, again, &c.cost.Cost) {
+	missed := c.missed(now)
+	w.RadioOn += c.unheard(missed, again)
+	w.Missed += battery.Charge(missed) * c.cost.missCharge
+	w.HeardAt = now
+	c.cost.After, c.cost.Last = 0, c.last(&p.cfg.Battery).RadioOn()
+	if size >= int(a.Left) {
+		c.cost.After = telling(&p.cfg.Battery.Radio).RadioOn()
+	}
+	if !notBefore.IsZero() || !p.cfg.Policy.Admit(w, again, &c.cost.Cost) {
+		if w.Blocks == 0 && !w.Ended && notBefore.IsZero() {
+			c.loss.fade()
+		}
 		w.RadioOn += c.cost.Wait
 		w.Ended = true
-		next := maxTime(w.OpenedAt.Add(c.period), a.NotBefore)
-		return 0, maxTime(next, now.Add(time.Second))
+		return 0, c.back(now, notBefore)
 	}
 	w.RadioOn += c.cost.Block
 	w.Download += c.cost.Block
@@ -174,8 +185,45 @@ func (p *Proxy) Admit(now time.Time, device han.EUI64, a Ask) (size int, until t
 	return size, time.Time{}
 }
 
+// resolution is that of the times in WAIT_FOR_DATA.
+const resolution = time.Second
+
+// maxReturns is how often a meter may be told in a window to come back within half of
+// its period. Each time costs it an exchange.
+const maxReturns = 2
+
+// back returns when a meter that is told to wait shall ask again: at its next heartbeat,
+// or when the hub may serve blocks again.
+func (c *child) back(now, notBefore time.Time) time.Time {
+	w := &c.window
+	next := maxTime(w.OpenedAt.Add(c.period), notBefore)
+	if next.Sub(now) < c.period/2 {
+		if w.Returns++; w.Returns > maxReturns {
+			next = now.Add(c.period)
+		}
+	}
+	return maxTime(next, now.Add(resolution))
+}
+
+// missed returns how many answers did not come since the hub heard a meter last: so often
+// its patience ended.
+func (c *child) missed(now time.Time) int64 {
+	return max(0, int64(now.Sub(c.window.HeardAt)/assumedPatience))
+}
+
+// unheard returns how long a meter's radio was on without the hub hearing it before it
+// asked for a block: for each answer missed, and a request sent in vain. A block asked for
+// again did not arrive; it cost no fetching.
+func (c *child) unheard(missed int64, again bool) time.Duration {
+	spent := time.Duration(missed) * (c.cost.miss + c.cost.request)
+	if again && missed > 0 {
+		spent -= c.cost.request + c.cost.fetch
+	}
+	return spent
+}
+
 // plan has the policy plan the window that has begun, if it is one that plans.
-func (p *Proxy) plan(now time.Time, c *child, a *Ask) {
+func (p *Proxy) plan(now time.Time, c *child, a *ota.Ask) {
 	w := &c.window
 	w.Planned = true
 	c.before, c.beforeCharge = w.Before, w.BeforeCharge
@@ -186,19 +234,19 @@ func (p *Proxy) plan(now time.Time, c *child, a *Ask) {
 
 // resize has the size of blocks planned anew, because a block was lost and the
 // channel is better known now.
-func (p *Proxy) resize(now time.Time, c *child, a *Ask) {
+func (p *Proxy) resize(now time.Time, c *child, a *ota.Ask) {
 	if planner, ok := p.cfg.Policy.(Planner); ok {
 		c.window.Plan.Size = planner.Plan(p.download(now, c, a)).Size
 	}
 }
 
 // download returns what a planner plans by.
-func (p *Proxy) download(now time.Time, c *child, a *Ask) *Download {
+func (p *Proxy) download(now time.Time, c *child, a *ota.Ask) *Download {
 	set := &p.cfg.Battery
 	return &Download{
-		Now: now, Started: a.Started, Total: a.Total, Left: a.Total - a.Offset, Most: a.Most, Period: c.period,
+		Now: now, Started: a.Started, Total: a.Total, Left: a.Left, Most: a.Most, Period: c.period,
 		Loss: c.frameLoss(set), Best: c.loss.reference(), Set: set,
-		Before: c.beforeCharge, Remaining: c.remaining(set),
+		Before: c.beforeCharge + set.RadioCharge(c.last(set)), Remaining: c.remaining(set),
 	}
 }
 
@@ -208,15 +256,21 @@ func (c *blockCost) reckon(set *battery.Set, size int, page bool) {
 	if c.size == size && c.page == page && c.Block > 0 {
 		return
 	}
-	block, wait := set.Radio.Fetch(blockResponseHeader+size), set.Radio.Fetch(waitResponseSize)
+	request, fetch := set.Radio.Send(ota.BlockRequestSize), set.Radio.Fetch(ota.BlockOverhead+size)
+	block, wait := fetch, set.Radio.Fetch(ota.WaitSize)
 	if !page {
-		request := set.Radio.Send(blockRequestSize)
 		block, wait = block.Add(request), wait.Add(request)
 	}
 	*c = blockCost{size: size, page: page, Cost: Cost{
 		Block: block.RadioOn(), Wait: wait.RadioOn(),
 		BlockCharge: set.RadioCharge(block) + set.StoreCharge(int64(size)), WaitCharge: set.RadioCharge(wait),
-	}}
+	}, request: request.RadioOn(), fetch: fetch.RadioOn(), miss: set.Radio.Miss(assumedPatience).RadioOn(),
+		missCharge: missCharge(set)}
+}
+
+// missCharge returns what waiting for an answer that does not come takes of a cell.
+func missCharge(set *battery.Set) battery.Charge {
+	return set.RadioCharge(set.Radio.Miss(assumedPatience))
 }
 
 func maxTime(a, b time.Time) time.Time {

@@ -67,27 +67,15 @@ func TestAProxyThatStartsInAWindowGoesOn(t *testing.T) {
 	}
 }
 
-// TestADeviceIsNeverToldToAskAtOnce: its heartbeat is overdue, so the next one is too.
+// TestADeviceIsNeverToldToAskAtOnce, its heartbeats overdue or not.
 func TestADeviceIsNeverToldToAskAtOnce(t *testing.T) {
 	h := newHome(t, gasproxy.Blocks(1))
 	h.heartbeat(gsme, h.mirrored(gsme))
 	h.admit(gsme, 0)
 	h.now = start.Add(2 * time.Hour)
-	if ok, until := h.admit(gsme, blockSize); ok || !until.After(h.now) {
+	h.admit(gsme, blockSize)
+	if ok, until := h.admit(gsme, 2*blockSize); ok || !until.After(h.now) {
 		t.Errorf("%v until %v at %v", ok, until, h.now)
-	}
-}
-
-func TestAnotherPolicyCountsFromNowOn(t *testing.T) {
-	h := newHome(t, gasproxy.Blocks(1))
-	h.heartbeat(gsme, h.mirrored(gsme))
-	h.admit(gsme, 0)
-	h.SetPolicy(gasproxy.Blocks(2))
-	if ok, _ := h.admit(gsme, blockSize); !ok {
-		t.Error("the second block was not admitted")
-	}
-	if h.Policy() != gasproxy.Policy(gasproxy.Blocks(2)) {
-		t.Errorf("policy %v", h.Policy())
 	}
 }
 
@@ -190,5 +178,60 @@ func TestAWindowCountsWhatTheMeterSendsAndFetches(t *testing.T) {
 	want := h.cfg.Battery.Radio.Send(request).RadioOn() + h.cfg.Battery.Radio.Fetch(len(h.sent[0].Payload)).RadioOn()
 	if got := h.CurrentWindow(gsme).RadioOn - before; got != want {
 		t.Errorf("radio on for %v, want %v", got, want)
+	}
+}
+
+// TestAMeterThatReturnsWithoutAReport, at the time that it was told, is served: a window
+// opens for it all the same.
+func TestAMeterThatReturnsWithoutAReport(t *testing.T) {
+	h := newHome(t, gasproxy.Blocks(2))
+	h.heartbeat(gsme, h.mirrored(gsme))
+	offset := uint32(0)
+	for window := range 5 {
+		for range 2 {
+			if ok, _ := h.admit(gsme, offset); !ok {
+				t.Fatalf("window %d: no block at %d", window, offset)
+			}
+			offset += blockSize
+		}
+		ok, until := h.admit(gsme, offset)
+		if ok || until.Sub(h.now) != gasproxy.DefaultPeriod {
+			t.Fatalf("window %d: told to come back after %v", window, until.Sub(h.now))
+		}
+		h.now = until.Truncate(time.Second)
+	}
+}
+
+// TestASlowWindowIsOneWindow: a meter that asks on and on, over more than its period,
+// has no more blocks than in a quick one. After a pause it has the next ones.
+func TestASlowWindowIsOneWindow(t *testing.T) {
+	const limit = 6
+	h := newHome(t, gasproxy.Blocks(limit))
+	h.heartbeat(gsme, h.mirrored(gsme))
+	for i := range uint32(2*limit + 1) {
+		ok, _ := h.admit(gsme, i*blockSize)
+		if i == limit {
+			if ok {
+				t.Fatalf("more than %d blocks in a window of %v", limit, h.now.Sub(start))
+			}
+			h.now = h.now.Add(time.Second)
+		} else if !ok {
+			t.Fatalf("no block at %d, %v after the window opened", i*blockSize, h.now.Sub(start))
+		}
+		h.now = h.now.Add(10 * time.Minute)
+	}
+}
+
+// TestNoMeterIsCalledBackAtOnceForEver: one that goes by a clock that is far too fast
+// hears "soon" twice, and then its period.
+func TestNoMeterIsCalledBackAtOnceForEver(t *testing.T) {
+	h := newHome(t, gasproxy.Blocks(1))
+	h.heartbeat(gsme, h.mirrored(gsme))
+	h.admit(gsme, 0)
+	h.now = h.now.Add(29 * time.Minute)
+	for i, want := range []time.Duration{time.Minute, time.Minute, gasproxy.DefaultPeriod, gasproxy.DefaultPeriod} {
+		if ok, until := h.admit(gsme, blockSize); ok || until.Sub(h.now) != want {
+			t.Errorf("time %d: told to come back after %v, want %v", i, until.Sub(h.now), want)
+		}
 	}
 }

@@ -8,10 +8,9 @@ import (
 // Deadline is the instant a node waits for.
 type Deadline struct {
 	At time.Time
-	// Patience tells a deadline for a peer's answer from a scheduled one. In
-	// accelerated live runs scheduled deadlines shrink with the clock; patience
-	// never drops under a real-time floor, so that a fast clock cannot fake
-	// packet loss.
+	// Patience tells a deadline for a peer's answer from a scheduled one. No driver
+	// treats them differently: what is on its way comes before the patience is over,
+	// by the radio's times.
 	Patience bool
 }
 

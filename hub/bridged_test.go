@@ -7,8 +7,10 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/nodetest"
 	"github.com/commshub/commshub/internal/trace"
 )
 
@@ -16,11 +18,11 @@ import (
 // bridge speaks for it.
 func TestFramesInABridgedDevicesNameAreRefused(t *testing.T) {
 	now := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
-	config := hub.DefaultConfig()
+	config := nodetest.WithKeys(hub.DefaultConfig())
 	var out han.Outbox
-	h := hub.New(config, store.NewMemory(), imagecache.NewMemory(), now, &out)
+	h := hub.New(config, store.NewMemory(), imagecache.NewMemory(), headend.New(headend.Config{Supplier: config.Supplier}, store.NewMemory()), now, &out)
 	const outside = han.EUI64(0x00DB12345678B001)
-	if err := h.AddDevice(now, &out, outside, hub.KindBridged); err != nil {
+	if err := h.AddDevice(now, &out, store.Device{EUI64: outside, Kind: store.KindBridged}); err != nil {
 		t.Fatal(err)
 	}
 	out.Reset()
@@ -31,7 +33,7 @@ func TestFramesInABridgedDevicesNameAreRefused(t *testing.T) {
 		t.Errorf("%d frames, records %+v; want one refusal", len(out.Frames), out.Records)
 	}
 	frame.Src = 0x00DB1234567890A4
-	if err := h.AddDevice(now, &out, frame.Src, hub.KindIHD); err != nil {
+	if err := h.AddDevice(now, &out, store.Device{EUI64: frame.Src, Kind: store.KindIHD}); err != nil {
 		t.Fatal(err)
 	}
 	out.Reset()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
@@ -12,18 +13,18 @@ import (
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/nodetest"
+	"github.com/commshub/commshub/internal/testimage"
 )
 
 func TestTheDeviceLogHoldsSixteen(t *testing.T) {
 	h := newHome(t)
 	for i := range han.EUI64(13) {
-		h.must(h.add(0x1000+i, hub.KindCAD))
+		h.must(h.add(0x1000+i, store.KindCAD))
 	}
 	since := h.alerts()
-	if err := h.add(0x2000, hub.KindESME); !errors.Is(err, hub.ErrConflict) || !strings.Contains(err.Error(), "full (16 entries)") {
+	if err := h.add(0x2000, store.KindESME); !errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "full (16 entries)") {
 		t.Errorf("a 17th device: %v", err)
 	}
 	h.expectAlerts(since)
@@ -31,8 +32,24 @@ func TestTheDeviceLogHoldsSixteen(t *testing.T) {
 		t.Errorf("%d devices are stored", n)
 	}
 	h.must(h.remove(0x1000))
-	h.must(h.add(0x2000, hub.KindESME))
+	h.must(h.add(0x2000, store.KindESME))
 	h.expectAlerts(since, gbcs.AlertCHFDeviceLogChanged, gbcs.AlertCHFDeviceLogChanged)
+}
+
+// TestTheSupplierIsToldWhatADeviceTakesAlong when it leaves the device log.
+func TestTheSupplierIsToldWhatADeviceTakesAlong(t *testing.T) {
+	h := newHome(t)
+	for range 2 {
+		h.must(h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.HeadEnd.ReadVersion(now, out, gsme) }))
+	}
+	since := h.alerts()
+	h.must(h.remove(gsme))
+	if got := h.store.Inbox(since, 100); len(got) != 1 || !strings.HasSuffix(got[0].Text, "GSME removed, messages dropped with it: 2") {
+		t.Errorf("the supplier reads %+v", got)
+	}
+	if n := len(h.store.MessagesOf(gsme)); n != 0 {
+		t.Errorf("%d messages still wait for a device that left", n)
+	}
 }
 
 func TestWhatIsNoDeviceIsNotAdded(t *testing.T) {
@@ -40,19 +57,19 @@ func TestWhatIsNoDeviceIsNotAdded(t *testing.T) {
 	since := h.alerts()
 	for name, tt := range map[string]struct {
 		eui  han.EUI64
-		kind hub.Kind
+		kind store.Kind
 		want string
 	}{
-		"the hub itself": {nodetest.Config().EUI64, hub.KindESME, "not the address of a device"},
-		"nobody":         {0, hub.KindESME, "not the address of a device"},
+		"the hub itself": {nodetest.Config().EUI64, store.KindESME, "not the address of a device"},
+		"nobody":         {0, store.KindESME, "not the address of a device"},
 		"unknown kind":   {0x1000, 77, "kind 77 is no kind of device"},
-		"there already":  {gsme, hub.KindESME, "in the device log already"},
+		"there already":  {gsme, store.KindESME, "in the device log already"},
 	} {
 		if err := h.add(tt.eui, tt.kind); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}
 	}
-	if err := h.remove(0x1000); !errors.Is(err, hub.ErrUnknownDevice) {
+	if err := h.remove(0x1000); !errors.Is(err, store.ErrUnknownDevice) {
 		t.Errorf("removed a stranger: %v", err)
 	}
 	h.expectAlerts(since)
@@ -63,12 +80,12 @@ func TestWhatIsNoDeviceIsNotAdded(t *testing.T) {
 
 func TestKindsHaveNames(t *testing.T) {
 	for _, name := range []string{"ESME", "gsme", "Hcalcs", "ihd", "CAD", "PPMID"} {
-		k, err := hub.ParseKind(name)
+		k, err := store.ParseKind(name)
 		if err != nil || !strings.EqualFold(k.String(), name) {
 			t.Errorf("%s: %v (%v)", name, k, err)
 		}
 	}
-	if k, err := hub.ParseKind("toaster"); err == nil {
+	if k, err := store.ParseKind("toaster"); err == nil {
 		t.Errorf("a toaster is %v", k)
 	}
 }
@@ -87,7 +104,7 @@ func TestAStrangerGetsNoFrameThrough(t *testing.T) {
 	} {
 		h.expectSent(f)
 	}
-	if got := h.refused(); len(got) != 4 || got[0] != hub.ErrUnknownDevice.Error() {
+	if got := h.refused(); len(got) != 4 || got[0] != store.ErrUnknownDevice.Error() {
 		t.Errorf("refused %q", got)
 	}
 	if _, ok := h.store.Mirror(stranger); ok || len(before) != 0 || len(h.store.UpdatesOf(stranger)) != 0 {
@@ -127,7 +144,7 @@ func TestARemovedDeviceLeavesNothingBehind(t *testing.T) {
 		if next, ok := h.hub.NextTimer(); ok {
 			t.Errorf("%s: the hub still waits for %v", eui, next.At)
 		}
-		h.must(h.add(eui, hub.KindGSME))
+		h.must(h.add(eui, store.KindGSME))
 		if r := h.askImage(eui, 1); r.Status != zcl.StatusNoImageAvailable {
 			t.Errorf("%s: added again it is offered an image (%s)", eui, r.Status)
 		}
@@ -143,7 +160,7 @@ func TestTheDeviceLogSurvivesARestart(t *testing.T) {
 	if got := h.refused(); len(got) > 0 {
 		t.Errorf("refused %q", got)
 	}
-	if err := h.add(esme, hub.KindESME); !errors.Is(err, hub.ErrConflict) {
+	if err := h.add(esme, store.KindESME); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("added again: %v", err)
 	}
 }
@@ -189,5 +206,64 @@ func TestNoAnswerIsLongerThanAFrame(t *testing.T) {
 				t.Errorf("%d attributes: %v", len(r.Attributes), err)
 			}
 		})
+	}
+}
+
+// TestAnInstallCodeStaysInTheDeviceLog, over what the device says later and a restart.
+func TestAnInstallCodeStaysInTheDeviceLog(t *testing.T) {
+	h := newHome(t)
+	secret := [16]byte{0x83, 0xFE, 0xD3}
+	h.must(h.remove(gsme))
+	h.must(h.operate(func(now time.Time, out *han.Outbox) error {
+		return h.hub.AddDevice(now, out, store.Device{EUI64: gsme, Kind: store.KindGSME, HasInstallCode: true, InstallCode: secret, FirmwareVersion: 9})
+	}))
+	h.restart()
+	h.askImage(gsme, 1)
+	d, _ := h.store.Device(gsme)
+	if !d.HasInstallCode || d.InstallCode != secret || d.FirmwareVersion != 1 {
+		t.Errorf("the device log has %+v", d)
+	}
+	if err := h.operate(func(now time.Time, out *han.Outbox) error {
+		return h.hub.AddDevice(now, out, store.Device{EUI64: 0x1000, Kind: store.KindBridged, HasInstallCode: true})
+	}); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("a bridged device with an install code: %v", err)
+	}
+}
+
+// TestTheSupplierIsToldOnceAnHourThatADeviceDoesNotJoin, after three tries in a row.
+func TestTheSupplierIsToldOnceAnHourThatADeviceDoesNotJoin(t *testing.T) {
+	h := newHome(t)
+	since := h.alerts()
+	tried := func(eui han.EUI64, inARow int) {
+		t.Helper()
+		h.must(h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.JoiningFailed(now, out, eui, inARow) }))
+	}
+	tried(gsme, 1)
+	tried(gsme, 2)
+	tried(0x1000, 99) // nobody's, who has left meanwhile
+	h.expectAlerts(since)
+	for n := 3; n < 100; n++ {
+		tried(gsme, n)
+	}
+	tried(esme, 3)
+	h.expectAlerts(since, gbcs.AlertDeviceJoiningFailed, gbcs.AlertDeviceJoiningFailed)
+	h.Now = h.Now.Add(59 * time.Minute)
+	tried(gsme, 200)
+	h.Now = h.Now.Add(time.Minute)
+	tried(gsme, 201)
+	h.expectAlerts(since, gbcs.AlertDeviceJoiningFailed, gbcs.AlertDeviceJoiningFailed, gbcs.AlertDeviceJoiningFailed)
+	last := h.store.Inbox(since, 100)[2]
+	if last.Device != gsme || last.Text != "Device joining failed: install code not proved, 201 tries in a row" {
+		t.Errorf("the supplier reads %+v", last)
+	}
+}
+
+// TestAQueryTellsWhatTheDeviceIs, whether an image waits for it or not.
+func TestAQueryTellsWhatTheDeviceIs(t *testing.T) {
+	h := newHome(t)
+	h.askImage(esme, 1)
+	d, _ := h.store.Device(esme)
+	if d.Manufacturer != testimage.Vendor || d.ImageType != testimage.Class || !d.HasHardware || d.HardwareVersion != testimage.Hardware {
+		t.Errorf("the device log has %+v", d)
 	}
 }

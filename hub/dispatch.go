@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -12,14 +11,15 @@ import (
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/otaserver"
+	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/trace"
 )
 
 // HandleFrame implements han.Node.
 func (h *Hub) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 	d, ok := h.devices[f.Src]
-	if !ok || Kind(d.log.Kind) == KindBridged {
-		h.fault(now, out, f.Src, ErrUnknownDevice)
+	if !ok || d.log.Kind == store.KindBridged {
+		h.fault(now, out, f.Src, store.ErrUnknownDevice)
 		return
 	}
 	if f.Dst != h.cfg.EUI64 {
@@ -35,29 +35,38 @@ func (h *Hub) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 	if err != nil {
 		h.fault(now, out, f.Src, err)
 	}
+	if aroundProxy(f.Cluster, header) {
+		h.proxy.Exchanged(now, f, out.Frames[sent:])
+	}
 	h.transmitted(now, out, sent)
 }
 
 func (h *Hub) dispatch(now time.Time, out *han.Outbox, d *device, f han.Frame, header zcl.Header, payload []byte) error {
-	kind := Kind(d.log.Kind)
+	kind := d.log.Kind
 	switch {
 	case f.Cluster == ota.ClusterID && kind.IsMeter():
 		result, err := h.server.HandleFrame(now, out, f, header, payload)
-		if result.Event != otaserver.EventNone {
-			if storeErr := h.updateEvent(now, out, d, result); storeErr != nil {
+		h.endWindow(now, out, d)
+		if result.Query != nil {
+			if storeErr := h.heed(now, d, &result); storeErr != nil {
+				return storeErr
+			}
+		}
+		if result.News != otaserver.NewsNone {
+			if storeErr := h.supplier.TransferChanged(now, out, f.Src, result); storeErr != nil {
 				return storeErr
 			}
 		}
 		return err
 	case f.Cluster == metering.ClusterID && isMirrorRead(header):
 		return h.readMirror(now, out, f, header, payload)
-	case f.Cluster == metering.ClusterID && kind == KindGSME:
+	case f.Cluster == metering.ClusterID && kind == store.KindGSME:
 		return h.proxy.HandleMetering(now, out, f, header, payload)
-	case f.Cluster == metering.ClusterID && kind == KindESME:
+	case f.Cluster == metering.ClusterID && kind == store.KindESME:
 		return h.takeElectricityReport(now, out, d, f, header, payload)
-	case f.Cluster == tunnel.ClusterID && kind == KindGSME:
+	case f.Cluster == tunnel.ClusterID && kind == store.KindGSME:
 		return h.proxy.HandleTunnel(now, out, f, header, payload)
-	case f.Cluster == tunnel.ClusterID && kind == KindESME:
+	case f.Cluster == tunnel.ClusterID && kind == store.KindESME:
 		return h.handleTunnel(now, out, d, f, header, payload)
 	case f.Cluster == zcl.ClusterTime:
 		return h.readTime(now, out, f, header, payload)
@@ -65,6 +74,30 @@ func (h *Hub) dispatch(now time.Time, out *han.Outbox, d *device, f han.Frame, h
 		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusUnsupCommand)
 		return nil
 	}
+}
+
+// heed keeps what a device says of itself in a query. That it is another device than it
+// was, or runs what it was not served, ends nothing until it says so again: frames carry
+// no proof of their bytes. One that holds the image is believed.
+func (h *Hub) heed(now time.Time, d *device, r *otaserver.Result) error {
+	said := d.log
+	if err := h.learn(d, *r.Query); err != nil {
+		return err
+	}
+	known := said.Manufacturer != 0
+	runs := said.FirmwareVersion == d.log.FirmwareVersion
+	same := runs && said.Manufacturer == d.log.Manufacturer && said.ImageType == d.log.ImageType && said.HardwareVersion == d.log.HardwareVersion
+	if known && (r.News == otaserver.NewsUnfit && !same || r.News == otaserver.NewsRunning && !runs) {
+		r.News = otaserver.NewsNone
+	}
+	return h.supplier.Runs(now, d.log.EUI64, d.log.FirmwareVersion)
+}
+
+// aroundProxy reports whether a gas meter's frame does not go through the proxy, nor
+// past its pacing as requests for blocks do.
+func aroundProxy(cluster uint16, h zcl.Header) bool {
+	asksBlocks := h.ClusterSpecific && (h.Command == ota.CommandImageBlockRequest || h.Command == ota.CommandImagePageRequest)
+	return cluster == zcl.ClusterTime || cluster == ota.ClusterID && !asksBlocks
 }
 
 // isMirrorRead tells a display's reading from a meter's report: both are
@@ -135,9 +168,11 @@ func (h *Hub) takeElectricityReport(now time.Time, out *han.Outbox, d *device, f
 	}
 	h.report = report
 	for i := range report {
-		report[i].Value.Bytes = bytes.Clone(report[i].Value.Bytes) // they are the frame's
+		if err := d.readings.Take(now, &report[i], h.cfg.Electricity); err != nil {
+			return err
+		}
 	}
-	if err := h.keepReadings(now, d, report); err != nil {
+	if err := h.keepReadings(now, out, d, now, &d.readings); err != nil {
 		return err
 	}
 	h.record(out, trace.Record{At: now, Kind: trace.MirrorUpdated, Peer: uint64(f.Src), Count: uint32(len(report))})

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/hub/otaserver"
+	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/trace"
 )
 
@@ -40,31 +41,35 @@ func (h *Hub) silentUntil(now time.Time) time.Time {
 	return h.duty.NormalAt(now, h.duty.Limits().Critical/2)
 }
 
+// serverPort is the hub as its OTA server sees it.
+type serverPort struct{ *Hub }
+
+var _ otaserver.Pacer = serverPort{}
+
 // Admit implements otaserver.Pacer: the hub's duty cycle comes first, for every
 // device, and then the pacing policy, for gas meters.
-func (h *Hub) Admit(now time.Time, device han.EUI64, a otaserver.Ask) (size int, until time.Time) {
-	ask := gasproxy.Ask{Offset: a.Offset, Size: a.Size, Most: a.Most, Asked: a.Asked, Total: a.Total, Started: a.Started, Page: a.Page}
+func (h serverPort) Admit(now time.Time, device han.EUI64, a ota.Ask) (size int, until time.Time) {
+	var notBefore time.Time
 	if limits := h.duty.Limits(); limits.Critical > 0 && h.duty.State(now) != phy.DutyNormal {
-		ask.NotBefore = h.silentUntil(now)
+		notBefore = h.silentUntil(now)
 	}
-	if d := h.devices[device]; d != nil && Kind(d.log.Kind) == KindGSME {
-		return h.proxy.Admit(now, device, ask)
+	if d := h.devices[device]; d != nil && d.log.Kind == store.KindGSME {
+		size, until = h.proxy.Admit(now, device, a, notBefore)
+		d.toldToWait = size == 0
+		return size, until
 	}
-	if !ask.NotBefore.IsZero() {
-		return 0, ask.NotBefore
+	if !notBefore.IsZero() {
+		return 0, notBefore
 	}
 	return a.Size, time.Time{}
 }
 
 // Spacing implements otaserver.Pacer: a child that polls for each block is busy for
 // as long as its radio is.
-func (h *Hub) Spacing(size int) time.Duration {
-	c := h.cfg.Battery.Radio.Fetch(blockResponseHeader + size)
+func (h serverPort) Spacing(size int) time.Duration {
+	c := h.cfg.Battery.Radio.Fetch(ota.BlockOverhead + size)
 	return c.RadioOn() + c.Backoff
 }
-
-// blockResponseHeader is a block's answer besides its data, in bytes of ZCL.
-const blockResponseHeader = 3 + 14
 
 // acknowledged accounts the acknowledgement of a frame that came.
 func (h *Hub) acknowledged(now time.Time, size int) {
@@ -115,10 +120,10 @@ func (h *Hub) dutyChanged(now time.Time, out *han.Outbox, state phy.DutyState) {
 	}
 	h.band = state
 	h.record(out, trace.Record{At: now, Kind: trace.DutyCycle, Text: state.String(), Took: h.duty.Spent(now)})
-	alert, changes := h.ownAlert(now, h.cfg.CHF, code, fmt.Sprintf("%v on the air within an hour", h.duty.Spent(now).Round(time.Millisecond)))
-	if err := h.store.Commit(changes...); err != nil {
+	raised := alert{h.cfg.CHF, code, fmt.Sprintf("%v on the air within an hour", h.duty.Spent(now).Round(time.Millisecond))}
+	if err := h.store.Commit(h.supplier.Alerted(now, raised.device, raised.code, raised.text)...); err != nil {
 		h.fault(now, out, h.cfg.EUI64, err)
 		return
 	}
-	h.recordAlert(now, out, alert)
+	h.recordAlert(now, out, raised)
 }

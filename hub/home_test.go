@@ -13,19 +13,20 @@ import (
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/devicetest"
+	described "github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/nodetest"
-	"github.com/commshub/commshub/internal/scenario"
 	"github.com/commshub/commshub/internal/testimage"
 	"github.com/commshub/commshub/internal/trace"
 )
 
 const (
-	esme = scenario.DefaultESME
-	gsme = scenario.DefaultGSME
-	ihd  = scenario.DefaultIHD
+	esme = described.DefaultESME
+	gsme = described.DefaultGSME
+	ihd  = described.DefaultIHD
 )
 
 // image is a second one beside nodetest.Image.
@@ -40,9 +41,9 @@ func must[T any](v T, err error) T {
 
 // home is a hub whose devices are the test's to play.
 type home struct {
-	*nodetest.Player
+	*devicetest.Player
 	t       *testing.T
-	hub     *hub.Hub
+	hub     nodetest.SuppliedHub
 	store   *store.Store
 	cache   *imagecache.Cache
 	sent    []han.Frame
@@ -55,9 +56,9 @@ type home struct {
 func newHome(t *testing.T) *home {
 	t.Helper()
 	h := &home{t: t, store: store.NewMemory(), cache: imagecache.NewMemory(), devices: map[han.EUI64]*zcl.Station{}}
-	h.Player = &nodetest.Player{TB: t, Now: nodetest.Start, Sent: h.take, Recorded: h.mind}
+	h.Player = &devicetest.Player{TB: t, Now: devicetest.Start, Sent: h.take, Recorded: h.mind}
 	h.restart()
-	for eui, kind := range map[han.EUI64]hub.Kind{esme: hub.KindESME, gsme: hub.KindGSME, ihd: hub.KindIHD} {
+	for eui, kind := range map[han.EUI64]store.Kind{esme: store.KindESME, gsme: store.KindGSME, ihd: store.KindIHD} {
 		h.must(h.add(eui, kind))
 		h.devices[eui] = &zcl.Station{Node: eui, Endpoint: 1}
 	}
@@ -70,7 +71,7 @@ func newHome(t *testing.T) *home {
 // restart makes the hub anew from its store.
 func (h *home) restart() {
 	var out han.Outbox
-	h.hub = hub.New(nodetest.Config(), h.store, h.cache, h.Now, &out)
+	h.hub = nodetest.Supply(h.store, h.cache, h.Now, &out)
 	h.Node = h.hub
 	if len(out.Frames) > 0 {
 		h.t.Errorf("a hub that starts sent %d frames", len(out.Frames))
@@ -101,7 +102,7 @@ func (h *home) operate(f func(now time.Time, out *han.Outbox) error) error {
 	h.t.Helper()
 	var out han.Outbox
 	err := f(h.Now, &out)
-	nodetest.Check(h.t, h.hub, &out)
+	devicetest.Check(h.t, h.hub, &out)
 	if err != nil && len(out.Frames) > 0 {
 		h.t.Errorf("a failed operation (%v) sent %d frames", err, len(out.Frames))
 	}
@@ -112,8 +113,10 @@ func (h *home) operate(f func(now time.Time, out *han.Outbox) error) error {
 	return err
 }
 
-func (h *home) add(eui han.EUI64, kind hub.Kind) error {
-	return h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.AddDevice(now, out, eui, kind) })
+func (h *home) add(eui han.EUI64, kind store.Kind) error {
+	return h.operate(func(now time.Time, out *han.Outbox) error {
+		return h.hub.AddDevice(now, out, store.Device{EUI64: eui, Kind: kind})
+	})
 }
 
 func (h *home) remove(eui han.EUI64) error {
@@ -127,16 +130,18 @@ func (h *home) upload(im *imagecache.Image) {
 }
 
 func (h *home) distribute(im *imagecache.Image, devices ...han.EUI64) error {
-	return h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.Distribute(now, out, im.FileHash, devices) })
+	return h.operate(func(now time.Time, out *han.Outbox) error {
+		return h.hub.HeadEnd.Distribute(now, out, headend.Distribution{Image: im.FileHash, Devices: devices})
+	})
 }
 
 func (h *home) cancel(eui han.EUI64) error {
-	return h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.CancelUpdate(now, out, eui) })
+	return h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.HeadEnd.CancelUpdate(now, out, eui) })
 }
 
 func (h *home) activate(eui han.EUI64, at time.Time) error {
 	return h.operate(func(now time.Time, out *han.Outbox) error {
-		return h.hub.Activate(now, out, hub.Activation{Device: eui, Hash: nodetest.Image.ImageHash, At: at})
+		return h.hub.HeadEnd.Activate(now, out, headend.Activation{Device: eui, Hash: nodetest.Image.ImageHash, At: at})
 	})
 }
 
@@ -199,9 +204,9 @@ func (h *home) end(eui han.EUI64, im *imagecache.Image, status zcl.Status) {
 func (h *home) transferred(eui han.EUI64) {
 	h.t.Helper()
 	h.must(h.distribute(nodetest.Image, eui))
-	h.askImage(eui, 1)
+	h.askBlock(eui, nodetest.Image, nodetest.Image.Header.TotalSize-1) // all before it was there
 	h.end(eui, nodetest.Image, zcl.StatusSuccess)
-	h.expectUpdate(eui, nodetest.Image, hub.UpdateTransferred)
+	h.expectUpdate(eui, nodetest.Image, store.UpdateTransferred)
 	h.forget()
 }
 
@@ -223,13 +228,13 @@ func parsed[T any](t *testing.T, frames []han.Frame, command uint8, parse func([
 	return v
 }
 
-func (h *home) expectUpdate(eui han.EUI64, im *imagecache.Image, want hub.UpdateState) store.Update {
+func (h *home) expectUpdate(eui han.EUI64, im *imagecache.Image, want store.UpdateState) store.Update {
 	h.t.Helper()
 	u, ok := h.store.Update(eui, im.FileHash)
 	if !ok {
 		h.t.Fatalf("no update of %s", eui)
 	}
-	if got := hub.UpdateState(u.State); got != want {
+	if got := u.State; got != want {
 		h.t.Errorf("the update of %s is %s (%s), want %s", eui, got, u.Outcome, want)
 	}
 	return u
@@ -239,7 +244,7 @@ func (h *home) expectUpdate(eui han.EUI64, im *imagecache.Image, want hub.Update
 func (h *home) expectAlerts(since uint64, want ...gbcs.AlertCode) {
 	h.t.Helper()
 	var got []gbcs.AlertCode
-	for _, a := range h.store.Alerts(since, 100) {
+	for _, a := range h.store.Inbox(since, 100) {
 		got = append(got, gbcs.AlertCode(a.Code))
 	}
 	if !slices.Equal(got, want) {
@@ -249,7 +254,7 @@ func (h *home) expectAlerts(since uint64, want ...gbcs.AlertCode) {
 
 // alerts returns the sequence of the newest alert.
 func (h *home) alerts() uint64 {
-	all := h.store.Alerts(0, 1000)
+	all := h.store.Inbox(0, 1000)
 	if len(all) == 0 {
 		return 0
 	}

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/devicetest"
 	"github.com/commshub/commshub/internal/nodetest"
 )
 
@@ -32,7 +35,7 @@ func (h *home) put(eui han.EUI64, message []byte) []han.Frame {
 	return h.say(eui, tunnel.ClusterID, asServer(tunnel.CommandTransferDataToClient), tunnel.TransferData{TunnelID: d.TunnelID, Data: message})
 }
 
-var layouts = map[han.EUI64]gbcs.AlertLayout{esme: gbcs.LayoutDLMS, gsme: gbcs.LayoutGBZ}
+var layouts = map[han.EUI64]gbcs.Layout{esme: gbcs.LayoutDLMS, gsme: gbcs.LayoutGBZ}
 
 // alertOf returns a receipt for nodetest.Image.
 func (h *home) alertOf(eui han.EUI64, code gbcs.AlertCode) []byte {
@@ -43,7 +46,7 @@ func (h *home) alertOf(eui han.EUI64, code gbcs.AlertCode) []byte {
 	m.Payload = gbcs.DistributionReceiptAlert{
 		AlertHead: gbcs.AlertHead{Layout: layouts[eui], Code: code}, ImageHash: nodetest.Image.ImageHash,
 	}.Append(nil)
-	return m.Append(nil)
+	return devicetest.Protected(m)
 }
 
 // responseTo returns a meter's response to the command in the store.
@@ -55,17 +58,17 @@ func (h *home) responseTo(eui han.EUI64, r gbcs.ActivateFirmwareResponse) []byte
 	}
 	c, err := gbcs.ParseMessage(commands[len(commands)-1].Bytes)
 	h.must(err)
-	return gbcs.Message{
+	return devicetest.Protected(gbcs.Message{
 		CRA: gbcs.Response, OriginatorCounter: c.OriginatorCounter, Originator: eui, Recipient: c.Originator,
 		Code: c.Code, Payload: r.Append(nil),
-	}.Append(nil)
+	})
 }
 
 func TestAReceiptMovesTheUpdate(t *testing.T) {
 	for _, eui := range []han.EUI64{gsme, esme} {
-		for code, want := range map[gbcs.AlertCode]hub.UpdateState{
-			gbcs.AlertFirmwareVerificationSuccessful: hub.UpdateTransferred,
-			gbcs.AlertFirmwareVerificationFailed:     hub.UpdateFailed,
+		for code, want := range map[gbcs.AlertCode]store.UpdateState{
+			gbcs.AlertFirmwareVerificationSuccessful: store.UpdateTransferred,
+			gbcs.AlertFirmwareVerificationFailed:     store.UpdateFailed,
 		} {
 			h := newHome(t)
 			h.joined()
@@ -79,10 +82,14 @@ func TestAReceiptMovesTheUpdate(t *testing.T) {
 			// Its confirmation was lost, so it is put again: confirmed, and kept once.
 			h.expectSent(h.put(eui, message), "0704 general 0B")
 			h.expectAlerts(since, code)
-			if stored := h.store.Alerts(since, 1); string(stored[0].Bytes) != string(message) {
+			// The hub was killed before it could confirm: the meter puts it once more.
+			h.restart()
+			h.expectSent(h.put(eui, message), "0704 general 0B")
+			h.expectAlerts(since, code)
+			if stored := h.store.Inbox(since, 1); string(stored[0].Bytes) != string(message) {
 				t.Errorf("stored % x", stored[0].Bytes)
 			}
-			if h.hub.ImageWaiting(eui) {
+			if hub.ImageWaiting(h.hub.Hub, h.Now, eui) {
 				t.Errorf("%s: the image still waits", eui)
 			}
 		}
@@ -90,23 +97,27 @@ func TestAReceiptMovesTheUpdate(t *testing.T) {
 }
 
 func TestAnActivationEndsAsTheMeterSays(t *testing.T) {
-	for code, want := range map[gbcs.ActivationCode]hub.UpdateState{
-		gbcs.ActivationSuccess: hub.UpdateActivated, gbcs.ActivationFailure: hub.UpdateFailed,
-		gbcs.ActivationNoImageHeld: hub.UpdateTransferred, gbcs.ActivationHashMismatch: hub.UpdateTransferred,
+	for code, want := range map[gbcs.ActivationCode]store.UpdateState{
+		gbcs.ActivationSuccess: store.UpdateActivated, gbcs.ActivationFailure: store.UpdateFailed,
+		gbcs.ActivationNoImageHeld: store.UpdateTransferred, gbcs.ActivationHashMismatch: store.UpdateTransferred,
 	} {
 		t.Run(code.String(), func(t *testing.T) {
 			h := newHome(t)
 			h.joined()
 			h.transferred(gsme)
 			h.must(h.activate(gsme, time.Time{}))
-			h.expectUpdate(gsme, nodetest.Image, hub.UpdateActivating)
-			h.put(gsme, h.responseTo(gsme, gbcs.ActivateFirmwareResponse{Outcome: gbcs.ActivationOutcome{Code: code, FirmwareVersion: 2}}))
+			h.expectUpdate(gsme, nodetest.Image, store.UpdateActivating)
+			runs := uint32(1)
+			if code == gbcs.ActivationSuccess {
+				runs = 2
+			}
+			h.put(gsme, h.responseTo(gsme, gbcs.ActivateFirmwareResponse{Outcome: gbcs.ActivationOutcome{Code: code, FirmwareVersion: runs}}))
 			u := h.expectUpdate(gsme, nodetest.Image, want)
-			if !strings.Contains(u.Outcome, code.String()+", runs version 00000002") {
+			if !strings.Contains(u.Outcome, fmt.Sprintf("%s, runs version %08X", code, runs)) {
 				t.Errorf("outcome %q", u.Outcome)
 			}
-			if n := h.queued(gsme); n != 0 {
-				t.Errorf("%d commands are left", n)
+			if o := h.store.OrdersOf(gsme)[0]; !o.State.Ended() || o.Outcome != u.Outcome {
+				t.Errorf("the order is %s (%s)", o.State, o.Outcome)
 			}
 		})
 	}
@@ -119,13 +130,13 @@ func TestADatedActivationIsAcceptedFirst(t *testing.T) {
 	at := h.Now.Add(48 * time.Hour)
 	h.must(h.activate(gsme, at))
 	h.put(gsme, h.responseTo(gsme, gbcs.ActivateFirmwareResponse{Accepted: true}))
-	u := h.expectUpdate(gsme, nodetest.Image, hub.UpdateDated)
+	u := h.expectUpdate(gsme, nodetest.Image, store.UpdateDated)
 	if want := "accepted, at " + at.Format(time.RFC3339); u.Outcome != want {
 		t.Errorf("outcome %q, want %q", u.Outcome, want)
 	}
-	h.must(h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.CancelActivation(now, out, gsme) }))
+	h.must(h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.HeadEnd.CancelActivation(now, out, gsme) }))
 	h.put(gsme, h.responseTo(gsme, gbcs.ActivateFirmwareResponse{Accepted: true}))
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdateTransferred)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdateTransferred)
 }
 
 // TestWhatIsNoMessageOfTheMeterIsNotConfirmed, so that the meter keeps it.
@@ -194,7 +205,7 @@ func TestAMessageASleepingMeterDoesNotFetchExpires(t *testing.T) {
 	h.restart()
 	h.Advance(h.Now.Add(24 * time.Hour))
 	h.expectAlerts(since, gbcs.AlertGSMECommandNotRetrieved)
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdateTransferred)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdateTransferred)
 }
 
 // TestEveryDeviceReadsTheMirror, also after a restart, and no other endpoint.

@@ -9,10 +9,12 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/nodetest"
 	"github.com/commshub/commshub/internal/testimage"
 )
@@ -27,10 +29,10 @@ func TestAnImageGoesToAllDevicesOrToNone(t *testing.T) {
 		want    error
 		says    string
 	}{
-		{"a stranger among them", nodetest.Image, []han.EUI64{esme, stranger}, hub.ErrUnknownDevice, stranger.String()},
-		{"a display among them", nodetest.Image, []han.EUI64{esme, ihd}, hub.ErrConflict, "IHD devices take no firmware"},
-		{"one has it in hand", nodetest.Image, []han.EUI64{esme, gsme}, hub.ErrConflict, gsme.String() + ": not possible now: the update to 00000002 is pending"},
-		{"no such image", unknown, []han.EUI64{esme}, hub.ErrUnknownImage, "not in the image cache"},
+		{"a stranger among them", nodetest.Image, []han.EUI64{esme, stranger}, store.ErrUnknownDevice, stranger.String()},
+		{"a display among them", nodetest.Image, []han.EUI64{esme, ihd}, store.ErrConflict, "IHD devices take no firmware"},
+		{"one has it in hand", nodetest.Image, []han.EUI64{esme, gsme}, store.ErrConflict, gsme.String() + ": not possible now: the update to 00000002 is pending"},
+		{"no such image", unknown, []han.EUI64{esme}, store.ErrUnknownImage, "not in the image cache"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,7 +56,7 @@ func TestAnImageGoesToAllDevicesOrToNone(t *testing.T) {
 func TestAnImageThatLeftTheCacheIsNotDistributed(t *testing.T) {
 	h := newHome(t)
 	h.must(h.cache.Remove(nodetest.Image.FileHash))
-	if err := h.distribute(nodetest.Image, gsme); !errors.Is(err, hub.ErrUnknownImage) {
+	if err := h.distribute(nodetest.Image, gsme); !errors.Is(err, store.ErrUnknownImage) {
 		t.Errorf("%v", err)
 	}
 	if n := len(h.store.Updates()); n != 0 {
@@ -76,8 +78,8 @@ func TestASupersededImageIsAborted(t *testing.T) {
 		t.Fatalf("block: %s", r.Status)
 	}
 	h.must(h.distribute(image3, gsme))
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdateSuperseded)
-	h.expectUpdate(gsme, image3, hub.UpdatePending)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdateSuperseded)
+	h.expectUpdate(gsme, image3, store.UpdatePending)
 	if r := h.askBlock(gsme, nodetest.Image, 48); r.Status != zcl.StatusAbort {
 		t.Errorf("a block of the superseded image: %s, want ABORT", r.Status)
 	}
@@ -85,21 +87,21 @@ func TestASupersededImageIsAborted(t *testing.T) {
 		t.Errorf("offered %v, want version 3", r)
 	}
 	h.end(gsme, nodetest.Image, zcl.StatusSuccess) // late: of the superseded one
-	h.expectUpdate(gsme, image3, hub.UpdateDownloading)
+	h.expectUpdate(gsme, image3, store.UpdateDownloading)
 }
 
 func TestACancelledUpdateIsAborted(t *testing.T) {
 	h := newHome(t)
-	if err := h.cancel(gsme); !errors.Is(err, hub.ErrConflict) {
+	if err := h.cancel(gsme); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("cancelled nothing: %v", err)
 	}
-	if err := h.cancel(stranger); !errors.Is(err, hub.ErrUnknownDevice) {
+	if err := h.cancel(stranger); !errors.Is(err, store.ErrUnknownDevice) {
 		t.Errorf("cancelled a stranger's update: %v", err)
 	}
 	h.must(h.distribute(nodetest.Image, gsme))
 	h.askImage(gsme, 1)
 	h.must(h.cancel(gsme))
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdateCancelled)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdateCancelled)
 	if r := h.askBlock(gsme, nodetest.Image, 0); r.Status != zcl.StatusAbort {
 		t.Errorf("a block after the cancellation: %s, want ABORT", r.Status)
 	}
@@ -108,7 +110,7 @@ func TestACancelledUpdateIsAborted(t *testing.T) {
 		t.Errorf("after a restart it is offered again: %s", r.Status)
 	}
 	h.must(h.distribute(nodetest.Image, gsme)) // and again, by order
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdatePending)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdatePending)
 }
 
 // TestARestartedHubServesTheNextBlock without being asked for the image again.
@@ -125,7 +127,7 @@ func TestARestartedHubServesTheNextBlock(t *testing.T) {
 		if r.Status != zcl.StatusSuccess || !bytes.Equal(r.Data, fileBytes(t, h, nodetest.Image)[48:96]) {
 			t.Errorf("%s: block 1 after the restart: %s, %d bytes", eui, r.Status, len(r.Data))
 		}
-		h.expectUpdate(eui, nodetest.Image, hub.UpdateDownloading)
+		h.expectUpdate(eui, nodetest.Image, store.UpdateDownloading)
 	}
 }
 
@@ -147,8 +149,8 @@ func TestARestartWithoutTheImageFailsTheUpdate(t *testing.T) {
 	h.must(h.distribute(nodetest.Image, gsme))
 	h.must(h.cache.Remove(nodetest.Image.FileHash))
 	h.restart()
-	u := h.expectUpdate(gsme, nodetest.Image, hub.UpdateFailed)
-	if !strings.Contains(u.Outcome, "not cached") || len(h.refused()) != 1 {
+	u := h.expectUpdate(gsme, nodetest.Image, store.UpdateFailed)
+	if !strings.Contains(u.Outcome, "the hub has lost the image: not in the image cache") || len(h.refused()) != 0 {
 		t.Errorf("outcome %q, refused %q", u.Outcome, h.refused())
 	}
 	if r := h.askBlock(gsme, nodetest.Image, 0); r.Status != zcl.StatusAbort {
@@ -177,7 +179,7 @@ func TestAnImageForOneDeviceGoesToNoOther(t *testing.T) {
 			if r := h.askImage(esme, 1); r.Status != zcl.StatusNoImageAvailable {
 				t.Errorf("another device got %s", r.Status)
 			}
-			u := h.expectUpdate(esme, im, hub.UpdateFailed)
+			u := h.expectUpdate(esme, im, store.UpdateFailed)
 			if !strings.Contains(u.Outcome, gsme.String()) {
 				t.Errorf("outcome %q", u.Outcome)
 			}
@@ -203,7 +205,7 @@ func TestAnImageThatDoesNotFitIsNotOffered(t *testing.T) {
 			if r := h.askImage(esme, 1); r.Status != zcl.StatusNoImageAvailable {
 				t.Errorf("got %s", r.Status)
 			}
-			if u := h.expectUpdate(esme, im, hub.UpdateFailed); !strings.Contains(u.Outcome, tt.says) {
+			if u := h.expectUpdate(esme, im, store.UpdateFailed); !strings.Contains(u.Outcome, tt.says) {
 				t.Errorf("outcome %q, want %q", u.Outcome, tt.says)
 			}
 		})
@@ -216,7 +218,7 @@ func TestADeviceThatRunsTheImageIsDone(t *testing.T) {
 	if r := h.askImage(esme, 2); r.Status != zcl.StatusNoImageAvailable {
 		t.Errorf("got %s", r.Status)
 	}
-	h.expectUpdate(esme, nodetest.Image, hub.UpdateActivated)
+	h.expectUpdate(esme, nodetest.Image, store.UpdateActivated)
 }
 
 func TestADownloadThatTheDeviceGaveUpHasFailed(t *testing.T) {
@@ -224,7 +226,7 @@ func TestADownloadThatTheDeviceGaveUpHasFailed(t *testing.T) {
 	h.must(h.distribute(nodetest.Image, gsme))
 	h.askImage(gsme, 1)
 	h.end(gsme, nodetest.Image, zcl.StatusInvalidImage)
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdateFailed)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdateFailed)
 	if r := h.askImage(gsme, 1); r.Status != zcl.StatusNoImageAvailable {
 		t.Errorf("it is offered again: %s", r.Status)
 	}
@@ -235,11 +237,11 @@ func TestOrdersToSwitchAreChecked(t *testing.T) {
 	for name, tt := range map[string]struct {
 		eui  han.EUI64
 		want error
-	}{"a stranger": {stranger, hub.ErrUnknownDevice}, "a display": {ihd, hub.ErrConflict}} {
+	}{"a stranger": {stranger, store.ErrUnknownDevice}, "a display": {ihd, store.ErrConflict}} {
 		if err := h.activate(tt.eui, time.Time{}); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
-		read := h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.ReadVersion(now, out, tt.eui) })
+		read := h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.HeadEnd.ReadVersion(now, out, tt.eui) })
 		if !errors.Is(read, tt.want) {
 			t.Errorf("read the version of %s: %v, want %v", name, read, tt.want)
 		}
@@ -247,17 +249,17 @@ func TestOrdersToSwitchAreChecked(t *testing.T) {
 			t.Errorf("%s: %d messages", name, n)
 		}
 	}
-	if _, err := h.hub.HeldImage(stranger); !errors.Is(err, hub.ErrUnknownDevice) {
+	if _, err := h.hub.HeadEnd.HeldImage(stranger); !errors.Is(err, store.ErrUnknownDevice) {
 		t.Errorf("a stranger's image: %v", err)
 	}
-	if _, err := h.hub.HeldImage(gsme); !errors.Is(err, hub.ErrConflict) {
+	if _, err := h.hub.HeadEnd.HeldImage(gsme); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("an image without an update: %v", err)
 	}
-	if _, err := h.hub.HeldImage(ihd); !errors.Is(err, hub.ErrConflict) || !strings.Contains(err.Error(), "IHD devices take no firmware") {
+	if _, err := h.hub.HeadEnd.HeldImage(ihd); !errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "IHD devices take no firmware") {
 		t.Errorf("a display's image: %v", err)
 	}
-	err := h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.CancelActivation(now, out, gsme) })
-	if !errors.Is(err, hub.ErrConflict) {
+	err := h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.HeadEnd.CancelActivation(now, out, gsme) })
+	if !errors.Is(err, store.ErrConflict) {
 		t.Errorf("cancelled the activation of nothing: %v", err)
 	}
 }
@@ -300,13 +302,13 @@ func TestNothingChangesIfTheStoreFails(t *testing.T) {
 	h.must(h.store.Close())
 	h.forget()
 	for name, f := range map[string]func() error{
-		"add":        func() error { return h.add(0x1000, hub.KindCAD) },
+		"add":        func() error { return h.add(0x1000, store.KindCAD) },
 		"remove":     func() error { return h.remove(gsme) },
 		"distribute": func() error { return h.distribute(image3, gsme) },
 		"cancel":     func() error { return h.cancel(esme) },
 		"activate":   func() error { return h.activate(gsme, time.Time{}) },
 		"read": func() error {
-			return h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.ReadVersion(now, out, esme) })
+			return h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.HeadEnd.ReadVersion(now, out, esme) })
 		},
 	} {
 		if err := f(); err == nil {
@@ -319,7 +321,7 @@ func TestNothingChangesIfTheStoreFails(t *testing.T) {
 	if r := h.askBlock(esme, image3, 0); r.Status != zcl.StatusSuccess {
 		t.Errorf("the download in hand got %s", r.Status)
 	}
-	if got := h.hub.ImageWaiting(gsme); got {
+	if got := hub.ImageWaiting(h.hub.Hub, h.Now, gsme); got {
 		t.Error("the gas meter is offered what could not be stored")
 	}
 	h.expectSent(h.put(esme, h.alertOf(esme, gbcs.AlertFirmwareVerificationSuccessful))) // not confirmed
@@ -331,18 +333,23 @@ func TestAnUpdateThatIsToBeActivatedCannotBeCancelled(t *testing.T) {
 	h := newHome(t)
 	h.transferred(gsme)
 	h.must(h.activate(gsme, time.Time{}))
-	if err := h.cancel(gsme); !errors.Is(err, hub.ErrConflict) || !strings.Contains(err.Error(), "on its way") {
+	if err := h.cancel(gsme); !errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "on its way") {
 		t.Errorf("cancelled while the order waits in the mailbox: %v", err)
 	}
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdateActivating)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdateActivating)
 	h.Advance(h.Now.Add(24 * time.Hour)) // nobody fetched it
 	h.must(h.activate(gsme, h.Now.Add(time.Hour)))
-	if err := h.cancel(gsme); !errors.Is(err, hub.ErrConflict) || !strings.Contains(err.Error(), "cancel that first") {
+	if err := h.cancel(gsme); !errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "cancel that first") {
 		t.Errorf("cancelled while an activation is dated: %v", err)
 	}
-	h.must(h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.CancelActivation(now, out, gsme) }))
+	h.must(h.operate(func(now time.Time, out *han.Outbox) error { return h.hub.HeadEnd.CancelActivation(now, out, gsme) }))
+	if err := h.cancel(gsme); !errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "cancel the dated activation is on its way") {
+		t.Errorf("cancelled while the order to cancel waits in the mailbox: %v", err)
+	}
+	h.joined()
+	h.put(gsme, h.responseTo(gsme, gbcs.ActivateFirmwareResponse{Accepted: true}))
 	h.must(h.cancel(gsme))
-	h.expectUpdate(gsme, nodetest.Image, hub.UpdateCancelled)
+	h.expectUpdate(gsme, nodetest.Image, store.UpdateCancelled)
 }
 
 // TestRepeatsBeforeAndAfterARestartAddUp.
@@ -350,9 +357,8 @@ func TestRepeatsBeforeAndAfterARestartAddUp(t *testing.T) {
 	h := newHome(t)
 	repeats := func() uint32 {
 		u, _ := h.store.Update(gsme, nodetest.Image.FileHash)
-		return h.hub.Progress(u).Repeats
+		return h.hub.HeadEnd.Progress(u).Repeats
 	}
-	var out han.Outbox
 	h.must(h.distribute(nodetest.Image, gsme))
 	for i := range uint32(2) {
 		h.askBlock(gsme, nodetest.Image, i*48)
@@ -361,7 +367,7 @@ func TestRepeatsBeforeAndAfterARestartAddUp(t *testing.T) {
 			t.Errorf("%d repeats, want %d", got, i+1)
 		}
 		for range 2 { // the second has nothing new to keep
-			h.must(h.hub.WindowOpened(h.Now, &out, gsme))
+			h.must(h.hub.HeadEnd.WindowOver(h.Now, gsme))
 		}
 		if got := repeats(); got != i+1 {
 			t.Errorf("%d repeats in the next window, want %d", got, i+1)
@@ -370,5 +376,61 @@ func TestRepeatsBeforeAndAfterARestartAddUp(t *testing.T) {
 		if got := repeats(); got != i+1 {
 			t.Errorf("%d repeats after a restart, want %d", got, i+1)
 		}
+	}
+}
+
+// TestWhatWasForeseenStays: what the whole of a download is expected to take when its
+// image is distributed is kept with the update, whatever the device had of another image
+// by then and whatever becomes of it.
+func TestWhatWasForeseenStays(t *testing.T) {
+	h := newHome(t)
+	h.must(h.distribute(nodetest.Image, gsme))
+	h.askImage(gsme, 1)
+	h.askBlock(gsme, nodetest.Image, 0)
+	h.Now = h.Now.Add(time.Hour)
+	h.must(h.distribute(image3, gsme, esme))
+	u, _ := h.store.Update(gsme, image3.FileHash)
+	p, ok := h.hub.Expected(h.Now, u)
+	if !ok || p.Windows < 1 || p.Charge == 0 {
+		t.Fatalf("expected: %+v, %v", p, ok)
+	}
+	if u.ForeseenAt != h.Now.UnixMicro() || u.ForeseenCompletesAt != p.CompletesAt.UnixMicro() || u.ForeseenCharge != int64(p.Charge) ||
+		u.ForeseenWindows != uint32(p.Windows*10+0.5) || u.ForeseenRadioOn != p.RadioOn.Microseconds() {
+		t.Errorf("foreseen %+v, expected then %+v", u, p)
+	}
+	if e, _ := h.store.Update(esme, image3.FileHash); e.ForeseenAt != 0 {
+		t.Errorf("the download of a device on mains is foreseen: %+v", e)
+	}
+	h.Now = h.Now.Add(time.Hour)
+	h.askImage(gsme, 1)
+	h.askBlock(gsme, image3, 0)
+	h.restart()
+	h.must(h.hub.HeadEnd.WindowOver(h.Now, gsme))
+	h.must(h.cancel(gsme))
+	if now, _ := h.store.Update(gsme, image3.FileHash); now.ForeseenAt != u.ForeseenAt || now.ForeseenCompletesAt != u.ForeseenCompletesAt ||
+		now.ForeseenWindows != u.ForeseenWindows || now.ForeseenCharge != u.ForeseenCharge || now.ForeseenRadioOn != u.ForeseenRadioOn {
+		t.Errorf("foreseen %+v at the end, want as at the beginning %+v", now, u)
+	}
+}
+
+// TestAMeterThatWasNeverHeardIsForeseenWhenItAsks: before, its rhythm is not known.
+func TestAMeterThatWasNeverHeardIsForeseenWhenItAsks(t *testing.T) {
+	h := newHome(t)
+	h.must(h.distribute(nodetest.Image, gsme))
+	if u, _ := h.store.Update(gsme, nodetest.Image.FileHash); u.ForeseenAt != 0 {
+		t.Errorf("foreseen %+v of a meter that nobody heard", u)
+	}
+	frames := h.say(gsme, metering.ClusterID, asServer(metering.CommandRequestMirror), zcl.Empty{})
+	mirror := parsed(t, frames, metering.CommandRequestMirrorResponse, metering.ParseRequestMirrorResponse).Endpoint
+	var out han.Outbox
+	zcl.Send(h.devices[gsme], &out, zcl.Peer{Node: h.hub.EUI64(), Endpoint: uint8(mirror), Cluster: metering.ClusterID},
+		zcl.Header{ToClient: true, Command: zcl.CommandReportAttributes}, zcl.ReportAttributes{Attributes: []zcl.Attribute{
+			{ID: metering.AttributeReportingStatus, Value: zcl.Value{Type: zcl.TypeEnum8, Number: uint64(metering.ReportingComplete)}},
+		}})
+	h.Frame(out.Frames[0])
+	h.askImage(gsme, 1)
+	u, _ := h.store.Update(gsme, nodetest.Image.FileHash)
+	if u.ForeseenAt != h.Now.UnixMicro() || u.ForeseenCompletesAt < u.ForeseenAt || u.ForeseenWindows == 0 {
+		t.Errorf("foreseen %+v when it asked", u)
 	}
 }

@@ -42,9 +42,7 @@ func (h *Hub) restoreTunnel(now time.Time, d *device) {
 		d.tunnel.id = d.log.TunnelID
 	}
 	for _, m := range h.store.MessagesOf(d.log.EUI64) {
-		if messageState(m.State) == messageQueued {
-			d.tunnel.queue = append(d.tunnel.queue, mailboxMessage(m))
-		}
+		d.tunnel.queue = append(d.tunnel.queue, mailboxMessage(m))
 	}
 	d.tunnel.scheduleExpiry()
 	if len(d.tunnel.queue) > 0 {
@@ -116,7 +114,7 @@ func (h *Hub) expirePush(now time.Time, out *han.Outbox, d *device) {
 		m := t.queue[0]
 		t.queue = t.queue[1:]
 		t.flying = false
-		if err := h.MessageExpired(now, out, d.log.EUI64, m); err != nil {
+		if err := (proxyPort{h}).MessageExpired(now, out, d.log.EUI64, m); err != nil {
 			h.fault(now, out, d.log.EUI64, err)
 		}
 	}
@@ -130,6 +128,10 @@ func (h *Hub) handleTunnel(now time.Time, out *han.Outbox, d *device, f han.Fram
 		if header.Command == zcl.CommandDefaultResponse {
 			return h.takeConfirmation(now, out, d, header, payload)
 		}
+		return nil
+	}
+	if !header.ForClient() {
+		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusUnsupCommand)
 		return nil
 	}
 	switch header.Command {
@@ -149,21 +151,22 @@ func (h *Hub) handleTunnel(now time.Time, out *han.Outbox, d *device, f han.Fram
 	return nil
 }
 
-// takeConfirmation takes the Default Response to the message in flight.
+// takeConfirmation takes the Default Response to the message in flight. A refusal is as
+// good as no answer: the message is sent again, until it expires.
 func (h *Hub) takeConfirmation(now time.Time, out *han.Outbox, d *device, header zcl.Header, payload []byte) error {
 	r, err := zcl.ParseDefaultResponse(payload)
 	if err != nil {
 		return err
 	}
 	t := &d.tunnel
-	if !t.flying || header.TSN != t.tsn || r.Command != tunnel.CommandTransferDataToServer {
+	if !t.flying || header.TSN != t.tsn || !r.Confirms(tunnel.CommandTransferDataToServer) {
 		return nil
 	}
 	m := t.queue[0]
 	t.queue, t.flying = t.queue[1:], false
 	t.deadlines.Clear(timerTunnel)
 	t.scheduleExpiry()
-	if err := h.MessageDelivered(now, out, d.log.EUI64, m); err != nil {
+	if err := (proxyPort{h}).MessageDelivered(now, out, d.log.EUI64, m); err != nil {
 		return err
 	}
 	h.pushNext(now, out, d)
@@ -204,7 +207,7 @@ func (h *Hub) takeFromTunnel(now time.Time, out *han.Outbox, d *device, f han.Fr
 		h.requestTunnel(now, out, d)
 		return nil
 	}
-	if err := h.FromMeter(now, out, f.Src, data.Data); err != nil {
+	if err := (proxyPort{h}).FromMeter(now, out, f.Src, data.Data); err != nil {
 		return err
 	}
 	zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusSuccess)

@@ -8,7 +8,7 @@ import (
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/nodetest"
 )
 
@@ -22,10 +22,15 @@ func (h *home) opened(id uint16) []han.Frame {
 // confirm has the electricity meter confirm the message in a frame.
 func (h *home) confirm(message han.Frame) []han.Frame {
 	h.t.Helper()
+	return h.answerDefault(message, zcl.StatusSuccess)
+}
+
+func (h *home) answerDefault(message han.Frame, status zcl.Status) []han.Frame {
+	h.t.Helper()
 	header, _, err := zcl.ParseHeader(message.Payload)
 	h.must(err)
 	return h.say(esme, tunnel.ClusterID, zcl.Header{ToClient: true, TSN: header.TSN, Command: zcl.CommandDefaultResponse},
-		zcl.DefaultResponse{Command: header.Command, Status: zcl.StatusSuccess})
+		zcl.DefaultResponse{Command: header.Command, Status: status})
 }
 
 func (h *home) queued(eui han.EUI64) int { return len(h.store.MessagesOf(eui)) }
@@ -41,7 +46,7 @@ func TestAMessageOpensTheTunnelItNeeds(t *testing.T) {
 	h.expectSent(h.confirm(message[0])) // again: nothing is in flight
 	h.Advance(h.Now.Add(48 * time.Hour))
 	h.expectSent(h.sent, "request tunnel", "message")
-	h.expectUpdate(esme, nodetest.Image, hub.UpdateActivating)
+	h.expectUpdate(esme, nodetest.Image, store.UpdateActivating)
 }
 
 func TestMessagesGoOneAfterTheOther(t *testing.T) {
@@ -64,7 +69,11 @@ func TestAMessageIsRepeatedUntilItIsConfirmed(t *testing.T) {
 	h.forget()
 	h.Advance(h.Now.Add(25 * time.Second))
 	h.expectSent(h.sent, "message", "message")
-	h.expectSent(h.confirm(h.sent[1]))
+	h.expectSent(h.answerDefault(h.sent[1], zcl.StatusUnsupCommand))
+	h.forget()
+	h.Advance(h.Now.Add(10 * time.Second))
+	h.expectSent(h.sent, "message")
+	h.expectSent(h.confirm(h.sent[0]))
 	h.forget()
 	h.Advance(h.Now.Add(time.Hour))
 	h.expectSent(h.sent)
@@ -156,12 +165,12 @@ func TestAMessageNobodyTakesExpires(t *testing.T) {
 	h.transferred(esme)
 	since := h.alerts()
 	h.must(h.activate(esme, time.Time{}))
-	h.expectUpdate(esme, nodetest.Image, hub.UpdateActivating)
+	h.expectUpdate(esme, nodetest.Image, store.UpdateActivating)
 	h.Advance(h.Now.Add(24*time.Hour - time.Second))
 	h.expectAlerts(since)
 	h.Advance(h.Now.Add(time.Second))
 	h.expectAlerts(since, gbcs.AlertFailureToDeliverToESME)
-	h.expectUpdate(esme, nodetest.Image, hub.UpdateTransferred)
+	h.expectUpdate(esme, nodetest.Image, store.UpdateTransferred)
 	if n := h.queued(esme); n != 0 {
 		t.Errorf("%d messages are left", n)
 	}

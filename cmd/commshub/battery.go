@@ -1,16 +1,14 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/internal/batteryset"
+	"github.com/commshub/commshub/internal/table"
 )
 
 // batteryFlag is a flag for a battery set: the name of one that comes with the
@@ -28,7 +26,7 @@ func newBatteryFlag() batteryFlag {
 func (b *batteryFlag) String() string { return b.model.Set.Name }
 func (b *batteryFlag) Type() string   { return "set" }
 func (b *batteryFlag) Set(s string) error {
-	model, err := batteryModel(s)
+	model, err := batteryset.Find(s, "")
 	if err == nil {
 		b.model = model
 	}
@@ -37,39 +35,6 @@ func (b *batteryFlag) Set(s string) error {
 
 func (b *batteryFlag) register(f *pflag.FlagSet, usage string) {
 	f.Var(b, "battery", usage+": "+strings.Join(battery.Names(), ", ")+", or a file (see commshub battery)")
-}
-
-// maxSetFile is more than any battery set needs.
-const maxSetFile = 64 << 10
-
-// batteryModel returns the set with a name, or the one in a file.
-func batteryModel(nameOrFile string) (battery.Model, error) {
-	if slices.Contains(battery.Names(), nameOrFile) {
-		return battery.NamedModel(nameOrFile)
-	}
-	if !strings.ContainsAny(nameOrFile, "./\\") {
-		_, err := battery.NamedModel(nameOrFile)
-		return battery.Model{}, fmt.Errorf("%w, or a file", err)
-	}
-	f, err := os.Open(nameOrFile)
-	if err != nil {
-		return battery.Model{}, fmt.Errorf("battery set %s: %w", nameOrFile, reason(err))
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSetFile+1))
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return battery.Model{}, fmt.Errorf("battery set %s: %w", nameOrFile, reason(err))
-	}
-	if len(text) > maxSetFile {
-		return battery.Model{}, fmt.Errorf("battery set %s: more than %d bytes", nameOrFile, maxSetFile)
-	}
-	model, err := battery.ParseModel(text)
-	if err != nil {
-		return battery.Model{}, fmt.Errorf("battery set %s: %w", nameOrFile, err)
-	}
-	return model, nil
 }
 
 func newBattery(g *global) *cobra.Command {
@@ -104,15 +69,15 @@ func newBatteryList(g *global) *cobra.Command {
 			if asJSON {
 				return printJSON(g.out, sets)
 			}
-			t := newTable(g.out, "SET\tWHAT IT IS")
+			t := table.New(g.out, "SET\tWHAT IT IS")
 			for _, s := range sets {
 				about := s.About
 				if s.Default {
 					about += " (default)"
 				}
-				t.row("%s\t%s", s.Name, about)
+				t.Row("%s\t%s", s.Name, about)
 			}
-			return t.flush()
+			return t.Flush()
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -1,29 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
-	"github.com/commshub/commshub/transport/bridge"
-	"github.com/commshub/commshub/transport/bridge/filestreams"
-	"github.com/commshub/commshub/transport/bridge/glow"
-	"github.com/commshub/commshub/transport/bridge/homeassistant"
-	"github.com/commshub/commshub/transport/bridge/tasmota"
-	"github.com/commshub/commshub/transport/bridge/zigbee2mqtt"
+	"github.com/commshub/commshub/internal/home/bridge"
+	"github.com/commshub/commshub/internal/home/live"
 )
 
-// bridgeAdapters are the adapters there are.
-func bridgeAdapters() []bridge.Kind {
-	return []bridge.Kind{zigbee2mqtt.Kind(), filestreams.Kind(), tasmota.Kind(), homeassistant.Kind(), glow.Kind()}
-}
-
 func newBridge(g *global) *cobra.Command {
-	var base string
+	var base, health string
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "bridge FILE",
@@ -32,12 +19,13 @@ func newBridge(g *global) *cobra.Command {
 image cache, and the hub's meters show up where people look. FILE says which broker, and which of its
 devices are which of the hub's; nothing else gets through. See docs/bridge.md.
 
-Of several bridges with the same group on one broker, one works and the others stand by.`,
+Of several bridges of one home with the same group on one broker, one works and the others stand by. What is
+another home's on the broker is left alone: a bridge that would write there says so and waits.`,
 		Example: `  commshub bridge bridge.yaml
   commshub bridge bridge.yaml --check`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := readBridge(args[0])
+			config, err := input(bridge.Read(args[0]))
 			if err != nil || check {
 				return err
 			}
@@ -49,15 +37,28 @@ Of several bridges with the same group on one broker, one works and the others s
 			if err != nil {
 				return err
 			}
-			b, err := startBridge(cmd.Context(), config, c, g.path("", "bridge"), log)
+			if health != "" {
+				if err := listenAddress("health", health); err != nil {
+					return err
+				}
+			}
+			b, err := config.Start(cmd.Context(), c, g.path("", "bridge"), log)
 			if err != nil {
-				return err
+				return inputError{err}
+			}
+			stopHealth, err := live.ServeHealth(health, version, false, b.Trouble)
+			if err != nil {
+				return errors.Join(badInput("--health %w", err), b.Close())
 			}
 			<-b.Done() // it ends with the context as well
-			return b.stop()
+			if err := errors.Join(stopHealth(), b.Close()); err != nil {
+				return outcomeError{oneLine(err)}
+			}
+			return nil
 		},
 	}
 	apiFlag(cmd, &base)
+	cmd.Flags().StringVar(&health, "health", "", "address that answers commshub health, such as 127.0.0.1:8082 (default: none)")
 	cmd.Flags().BoolVar(&check, "check", false, "read FILE and tell what is wrong with it, and nothing more")
 	return cmd
 }
@@ -65,7 +66,7 @@ Of several bridges with the same group on one broker, one works and the others s
 // bridgeFlag is --bridge of commands that run a hub.
 type bridgeFlag struct {
 	file   string
-	config bridge.Config
+	config *bridge.Config // nil if no file was named
 }
 
 func (f *bridgeFlag) register(cmd *cobra.Command) {
@@ -75,67 +76,7 @@ func (f *bridgeFlag) register(cmd *cobra.Command) {
 // read reads the configuration, if one was named.
 func (f *bridgeFlag) read() (err error) {
 	if f.file != "" {
-		f.config, err = readBridge(f.file)
+		f.config, err = input(bridge.Read(f.file))
 	}
 	return err
-}
-
-// readBridge reads a bridge's configuration.
-func readBridge(path string) (bridge.Config, error) {
-	config, err := bridge.ReadConfig(path, bridgeAdapters())
-	if errors.As(err, new(*fs.PathError)) {
-		err = fmt.Errorf("%s: %w", path, reason(err))
-	}
-	if err != nil {
-		return config, inputError{err}
-	}
-	return config, nil
-}
-
-// runningBridge is a bridge in this process.
-type runningBridge struct{ *bridge.Bridge }
-
-func startBridge(ctx context.Context, config bridge.Config, c *client, dir string, log *slog.Logger) (*runningBridge, error) {
-	b, err := bridge.Start(ctx, bridge.Options{Config: config, Hub: bridgeHub{c}, Dir: dir, Log: log})
-	if err != nil {
-		return nil, inputError{err}
-	}
-	if a := b.FilesAddress(); a != nil {
-		log.Info("images for devices that fetch them", "listen", a.String(), "url", config.HTTP.URL)
-	}
-	return &runningBridge{b}, nil
-}
-
-// startBeside starts the bridge that was asked for, if any, beside a hub of this
-// process. It uses the hub's interface like one in another process, so there is
-// one way, and it is the one that is tested.
-func (f *bridgeFlag) startBeside(ctx context.Context, url, token, dir string, log *slog.Logger) (*runningBridge, error) {
-	if f.file == "" {
-		return nil, nil
-	}
-	c, err := clientOf(url, token)
-	if err != nil {
-		return nil, err
-	}
-	return startBridge(ctx, f.config, c, dir, log)
-}
-
-// ended returns a channel that is closed when the bridge has ended; never if there
-// is none.
-func (b *runningBridge) ended() <-chan struct{} {
-	if b == nil {
-		return nil
-	}
-	return b.Done()
-}
-
-// stop lets the bridge take back what it left on the broker. There may be none.
-func (b *runningBridge) stop() error {
-	if b == nil {
-		return nil
-	}
-	if err := b.Close(); err != nil {
-		return outcomeError{oneLine(err)}
-	}
-	return nil
 }

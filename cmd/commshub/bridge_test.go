@@ -14,8 +14,8 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/loopback"
-	"github.com/commshub/commshub/internal/scenario"
 	"github.com/commshub/commshub/transport/broker"
 )
 
@@ -32,7 +32,7 @@ func TestHomeAssistantWatchesAndInstalls(t *testing.T) {
 			url := start(t, p)
 			w := watch(t, url)
 			p.embeddedBroker()
-			esme, gsme := scenario.DefaultESME.String(), scenario.DefaultGSME.String()
+			esme, gsme := home.DefaultESME.String(), home.DefaultGSME.String()
 			p.write("secret", "secret")
 			config := p.write("bridge.yaml", fmt.Sprintf(`broker: {url: %q, username: bridge, password-file: %s}
 homeassistant:

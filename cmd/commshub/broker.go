@@ -7,6 +7,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/pki"
 	"github.com/commshub/commshub/transport/broker"
 )
@@ -28,17 +29,18 @@ topics and the clock, and nothing else. Any other broker works as well.`,
 			if err != nil {
 				return err
 			}
-			a, err := openAuthority(g.path(dir, "pki"))
+			server, err := input(pki.Server(g.path(dir, "pki"), brokerHosts()...))
 			if err != nil {
 				return err
 			}
-			server, err := a.Issue(0, pki.RoleBroker, brokerHosts()...)
+			number, err := g.home(g.path(dir, "pki"), home.Asked{})
 			if err != nil {
-				return inputError{err}
+				return err
 			}
+			identity = number.HubOr(identity)
 			cert := server.TLS()
 			b, err := broker.Start(broker.Options{
-				Listen: listen, StoreDir: g.path("", "broker"), TLS: &cert, ClientRoots: a.Roots(), Log: log,
+				Listen: listen, StoreDir: g.path("", "broker"), TLS: &cert, ClientRoots: server.Roots(), Log: log,
 				Certificate: func(id han.EUI64) (broker.Grant, error) {
 					if id == identity.EUI64 {
 						return broker.HubGrant(id), nil
@@ -60,6 +62,6 @@ topics and the clock, and nothing else. Any other broker works as well.`,
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8883", "address to listen on")
 	pkiFlag(cmd, &dir)
-	cmd.Flags().Var((*eui64Flag)(&identity.EUI64), "hub-eui64", "HAN address of the home's hub")
+	hubAddress(cmd.Flags(), &identity)
 	return cmd
 }

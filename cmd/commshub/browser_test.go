@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/commshub/commshub/internal/browsertest"
-	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/internal/home"
 )
 
 // TestBrowserDoesTheWholeJob does from the page what the product is for, over a home
@@ -21,9 +21,8 @@ import (
 func TestBrowserDoesTheWholeJob(t *testing.T) {
 	p := newProcesses(t)
 	p.embeddedBroker()
-	p.command("pki", "init")
 	p.hub()
-	esme, gsme := scenario.DefaultESME.String(), scenario.DefaultGSME.String()
+	esme, gsme := home.DefaultESME.String(), home.DefaultGSME.String()
 	p.command("device", "add", esme, "--kind", "ESME")
 	p.meter("esme")
 	p.meter("gsme")

@@ -63,6 +63,10 @@ func checkView(t *testing.T, b *browsertest.Page, v, name string) {
 	showView(b, v)
 	if v == "traffic" {
 		b.Until("frames are shown", `document.querySelectorAll(".traffic tbody tr").length > 20`)
+		const kind = `(() => { const r = new XMLHttpRequest(); r.open("GET", document.querySelector("a[download]").href, false); r.send(); return r.getResponseHeader("Content-Type"); })()`
+		if got := browsertest.Eval[string](b, kind); got != "application/x-pcapng" {
+			t.Errorf("what is saved for Wireshark is %s", got)
+		}
 	}
 	for _, x := range b.Violations() {
 		if x.Impact == "serious" || x.Impact == "critical" {
@@ -86,7 +90,6 @@ func checkWidth(t *testing.T, b *browsertest.Page, name string) {
 func TestBrowserSaysWhatToDoInAnEmptyHome(t *testing.T) {
 	p := newProcesses(t)
 	p.embeddedBroker()
-	p.command("pki", "init")
 	p.hub()
 	b := browsertest.New(t)
 	b.Look(1440, 900, "light")
@@ -107,11 +110,36 @@ func TestBrowserSaysWhatToDoInAnEmptyHome(t *testing.T) {
 	}
 }
 
+// TestBrowserShowsEveryTab: a browser has six connections for one address, and more tabs
+// than that are live, also after the one is closed that has the hub's events.
+func TestBrowserShowsEveryTab(t *testing.T) {
+	p := newProcesses(t)
+	p.embeddedBroker()
+	p.hub()
+	first := browsertest.New(t)
+	leader, closeLeader := first.Tab()
+	leader.Open(p.apiURL)
+	const live = `document.body.dataset.connection === "live"`
+	leader.Until("the leading tab is live", live)
+	var tabs []*browsertest.Page
+	for i := range 8 {
+		tab, _ := first.Tab()
+		tab.Open(p.apiURL + "/#/meters")
+		tab.Until(fmt.Sprintf("tab %d is live", i+2), live)
+		tabs = append(tabs, tab)
+	}
+	closeLeader()
+	p.command("device", "add", "00DB1234567890A1", "--kind", "GSME")
+	for i, tab := range tabs {
+		tab.Front()
+		tab.Until(fmt.Sprintf("tab %d shows what happened after the leading tab was closed", i+2), live+` && document.querySelector("main").innerText.includes("1 of 16 places")`)
+	}
+}
+
 // TestBrowserKeepsNoTraceOfTheTokenLink opens the link that the hub prints.
 func TestBrowserKeepsNoTraceOfTheTokenLink(t *testing.T) {
 	p := newProcesses(t)
 	p.embeddedBroker()
-	p.command("pki", "init")
 	p.hub()
 	link, err := exec.Command(p.binary, "token", "--link", "--state", p.dir+"/state", "--api", p.apiURL).Output()
 	if err != nil {

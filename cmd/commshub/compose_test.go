@@ -25,13 +25,14 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/internal/loopback"
+	"github.com/commshub/commshub/internal/testimage"
 )
 
 // Limits that the project promises of its containers.
 const (
-	mostImageBytes  = 40 << 20
+	mostImageBytes  = 44 << 20
 	mostHubKiB      = 64 << 10
-	mostMeterKiB    = 32 << 10
+	mostMeterKiB    = 42 << 10
 	mostIdlePercent = 2.0
 	mostStopSeconds = 5
 )
@@ -73,7 +74,7 @@ func newStack(t *testing.T, file string) *stack {
 	if len(s.command) == 0 {
 		s.command = []string{"docker-compose"}
 	}
-	s.env = append(os.Environ(), "COMMSHUB_PORT="+port, "COMMSHUB_TAG="+s.project)
+	s.env = append(os.Environ(), "COMMSHUB_PORT="+port, "COMMSHUB_HOME=0", "COMMSHUB_TAG="+s.project)
 	t.Cleanup(s.takeDown)
 	return s
 }
@@ -262,6 +263,32 @@ func TestCompose(t *testing.T) {
 	}
 	s.measure()
 	s.checkLogs()
+	s.checkVendorsImage()
+}
+
+// checkVendorsImage has the home made anew for an image that its supplier did not sign,
+// with the variables of docs/compose.md, and takes it to both meters.
+func (s *stack) checkVendorsImage() {
+	t := s.t
+	images := t.TempDir()
+	file := testimage.VendorFile(0x00010203, 20_000)
+	for path, mode := range map[string]os.FileMode{images: 0o755, filepath.Dir(images): 0o755} { // the containers' user is another
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(images, "vendor.zigbee"), file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.compose("down", "--volumes", "--timeout", "10")
+	s.up("COMMSHUB_SPEED=1200", "COMMSHUB_IMAGES="+images, "COMMSHUB_MANUFACTURER_CODE=auto", "COMMSHUB_IMAGE_TYPE=auto", "COMMSHUB_HARDWARE=auto", "COMMSHUB_TRUST=any")
+	s.supplier("firmware", "upload", "/images/vendor.zigbee")
+	s.supplier("firmware", "distribute", "00010203", esmeEUI, gsmeEUI)
+	for _, eui := range []string{esmeEUI, gsmeEUI} {
+		s.until(eui+" holds the vendor's image", func() bool { return s.update(eui).State == "transferred" })
+		s.supplier("firmware", "activate", eui)
+		s.until(eui+" runs the vendor's image", func() bool { return s.update(eui).State == "activated" && s.version(eui) == "00010203" })
+	}
 }
 
 // checkUpdate takes the sample image through the home, with a gas meter and a hub
@@ -568,7 +595,8 @@ func (s *stack) checkLogs() {
 	}
 }
 
-// TestFleet runs homes side by side and sees each of them updated.
+// TestFleet runs homes side by side and sees each of them updated, under EUI64s that
+// no other has.
 func TestFleet(t *testing.T) {
 	s := newStack(t, "fleet.yaml")
 	s.env = append(s.env, "COMMSHUB_SPEED=3600")
@@ -578,14 +606,25 @@ func TestFleet(t *testing.T) {
 	if len(ids) != homes {
 		t.Fatalf("%d homes run, want %d", len(ids), homes)
 	}
+	seen := map[string]bool{}
 	for _, id := range ids {
 		out, err := exec.Command("docker", "port", id, "8080/tcp").Output()
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.api = "http://" + strings.TrimSpace(string(out))
-		s.until("a home is updated", func() bool {
-			return s.update(esmeEUI).State == "activated" && s.update(gsmeEUI).State == "activated"
-		})
+		var home struct {
+			Devices []struct{ EUI64, Kind string }
+		}
+		s.until("a home has its members", func() bool { return s.call("GET", "/v1/devices", nil, &home) && len(home.Devices) == 3 })
+		for _, d := range home.Devices {
+			if seen[d.EUI64] {
+				t.Errorf("%s is in two homes", d.EUI64)
+			}
+			seen[d.EUI64] = true
+			if d.Kind != "IHD" {
+				s.until("a home is updated", func() bool { return s.update(d.EUI64).State == "activated" })
+			}
+		}
 	}
 }

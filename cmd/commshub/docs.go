@@ -6,6 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/commshub/commshub/internal/flagvalue"
+	"github.com/commshub/commshub/internal/inputfile"
 )
 
 // newDocs makes what a packager wants and nobody else.
@@ -16,7 +19,7 @@ func newDocs() *cobra.Command {
 		Example: "  commshub docs man man1",
 		Hidden:  true,
 	}
-	var date timeFlag
+	var date flagvalue.Time
 	man := &cobra.Command{
 		Use:   "man DIR",
 		Short: "Write a manual page for each command into a folder",
@@ -26,7 +29,7 @@ func newDocs() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return badInput("make folder %s: %w", args[0], reason(err))
+				return badInput("make folder %s: %w", args[0], inputfile.Reason(err))
 			}
 			header := &doc.GenManHeader{Title: "COMMSHUB", Section: "1", Source: "commshub " + version, Manual: "Communications Hub"}
 			if !date.IsZero() {
@@ -36,7 +39,7 @@ func newDocs() *cobra.Command {
 			root.DisableAutoGenTag = true
 			root.InitDefaultCompletionCmd()
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
-				return badInput("write manual pages: %w", reason(err))
+				return badInput("write manual pages: %w", inputfile.Reason(err))
 			}
 			return nil
 		},

@@ -3,31 +3,34 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/client"
 	"github.com/commshub/commshub/internal/imagebuild"
+	"github.com/commshub/commshub/internal/inputfile"
+	"github.com/commshub/commshub/internal/pki"
 )
 
 // uploadFile sends a file to the hub, with a progress bar on a terminal.
-func uploadFile(cmd *cobra.Command, c *client, path string, im *api.Image) error {
-	f, err := openFile(path)
+func uploadFile(cmd *cobra.Command, c *client.Client, path string, force bool, im *api.Image) error {
+	f, err := openFile(cmd.Context(), path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return badInput("%s: %w", path, reason(err))
+		return badInput("%s: %w", path, inputfile.Reason(err))
 	}
 	body, done := uploadProgress(cmd.ErrOrStderr(), f, info.Size())
 	defer done()
-	if err := c.upload(cmd.Context(), body, info.Size(), im); err != nil {
+	if err := c.Upload(cmd.Context(), body, info.Size(), force, im); err != nil {
 		return prefixed(path, err)
 	}
 	return nil
@@ -35,21 +38,10 @@ func uploadFile(cmd *cobra.Command, c *client, path string, im *api.Image) error
 
 // prefixed puts a file's name before what the hub said about it.
 func prefixed(path string, err error) error {
-	var input inputError
-	if errors.As(err, &input) {
-		return badInput("%s: %w", path, input.err)
+	if isBadInput(err) {
+		return badInput("%s: %w", path, err)
 	}
 	return err
-}
-
-func (c *client) upload(ctx context.Context, body io.Reader, size int64, im *api.Image) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/images", body)
-	if err != nil {
-		return err
-	}
-	req.ContentLength = size
-	req.Header.Set("Content-Type", "application/octet-stream")
-	return c.do(req, im)
 }
 
 // sampleVersion and sampleSize are those of the image that is made for people who
@@ -59,30 +51,26 @@ const (
 	sampleSize    = 256 << 10
 )
 
-func uploadSample(cmd *cobra.Command, c *client, pkiDir string, im *api.Image) error {
+func uploadSample(cmd *cobra.Command, c *client.Client, pkiDir string, im *api.Image) error {
 	file, err := buildSample(pkiDir, sampleVersion, 1)
 	if err != nil {
 		return err
 	}
-	return c.upload(cmd.Context(), bytes.NewReader(file), int64(len(file)), im)
+	return c.Upload(cmd.Context(), bytes.NewReader(file), int64(len(file)), false, im)
 }
 
 // buildSample makes the signed sample image of a version.
 func buildSample(pkiDir string, version uint32, seed uint64) ([]byte, error) {
-	manufacturer, supplier, err := signers(pkiDir)
+	manufacturer, supplier, err := pki.Signers(pkiDir)
 	if err != nil {
-		return nil, err
+		return nil, inputError{err}
 	}
 	return imagebuild.SampleFile(version, seed, sampleSize, manufacturer.Key, supplier.Key)
 }
 
-func (c *client) images(ctx context.Context) ([]api.Image, error) {
-	return pages[api.Image](ctx, c, "/v1/images", "images")
-}
-
 // findImage finds the one image whose hash begins with name, or whose version it is.
-func (c *client) findImage(ctx context.Context, name string) (api.Image, error) {
-	images, err := c.images(ctx)
+func findImage(ctx context.Context, c *client.Client, name string) (api.Image, error) {
+	images, err := client.List[api.Image](ctx, c, "/v1/images", "images")
 	if err != nil {
 		return api.Image{}, err
 	}
@@ -99,5 +87,20 @@ func (c *client) findImage(ctx context.Context, name string) (api.Image, error) 
 		return api.Image{}, badInput("image %q: not in the hub's cache (see commshub firmware list)", name)
 	default:
 		return api.Image{}, badInput("image %q: fits %d images, name more of its SHA-256", name, len(found))
+	}
+}
+
+// uploadProgress shows a bar on a terminal while r is read.
+func uploadProgress(w io.Writer, r io.Reader, size int64) (body io.Reader, done func()) {
+	if !movesCursor(w) {
+		return r, func() {}
+	}
+	p := mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
+	bar := p.AddBar(size, mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name("uploading ")),
+		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Percentage(decor.WCSyncSpace)))
+	return bar.ProxyReader(r), func() {
+		bar.Abort(true)
+		p.Wait()
 	}
 }

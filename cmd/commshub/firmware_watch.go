@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/internal/console"
 )
 
@@ -28,15 +27,12 @@ of state; with --json a JSON object instead. When the hub goes away it says so a
 --until transferred or --until activated ends it with exit code 0 when all of them are there, or with exit
 code 1 and the reason when one of them ended otherwise or --timeout is over.`,
 		Example: `  commshub firmware watch
-  commshub firmware watch 00DB1234567890A1 --until transferred
+  commshub firmware watch gsme --until transferred
   commshub firmware watch --json --until transferred | jq -c 'select(.event == "window") | .window.blocks'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			only, err := euis(args)
-			if err != nil {
-				return err
-			}
 			var reached console.Until
 			if until != "" {
+				var err error
 				if reached, err = console.Reached(until); err != nil {
 					return badInput("--until %w", err)
 				}
@@ -45,9 +41,13 @@ code 1 and the reason when one of them ended otherwise or --timeout is over.`,
 			if err != nil {
 				return err
 			}
+			only, err := findDevices(cmd, c, args...)
+			if err != nil {
+				return err
+			}
 			ctx, cancel := limit(cmd.Context(), timeout)
 			defer cancel()
-			if isTerminal(g.out) && !asJSON {
+			if movesCursor(g.out) && !asJSON {
 				err = console.Watch(ctx, g.in, g.out, c, only, reached)
 			} else {
 				err = console.WatchLines(ctx, g.out, c, only, reached, asJSON)
@@ -74,8 +74,8 @@ func newTop(g *global) *cobra.Command {
 		Short: "Show the home of a running hub: devices, updates, alerts",
 		Long: `Show the home of a running hub: its devices and how they are reachable, its updates, the newest alerts.
 
-On a terminal this fills the screen and follows what happens; q ends it. In a pipe, or with --json, it
-shows the home as it is now, once.`,
+On a terminal this fills the screen and follows what happens; q ends it. In a pipe, on a dumb terminal, or
+with --json, it shows the home as it is now, once.`,
 		Example: `  commshub top
   commshub top --json | jq '.devices[] | select(.overdue)'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,7 +83,7 @@ shows the home as it is now, once.`,
 			if err != nil {
 				return err
 			}
-			if isTerminal(g.out) && !asJSON {
+			if movesCursor(g.out) && !asJSON {
 				return outcome(console.Top(cmd.Context(), g.in, g.out, c))
 			}
 			return outcome(console.TopOnce(cmd.Context(), g.out, c, asJSON))
@@ -92,19 +92,6 @@ shows the home as it is now, once.`,
 	apiFlag(cmd, &base)
 	jsonFlag(cmd, &asJSON)
 	return cmd
-}
-
-// euis reads the devices named on a command line; there may be none.
-func euis(args []string) ([]han.EUI64, error) {
-	var all []han.EUI64
-	for _, a := range args {
-		eui, err := han.ParseEUI64(a)
-		if err != nil {
-			return nil, inputError{err}
-		}
-		all = append(all, eui)
-	}
-	return all, nil
 }
 
 func limit(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
@@ -117,9 +104,8 @@ func limit(ctx context.Context, timeout time.Duration) (context.Context, context
 // outcome turns an error that says not yet what it means for the exit code into an
 // outcome that is not the one wanted.
 func outcome(err error) error {
-	var input inputError
 	var known outcomeError
-	if err == nil || errors.As(err, &input) || errors.As(err, &known) {
+	if err == nil || isBadInput(err) || errors.As(err, &known) {
 		return err
 	}
 	return outcomeError{oneLine(err)}

@@ -2,14 +2,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/commshub/commshub/internal/disktest"
-	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/internal/home"
 )
 
 // TestAFullDiskTakesNothing uploads an image that does not fit the hub's disk. The
@@ -50,6 +53,28 @@ func TestAFullDiskTakesNothing(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	p.command("device", "add", scenario.DefaultGSME.String(), "--kind", "GSME")
+	p.command("device", "add", home.DefaultGSME.String(), "--kind", "GSME")
 	p.command("firmware", "upload", p.sample())
+}
+
+// TestADemoWithoutRoomForItsBrokerSaysSo, and does not wait for it: the broker's own
+// words are in the line.
+func TestADemoWithoutRoomForItsBrokerSaysSo(t *testing.T) {
+	p := newProcesses(t)
+	dir := filepath.Join(p.dir, "small")
+	disktest.Mount(t, dir, "150k")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the home's own patience is longer
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.binary, "demo", "--state", dir, "--listen", "127.0.0.1:0")
+	cmd.Env = p.env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitOutcome {
+		t.Errorf("ended with %v, want exit code %d", err, exitOutcome)
+	}
+	said := stderr.String()
+	if !strings.Contains(said, "commshub: the broker does not serve the hub: ") || !strings.Contains(said, "no space left on device") {
+		t.Errorf("said %q", said)
+	}
 }

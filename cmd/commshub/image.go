@@ -1,24 +1,26 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/devices/bootloader"
 	"github.com/commshub/commshub/han/manifest"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/internal/flagvalue"
+	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/internal/imagebuild"
+	"github.com/commshub/commshub/internal/imageview"
+	"github.com/commshub/commshub/internal/inputfile"
+	"github.com/commshub/commshub/internal/outputfile"
 	"github.com/commshub/commshub/internal/pki"
 )
 
@@ -33,130 +35,43 @@ func newImage(g *global) *cobra.Command {
 	return cmd
 }
 
-// hex16 and hex32 are flags written as hex digits, as the field writes codes.
-type hex16 uint16
-
-func (h *hex16) String() string { return fmt.Sprintf("%04X", uint16(*h)) }
-func (h *hex16) Type() string   { return "hex" }
-func (h *hex16) Set(s string) error {
-	v, err := strconv.ParseUint(s, 16, 16)
-	if err != nil {
-		return errors.New("want up to 4 hex digits")
-	}
-	*h = hex16(v)
-	return nil
-}
-
-type hex32 uint32
-
-func (h *hex32) String() string { return fmt.Sprintf("%08X", uint32(*h)) }
-func (h *hex32) Type() string   { return "hex" }
-func (h *hex32) Set(s string) error {
-	v, err := strconv.ParseUint(s, 16, 32)
-	if err != nil {
-		return errors.New("want up to 8 hex digits")
-	}
-	*h = hex32(v)
-	return nil
-}
-
-// byteSize is a flag for a number of bytes: 262144, 256KiB, 750kB, 1MiB.
-type byteSize int
-
-func (b *byteSize) String() string { return strconv.Itoa(int(*b)) }
-func (b *byteSize) Type() string   { return "size" }
-func (b *byteSize) Set(s string) error {
-	units := []struct {
-		suffix string
-		factor int
-	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"kB", 1000}, {"MB", 1000_000}, {"", 1}}
-	for _, u := range units {
-		number := s
-		if u.suffix != "" {
-			if len(s) <= len(u.suffix) || s[len(s)-len(u.suffix):] != u.suffix {
-				continue
-			}
-			number = s[:len(s)-len(u.suffix)]
-		}
-		v, err := strconv.Atoi(number)
-		if err != nil || v < 0 || v > 1<<40/u.factor {
-			break
-		}
-		*b = byteSize(v * u.factor)
-		return nil
-	}
-	return errors.New("want bytes such as 262144, 256KiB or 750kB")
-}
-
-// readImageFile reads a file as it was published and takes it apart. Every error
-// names the file.
-func readImageFile(path string) (*ota.Image, ota.Wrapper, error) {
-	published, err := readBounded(path)
-	if err != nil {
-		return nil, ota.Wrapper{}, err
-	}
-	file, wrapper, err := ota.Unwrap(published)
-	if err == nil {
-		var im *ota.Image
-		if im, err = ota.ParseImage(file); err == nil {
-			return im, wrapper, nil
-		}
-	}
-	return nil, ota.Wrapper{}, badInput("%s: %w", path, err)
+// readImageFile reads a file as it was published and takes it apart.
+func readImageFile(ctx context.Context, path string) (*ota.Published, error) {
+	p, err := imageview.Read(ctx, path)
+	return p, unreadable(err)
 }
 
 // readBounded reads a file that may hold an image; it never reads more than the
 // largest one there can be.
-func readBounded(path string) ([]byte, error) {
-	f, err := openFile(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, imagecache.MaxUpload+1))
-	if err != nil {
-		return nil, badInput("%s: %w", path, reason(err))
-	}
-	if len(b) > imagecache.MaxUpload {
-		return nil, badInput("%s: file is too large, want at most %d bytes", path, imagecache.MaxUpload)
-	}
-	return b, nil
+func readBounded(ctx context.Context, path string) ([]byte, error) {
+	b, err := inputfile.Read(ctx, path, imagecache.MaxUpload)
+	return b, unreadable(err)
 }
 
-// openFile opens an ordinary file for reading.
-func openFile(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, badInput("%s: %w", path, reason(err))
-	}
-	info, err := f.Stat()
+// openFile opens a file for reading, until the context ends.
+func openFile(ctx context.Context, path string) (*os.File, error) {
+	f, err := inputfile.Open(ctx, path, imagecache.MaxUpload)
+	return f, unreadable(err)
+}
+
+// unreadable says what it means that a file could not be read: bad input, unless the
+// reading was interrupted.
+func unreadable(err error) error {
 	switch {
-	case err != nil:
-		err = badInput("%s: %w", path, reason(err))
-	case info.IsDir():
-		err = badInput("%s: is a folder, want a file", path)
-	case info.Size() > imagecache.MaxUpload:
-		err = badInput("%s: file of %d bytes is too large, want at most %d", path, info.Size(), imagecache.MaxUpload)
+	case err == nil:
+		return nil
+	case errors.Is(err, inputfile.ErrInterrupted):
+		return outcomeError{err.Error()}
 	default:
-		return f, nil
+		return inputError{err}
 	}
-	return nil, errors.Join(err, f.Close())
-}
-
-// reason strips the path off a file error, because messages begin with it.
-func reason(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 func newImageBuild(g *global) *cobra.Command {
 	var dir, out, payloadFile, model, text, program string
-	vendor, class := hex16(imagebuild.DefaultVendor), hex16(imagebuild.DefaultClass)
-	hwMin, hwMax := hex16(imagebuild.DefaultHardware), hex16(imagebuild.DefaultHardware)
-	fileVersion, size := hex32(0x02000000), byteSize(256<<10)
+	vendor, class := flagvalue.Hex16(imagebuild.DefaultVendor), flagvalue.Hex16(imagebuild.DefaultClass)
+	hwMin, hwMax := flagvalue.Hex16(imagebuild.DefaultHardware), flagvalue.Hex16(imagebuild.DefaultHardware)
+	fileVersion, size := flagvalue.Hex32(0x02000000), flagvalue.Bytes(256<<10)
 	var sequence uint32
 	var seed uint64
 	var force bool
@@ -190,7 +105,7 @@ Without --payload the payload is made up: --program says how the emulated meter 
 				return imagebuild.ExactFile(spec, behaviour, seed, int(size), manufacturer, supplier)
 			}
 			if payloadFile != "" {
-				payload, err := readBounded(payloadFile)
+				payload, err := readBounded(cmd.Context(), payloadFile)
 				if err != nil {
 					return err
 				}
@@ -222,9 +137,9 @@ Without --payload the payload is made up: --program says how the emulated meter 
 }
 
 func buildImage(cmd *cobra.Command, pkiDir, out string, build func(manufacturer, supplier *ecdsa.PrivateKey) ([]byte, error)) error {
-	manufacturer, supplier, err := signers(pkiDir)
+	manufacturer, supplier, err := pki.Signers(pkiDir)
 	if err != nil {
-		return err
+		return inputError{err}
 	}
 	file, err := build(manufacturer.Key, supplier.Key)
 	if err != nil {
@@ -239,22 +154,14 @@ func writeImage(cmd *cobra.Command, out string, file []byte) error {
 	if err != nil {
 		return err
 	}
-	switch info, err := os.Stat(out); {
-	case err == nil && info.IsDir():
-		return badInput("%s: is a folder, want a file", out)
-	case err == nil && !info.Mode().IsRegular(): // the rename would take its place
-		return badInput("%s: is no ordinary file", out)
-	}
 	told := cmd.OutOrStdout()
-	if out == "-" {
+	if out == outputfile.Standard {
 		told = cmd.ErrOrStderr()
-		if _, err := cmd.OutOrStdout().Write(file); err != nil {
-			return outcomeError{fmt.Sprintf("write the image: %v", err)}
-		}
-	} else if err := renameio.WriteFile(out, file, 0o644); err != nil {
-		return badInput("%s: %w", out, reason(err))
 	}
-	fmt.Fprintf(told, "%s: image %s, %d bytes, hash %s\n", filepath.Base(out), im.Header.ImageID, len(file), im.Hash())
+	if err := outputfile.Replace(cmd.OutOrStdout(), out, file); err != nil {
+		return written("--out", out, err)
+	}
+	foreign.Fprintf(told, "%s: image %s, %d bytes, hash %s\n", filepath.Base(out), im.Header.ImageID, len(file), im.Hash())
 	return nil
 }
 
@@ -271,14 +178,14 @@ The Manufacturer Image inside, and its hash, stay as they are.`,
 			if out == "" {
 				return badInput("--out is missing: name the file to write")
 			}
-			im, _, err := readImageFile(args[0])
+			im, err := readImageFile(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			if !im.Header.HasHardware {
 				return badInput("%s: hardware versions missing from the header, which a GB image needs", args[0])
 			}
-			supplier, err := signer(g.path(dir, "pki"), pki.RoleSupplier)
+			supplier, err := input(pki.Signer(g.path(dir, "pki"), pki.RoleSupplier))
 			if err != nil {
 				return err
 			}
@@ -290,7 +197,7 @@ The Manufacturer Image inside, and its hash, stay as they are.`,
 		},
 	}
 	pkiFlag(cmd, &dir)
-	cmd.Flags().StringVar(&out, "out", "", "file to write")
+	cmd.Flags().StringVar(&out, "out", "", "file to write; - for standard output")
 	return cmd
 }
 
@@ -305,7 +212,7 @@ the manifest. Exit code 1 if not.`,
 		Example: "  commshub image verify meter.ota",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			im, _, err := readImageFile(args[0])
+			im, err := readImageFile(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -328,7 +235,7 @@ the manifest. Exit code 1 if not.`,
 				return outcomeError{fmt.Sprintf("%s: the OTA header says %s, the manifest %04X/%04X/%08X",
 					args[0], h.ImageID, m.Vendor, m.Class, m.Version)}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: authorised and genuine: %s, version %08X, sequence %d\n", args[0], m.Model, m.Version, m.Sequence)
+			foreign.Fprintf(cmd.OutOrStdout(), "%s: authorised and genuine: %s, version %08X, sequence %d\n", args[0], m.Model, m.Version, m.Sequence)
 			return nil
 		},
 	}
@@ -338,26 +245,16 @@ the manifest. Exit code 1 if not.`,
 	return cmd
 }
 
-// publicKey returns the key of the certificate named, or of the one in the folder.
+// publicKey returns the key of the certificate named, or of the one in the folder. There
+// is none in a new folder, and none is made: nothing that is there to be checked could be
+// signed with it.
 func publicKey(dir string, role pki.Role, named string) (*ecdsa.PublicKey, error) {
-	if named == "" {
-		return signerKey(dir, role)
+	if named != "" {
+		return input(pki.CertificateKey(named))
 	}
-	text, err := readBounded(named)
-	if err != nil {
-		return nil, err
+	key, err := pki.CertificateKey(filepath.Join(dir, role.String()+".pem"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, badInput("no certificate of the %s in %s: name its file with --%s, or the folder with --pki", role, dir, role)
 	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, badInput("%s: no PEM certificate in it", named)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, badInput("%s: %w", named, err)
-	}
-	key, ok := cert.PublicKey.(*ecdsa.PublicKey)
-	if !ok || key.Params().BitSize != 256 {
-		return nil, badInput("%s: want an ECDSA P-256 key", named)
-	}
-	return key, nil
+	return input(key, err)
 }

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"errors"
-	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/foreign"
+	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/pki"
+	"github.com/commshub/commshub/internal/table"
 )
 
 // pkiFlag adds --pki, the folder of certificates.
@@ -27,7 +26,7 @@ func newPKI(g *global) *cobra.Command {
 broker, and one certificate for each device and for the hub. They are for laboratories: the root's
 key lies beside them. Commands that need a certificate make it if the root's key is there.`,
 		Example: `  commshub pki init
-  commshub pki issue 00DB1234567890A1`,
+  commshub pki issue 00DB1234567890B1`,
 	}
 	cmd.AddCommand(newPKIInit(g), newPKIIssue(g), newPKIShow(g))
 	return cmd
@@ -36,13 +35,18 @@ key lies beside them. Commands that need a certificate make it if the root's key
 func newPKIInit(g *global) *cobra.Command {
 	var dir string
 	var hosts []string
+	var asked home.Asked
 	cmd := &cobra.Command{
-		Use:     "init",
-		Short:   "Make the root, the signers and the broker's certificate",
-		Long:    "Make the root, the signers and the broker's certificate. What is there already is kept.",
+		Use:   "init",
+		Short: "Make the root, the signers and the broker's certificate",
+		Long: `Make the root, the signers and the broker's certificate. What is there already is kept. A new home has
+identities of its own, drawn here and kept with the certificates.`,
 		Example: "  commshub pki init --host broker.lab.example --host 192.0.2.10",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir := g.path(dir, "pki")
+			if _, err := g.home(dir, asked); err != nil {
+				return err
+			}
 			a, err := openAuthority(dir)
 			if err != nil {
 				return err
@@ -55,12 +59,18 @@ func newPKIInit(g *global) *cobra.Command {
 			if _, err := a.Issue(0, pki.RoleBroker, append(brokerHosts(), hosts...)...); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "certificates are in %s\n", dir)
+			for id, owner := range map[han.EUI64]pki.Owner{pki.SupplierID: pki.OwnerSupplier, home.Broker: pki.OwnerBroker} {
+				if err := a.IssueMessageKeys(id, owner); err != nil {
+					return err
+				}
+			}
+			foreign.Fprintf(cmd.OutOrStdout(), "certificates are in %s\n", dir)
 			return nil
 		},
 	}
 	pkiFlag(cmd, &dir)
 	cmd.Flags().StringSliceVar(&hosts, "host", nil, "further name or address of the broker")
+	homeFlags(cmd.Flags(), &asked)
 	return cmd
 }
 
@@ -68,84 +78,24 @@ func newPKIInit(g *global) *cobra.Command {
 func brokerHosts() []string { return []string{"localhost", "127.0.0.1", "::1", "broker"} }
 
 // openAuthority opens the authority in a folder, or makes it.
-func openAuthority(dir string) (*pki.Authority, error) {
-	a, err := pki.Init(dir, time.Now())
-	if err != nil {
-		return nil, inputError{err}
-	}
-	return a, nil
-}
+func openAuthority(dir string) (*pki.Authority, error) { return input(pki.Init(dir, time.Now())) }
 
-// credential returns a device's certificate: the one in the folder, or a new one
-// if the root's key is there.
-func credential(dir string, id han.EUI64) (*pki.Credential, error) {
-	if c, err := pki.LoadCredential(dir, id.String()); err == nil {
-		return c, nil
-	}
-	a, err := openAuthority(dir)
+// input marks an error as bad input.
+func input[T any](v T, err error) (T, error) {
 	if err != nil {
-		return nil, err
+		err = inputError{err}
 	}
-	c, err := a.Issue(id, pki.RoleDevice)
-	if err != nil {
-		return nil, inputError{err}
-	}
-	return c, nil
-}
-
-// signer returns the supplier's or the manufacturer's credential.
-func signer(dir string, role pki.Role) (*pki.Credential, error) {
-	if c, err := pki.LoadCredential(dir, role.String()); err == nil {
-		return c, nil
-	}
-	a, err := openAuthority(dir)
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.Issue(0, role)
-	if err != nil {
-		return nil, inputError{err}
-	}
-	return c, nil
-}
-
-// signers returns who sign firmware.
-func signers(dir string) (manufacturer, supplier *pki.Credential, err error) {
-	if manufacturer, err = signer(dir, pki.RoleManufacturer); err != nil {
-		return nil, nil, err
-	}
-	supplier, err = signer(dir, pki.RoleSupplier)
-	return manufacturer, supplier, err
-}
-
-// signerKey returns the key that checks what a signer signed. Its certificate is
-// enough; without it, the signer is made as signer does.
-func signerKey(dir string, role pki.Role) (*ecdsa.PublicKey, error) {
-	cert, err := pki.LoadCertificate(dir, role.String())
-	if errors.Is(err, fs.ErrNotExist) {
-		c, err := signer(dir, role)
-		if err != nil {
-			return nil, err
-		}
-		return &c.Key.PublicKey, nil
-	}
-	if err != nil {
-		return nil, inputError{err}
-	}
-	key, ok := cert.PublicKey.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, badInput("%s in %s: certificate of a %T, expected an ECDSA key", role, dir, cert.PublicKey)
-	}
-	return key, nil
+	return v, err
 }
 
 func newPKIIssue(g *global) *cobra.Command {
 	var dir string
+	var messages bool
 	cmd := &cobra.Command{
 		Use:     "issue EUI64…",
 		Short:   "Make the certificates of devices",
 		Args:    cobra.MinimumNArgs(1),
-		Example: "  commshub pki issue 00DB1234567890A0 00DB1234567890A1",
+		Example: "  commshub pki issue 00DB1234567890B1\n  commshub pki issue --messages 00DB1234567890A1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.path(dir, "pki")
 			devices, err := parseDevices(args)
@@ -153,16 +103,20 @@ func newPKIIssue(g *global) *cobra.Command {
 				return err
 			}
 			for _, eui := range devices {
-				c, err := credential(dir, eui)
+				c, err := input(pki.Device(dir, eui))
+				if err == nil && messages {
+					_, err = input(pki.MessageKeys(dir, eui, pki.OwnerDevice))
+				}
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s valid until %s\n", c.Name, c.Certificate.NotAfter.Format(time.DateOnly))
+				foreign.Fprintf(cmd.OutOrStdout(), "%s valid until %s\n", c.Name, c.Certificate.NotAfter.Format(time.DateOnly))
 			}
 			return nil
 		},
 	}
 	pkiFlag(cmd, &dir)
+	cmd.Flags().BoolVar(&messages, "messages", false, "make a meter's keys for GBCS messages too, with which it counts as one that signs")
 	return cmd
 }
 
@@ -189,39 +143,20 @@ func newPKIShow(g *global) *cobra.Command {
 func jsonFlag(cmd *cobra.Command, v *bool) { cmd.Flags().BoolVar(v, "json", false, "print JSON") }
 
 func showCertificates(cmd *cobra.Command, entries []pki.Entry, asJSON bool) error {
-	type view struct {
-		Name     string    `json:"name"`
-		Role     string    `json:"role"`
-		EUI64    string    `json:"eui64,omitempty"`
-		Hosts    []string  `json:"hosts,omitempty"`
-		NotAfter time.Time `json:"not_after"`
-		HasKey   bool      `json:"has_key"`
-		Problem  string    `json:"problem,omitempty"`
-	}
-	views := []view{}
-	for _, e := range entries {
-		v := view{Name: e.Name, Role: e.Role.String(), Hosts: e.Hosts, NotAfter: e.NotAfter, HasKey: e.HasKey}
-		if e.ID != 0 {
-			v.EUI64 = e.ID.String()
-		}
-		if e.Err != nil {
-			v.Problem = oneLine(e.Err)
-		}
-		views = append(views, v)
-	}
+	views := pki.Views(entries)
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), views)
 	}
-	t := newTable(cmd.OutOrStdout(), "NAME\tROLE\tEUI64\tVALID UNTIL\tKEY\tNOTE")
+	t := table.New(cmd.OutOrStdout(), "NAME\tROLE\tEUI64\tVALID UNTIL\tKEY\tNOTE")
 	for _, v := range views {
 		key := "no"
 		if v.HasKey {
 			key = "yes"
 		}
-		t.row("%s\t%s\t%s\t%s\t%s\t%s", v.Name, v.Role, v.EUI64, v.NotAfter.Format(time.DateOnly), key,
+		t.Row("%s\t%s\t%s\t%s\t%s\t%s", v.Name, v.Role, v.EUI64, v.NotAfter.Format(time.DateOnly), key,
 			strings.TrimSpace(strings.Join(v.Hosts, " ")+" "+v.Problem))
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 func parseDevices(args []string) ([]han.EUI64, error) {

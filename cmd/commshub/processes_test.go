@@ -10,13 +10,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/client"
+	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/loopback"
-	"github.com/commshub/commshub/internal/scenario"
 )
 
 // TestKilledProcessesLoseNothing runs the home as separate processes, with the
@@ -30,9 +33,8 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 			t.Parallel()
 			p := newProcesses(t)
 			start(p)
-			p.command("pki", "init")
 			p.hub()
-			esme, gsme := scenario.DefaultESME.String(), scenario.DefaultGSME.String()
+			esme, gsme := home.DefaultESME.String(), home.DefaultGSME.String()
 			p.command("device", "add", esme, "--kind", "ESME")
 			p.command("device", "add", gsme, "--kind", "GSME")
 			p.meter("esme")
@@ -53,6 +55,9 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 				p.until(eui+" holds the image", func() bool { return p.update(eui).State == "transferred" })
 				p.command("firmware", "activate", eui)
 				p.until(eui+" runs the image", func() bool { return p.update(eui).State == "activated" })
+				if said := string(p.command("firmware", "orders")); !strings.Contains(said, eui) || strings.Count(said, "activation: success") == 0 {
+					t.Errorf("orders:\n%s", said)
+				}
 			}
 			for _, role := range []string{"esme", "gsme"} {
 				p.checkTransfer(role)
@@ -69,6 +74,9 @@ type processes struct {
 	env     []string
 	broker  string
 	apiURL  string
+	speed   int
+	once    sync.Once
+	api     *client.Client
 	running map[string]*exec.Cmd
 	logs    map[string]string
 }
@@ -79,11 +87,12 @@ func newProcesses(t *testing.T) *processes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &processes{t: t, dir: t.TempDir(), binary: binary, running: map[string]*exec.Cmd{}, logs: map[string]string{}}
+	p := &processes{t: t, dir: t.TempDir(), binary: binary, speed: 1800, running: map[string]*exec.Cmd{}, logs: map[string]string{}}
 	p.apiURL = "http://" + loopback.Free(t)
 	p.env = append(os.Environ(), "COMMSHUB_STATE="+filepath.Join(p.dir, "state"), "COMMSHUB_API="+p.apiURL,
 		"COMMSHUB_LOG_FORMAT=json", "COMMSHUB_LOG_LEVEL=debug")
 	t.Cleanup(p.stop)
+	p.command("pki", "init", "--published-ids") // so that a test knows who is who
 	return p
 }
 
@@ -140,7 +149,6 @@ func secondBroker(t *testing.T) (binary string) {
 func (p *processes) mosquitto() {
 	p.t.Helper()
 	binary := secondBroker(p.t)
-	p.command("pki", "init")
 	address := loopback.Free(p.t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -171,7 +179,7 @@ func (p *processes) write(name, text string) string {
 
 func (p *processes) hub() {
 	address := strings.TrimPrefix(p.apiURL, "http://")
-	p.run("hub", "hub", "--broker", p.broker, "--listen", address, "--speed", "1800", "--pacing", "blocks=80")
+	p.run("hub", "hub", "--broker", p.broker, "--listen", address, "--speed", strconv.Itoa(p.speed), "--pacing", "blocks=80")
 	p.listening(address)
 }
 
@@ -223,6 +231,7 @@ func (p *processes) stop() {
 			_ = cmd.Process.Kill()
 			p.t.Errorf("%s did not stop within 10 s", role)
 		}
+		delete(p.running, role)
 	}
 }
 
@@ -247,18 +256,26 @@ func (p *processes) command(args ...string) []byte {
 	return out.Bytes()
 }
 
+// client returns the one client of the hub: each has connections of its own.
+func (p *processes) client() *client.Client {
+	p.once.Do(func() {
+		var err error
+		if p.api, err = client.New(p.apiURL, ""); err != nil {
+			p.t.Error(err)
+		}
+	})
+	return p.api
+}
+
 // update returns the update of a device; zero while the hub does not answer.
 func (p *processes) update(eui string) api.Update {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	c, err := clientOf(p.apiURL, "")
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	c := p.client()
 	var list struct {
 		Updates []api.Update `json:"updates"`
 	}
-	if err := c.call(ctx, "GET", "/v1/updates", nil, &list); err != nil {
+	if err := c.Call(ctx, "GET", "/v1/updates", nil, &list); err != nil {
 		return api.Update{}
 	}
 	for _, u := range list.Updates {

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
+
+	"github.com/commshub/commshub/internal/foreign"
+	"github.com/commshub/commshub/internal/settings"
 )
 
 // version is set by the linker of a release build.
@@ -25,6 +27,7 @@ type global struct {
 	config    string
 	logLevel  string
 	logFormat string
+	strayed   sync.Once // the state folder fell to the working folder, and that was said
 }
 
 func newRoot(s streams) *cobra.Command {
@@ -37,7 +40,8 @@ firmware images and trickles them to battery gas meters in 30-minute heartbeat w
 electricity and gas meters on an MQTT-simulated Zigbee HAN secured by DTLS.
 
 Every flag can also be an environment variable (` + envPrefix + `STATE for --state) or a key of the
-YAML file that --config names. The command line wins over the environment, that over the file.`,
+YAML file that --config names. The command line wins over the environment, that over the file. A
+variable or key that is empty counts as not set.`,
 		Example: `  commshub demo
   commshub demo --until updated --json --speed 3600`,
 		Version:           version,
@@ -58,7 +62,7 @@ YAML file that --config names. The command line wins over the environment, that 
 	f.StringVar(&g.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	root.AddCommand(
 		newDemo(g), newHub(g), newMeter(g), newBroker(g), newBridge(g), newHealth(g),
-		newPKI(g), newProvision(g), newImage(g), newDevice(g), newFirmware(g), newToken(g), newBattery(g), newSim(g), newTop(g), newDocs(),
+		newPKI(g), newProvision(g), newImage(g), newDevice(g), newFirmware(g), newToken(g), newStorage(g), newBattery(g), newGBCS(g), newSim(g), newReport(g), newTop(g), newCapture(g), newClock(g), newDocs(),
 	)
 	refuseArguments(root)
 	return root
@@ -85,14 +89,17 @@ func refuseArguments(cmd *cobra.Command) {
 	}
 }
 
+// strayState is the state folder of somebody without a home, in the working folder.
+const strayState = "commshub-state"
+
 // defaultState follows the XDG convention.
 func defaultState() string {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "commshub")
 	}
 	home, err := os.UserHomeDir()
-	if err != nil {
-		return "commshub-state"
+	if err != nil || !filepath.IsAbs(home) {
+		return strayState
 	}
 	return filepath.Join(home, ".local", "state", "commshub")
 }
@@ -100,48 +107,17 @@ func defaultState() string {
 // fillIn sets flags that are not on the command line from the environment and the
 // configuration file.
 func (g *global) fillIn(cmd *cobra.Command) error {
-	if v, ok := os.LookupEnv(envPrefix + "CONFIG"); ok && g.config == "" {
-		g.config = v
+	if g.config == "" {
+		g.config = os.Getenv(envPrefix + "CONFIG")
 	}
-	file, err := readConfig(g.config)
-	if err != nil {
-		return err
+	if err := settings.Fill(cmd.Flags(), envPrefix, g.config, func(key string) bool { return flagExists(cmd.Root(), key) }); err != nil {
+		return inputError{err}
 	}
-	known := map[string]bool{}
-	var failed error
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		known[f.Name] = true
-		if f.Changed || failed != nil {
-			return
-		}
-		source, value, ok := lookUp(f.Name, file)
-		if !ok {
-			return
-		}
-		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			failed = badInput("%s: %w", source, err)
-		}
-	})
-	if failed != nil {
-		return failed
+	if g.state == "" {
+		return badInput("--state is empty: want a folder")
 	}
-	// A key of another command is fine, so that one file serves them all.
-	for key := range file {
-		if !known[key] && !flagExists(cmd.Root(), key) {
-			return badInput("%s: unknown key %q", g.config, key)
-		}
-	}
-	_, err = g.logger() // a wrong log level is bad input, also where nothing is logged
+	_, err := g.logger() // a wrong log level is bad input, also where nothing is logged
 	return err
-}
-
-func lookUp(name string, file map[string]string) (source, value string, ok bool) {
-	env := envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	if v, ok := os.LookupEnv(env); ok {
-		return env, v, true
-	}
-	v, ok := file[name]
-	return name, v, ok
 }
 
 func flagExists(cmd *cobra.Command, name string) bool {
@@ -156,21 +132,6 @@ func flagExists(cmd *cobra.Command, name string) bool {
 	return false
 }
 
-func readConfig(path string) (map[string]string, error) {
-	if path == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, badInput("read configuration: %w", err)
-	}
-	var file map[string]string
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, badInput("read configuration %s: %w", path, err)
-	}
-	return file, nil
-}
-
 // logger returns the logger of a daemon, which writes to standard error.
 func (g *global) logger() (*slog.Logger, error) {
 	var level slog.Level
@@ -180,7 +141,7 @@ func (g *global) logger() (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: level}
 	switch {
 	case g.logFormat == "json", g.logFormat == "auto" && !isTerminal(g.err):
-		return slog.New(slog.NewJSONHandler(g.err, options)), nil
+		return slog.New(slog.NewJSONHandler(foreign.Writer(g.err), options)), nil
 	case g.logFormat == "text", g.logFormat == "auto":
 		return slog.New(slog.NewTextHandler(g.err, options)), nil
 	default:
@@ -193,7 +154,22 @@ func (g *global) path(named, name string) string {
 	if named != "" {
 		return named
 	}
-	return filepath.Join(g.state, name)
+	return filepath.Join(g.folder(), name)
+}
+
+// folder returns the state folder, and says once where it is if it is the working
+// folder's because there is no home.
+func (g *global) folder() string {
+	if g.state == strayState {
+		g.strayed.Do(func() {
+			where, err := filepath.Abs(g.state)
+			if err != nil {
+				where = g.state
+			}
+			fmt.Fprintf(g.err, "commshub: neither HOME nor XDG_STATE_HOME is set: the state folder is %s; name another with --state or %sSTATE\n", where, envPrefix)
+		})
+	}
+	return g.state
 }
 
 // oneLine returns an error as one line for a person.
@@ -206,5 +182,5 @@ func oneLine(err error) string {
 		}
 		return strings.Join(parts, "; ")
 	}
-	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	return foreign.Line(strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " "))
 }

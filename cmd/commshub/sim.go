@@ -9,11 +9,12 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/commshub/commshub/internal/outputfile"
 	"github.com/commshub/commshub/internal/scenario/homefile"
 	"github.com/commshub/commshub/internal/scenario/play"
+	"github.com/commshub/commshub/internal/scenario/told"
 )
 
 func newSim(g *global) *cobra.Command {
@@ -25,7 +26,7 @@ YAML. Weeks take milliseconds. docs/simulation.md has every key; docs/examples h
 		Example: `  commshub sim run docs/examples/*.yaml
   commshub sim sweep docs/examples/happy_path.yaml --vary pacing=radio=5s,10s,30s --vary loss=0:0.3:0.05`,
 	}
-	cmd.AddCommand(newSimRun(g), newSimSweep(g), newSimSchema(g))
+	cmd.AddCommand(newSimRun(g), newSimSweep(g), newSimChaos(g), newSimSchema(g))
 	return cmd
 }
 
@@ -44,7 +45,10 @@ type simRun struct {
 	junit  string
 	asJSON bool
 	trace  string
-	homes  int
+	page   string
+
+	capture string
+	homes   int
 }
 
 func newSimRun(g *global) *cobra.Command {
@@ -59,6 +63,7 @@ The same seed gives the same trace, byte by byte, on every machine.`,
 		Example: `  commshub sim run docs/examples/happy_path.yaml
   commshub sim run docs/examples/*.yaml --junit report.xml
   commshub sim run docs/examples/lossy_link.yaml --seed 7 --trace trace.txt
+  commshub sim run docs/examples/happy_path.yaml --capture - | wireshark -k -i -
   commshub sim run docs/examples/lossy_link.yaml --homes 1000`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -68,18 +73,20 @@ The same seed gives the same trace, byte by byte, on every machine.`,
 	}
 	f := cmd.Flags()
 	f.Uint64Var(&s.seed, "seed", 0, "seed of all dice, instead of the file's")
-	f.StringVar(&s.junit, "junit", "", "write a JUnit report to this file")
+	f.StringVar(&s.junit, "junit", "", "write a JUnit report to this file; - for standard output")
 	f.BoolVar(&s.asJSON, "json", false, "print the results as a JSON array")
 	f.IntVar(&s.homes, "homes", 0, "play this many homes of one scenario, each with its own seed, on all processors")
-	f.StringVar(&s.trace, "trace", "", "write the trace to this file, one record per line")
+	f.StringVar(&s.page, "report", "", "write what happened to this file, as one HTML page; - for standard output")
+	f.StringVar(&s.trace, "trace", "", "write the trace to this file, one record per line; - for standard output")
+	f.StringVar(&s.capture, "capture", "", "write every frame of the HAN to this file, as pcapng for Wireshark; - for standard output")
 	return cmd
 }
 
 // readStages reads and checks all files before any of them is played.
-func readStages(files []string) ([]*play.Stage, error) {
+func readStages(ctx context.Context, files []string) ([]*play.Stage, error) {
 	var stages []*play.Stage
 	for _, file := range files {
-		text, err := readScenario(file)
+		text, err := readBounded(ctx, file)
 		if err != nil {
 			return nil, err
 		}
@@ -92,22 +99,8 @@ func readStages(files []string) ([]*play.Stage, error) {
 	return stages, nil
 }
 
-// readScenario reads a file that may hold a scenario.
-func readScenario(file string) ([]byte, error) {
-	f, err := openFile(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(f)
-	if err != nil {
-		return nil, badInput("%s: %w", file, reason(err))
-	}
-	return text, nil
-}
-
 func newStage(file string, text []byte, overrides ...homefile.Override) (*play.Stage, error) {
-	home, err := homefile.ParseWith(file, text, overrides...)
+	home, err := homefile.Parse(file, text, overrides...)
 	if err != nil {
 		return nil, inputError{err}
 	}
@@ -120,7 +113,7 @@ func newStage(file string, text []byte, overrides ...homefile.Override) (*play.S
 
 func (s *simRun) run(ctx context.Context, g *global, files []string) error {
 	letGarbageLie()
-	stages, err := readStages(files)
+	stages, err := readStages(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -130,6 +123,16 @@ func (s *simRun) run(ctx context.Context, g *global, files []string) error {
 	if s.trace != "" && len(stages) > 1 {
 		return badInput("--trace %s: %d scenarios, want one", s.trace, len(stages))
 	}
+	if s.page != "" && len(stages) > 1 {
+		return badInput("--report %s: %d scenarios, want one", s.page, len(stages))
+	}
+	if s.capture != "" && len(stages) > 1 {
+		return badInput("--capture %s: %d scenarios, want one", s.capture, len(stages))
+	}
+	beside, err := g.oneStandardOutput(s.trace, s.capture, s.junit, s.page)
+	if err != nil {
+		return err
+	}
 	var results []*play.Result
 	var timings []time.Duration
 	for _, stage := range stages {
@@ -137,94 +140,75 @@ func (s *simRun) run(ctx context.Context, g *global, files []string) error {
 			return outcomeError{"interrupted"}
 		}
 		began := time.Now()
-		r, err := s.play(stage)
+		r, err := s.play(g.out, stage)
 		if err != nil {
 			return err
 		}
 		results, timings = append(results, r), append(timings, time.Since(began))
 	}
-	return s.report(g, results, timings)
+	return s.report(g, beside, results, timings)
 }
 
-// play plays one scenario, with its trace in a file if that was asked for.
-func (s *simRun) play(stage *play.Stage) (*play.Result, error) {
+// play plays one scenario, with its trace and its capture in files if that was asked for.
+func (s *simRun) play(out io.Writer, stage *play.Stage) (r *play.Result, err error) {
 	seed := uint64(stage.Home().Seed)
 	if s.seeded {
 		seed = s.seed
 	}
-	if s.trace == "" {
-		return stage.Play(seed, play.Options{Hash: true})
+	o := play.Options{Hash: true, Judge: true, Report: s.page != ""}
+	run := func() (err error) {
+		r, err = stage.Play(seed, o)
+		return err
 	}
-	file, err := renameio.NewPendingFile(s.trace, renameio.WithPermissions(0o666))
-	if err != nil {
-		return nil, badInput("--trace %s: %w", s.trace, reason(err))
+	if s.capture != "" {
+		run = writing("--capture", out, s.capture, &o.Capture, run)
 	}
-	defer func() { _ = file.Cleanup() }() // nothing to do once it was replaced
-	w := newLineWriter(file)
-	r, err := stage.Play(seed, play.Options{Hash: true, Trace: w})
-	if err == nil {
-		err = w.Flush()
+	if s.trace != "" {
+		run = writing("--trace", out, s.trace, &o.Trace, run)
 	}
-	if err == nil {
-		err = file.CloseAtomicallyReplace()
+	err = run()
+	return r, err
+}
+
+// writing has a file that a flag asked for open while something runs.
+func writing(flag string, out io.Writer, path string, to *io.Writer, run func() error) func() error {
+	return func() error {
+		return written(flag, path, outputfile.Write(out, path, func(w io.Writer) error {
+			*to = w
+			return run()
+		}))
 	}
-	if err != nil {
-		return nil, badInput("--trace %s: %w", s.trace, reason(err))
-	}
-	return r, nil
 }
 
 // report prints the results and turns them into an exit code.
-func (s *simRun) report(g *global, results []*play.Result, timings []time.Duration) error {
+func (s *simRun) report(g *global, beside io.Writer, results []*play.Result, timings []time.Duration) error {
 	if s.junit != "" {
 		text, err := play.JUnit(results, timings)
 		if err == nil {
-			err = renameio.WriteFile(s.junit, text, 0o666)
+			err = outputfile.Replace(g.out, s.junit, text)
 		}
 		if err != nil {
-			return badInput("--junit %s: %w", s.junit, reason(err))
+			return written("--junit", s.junit, err)
 		}
 	}
 	var err error
+	if s.page != "" {
+		if err := writeReport(g.out, "--report", s.page, results[0].Report()); err != nil {
+			return err
+		}
+	}
 	if s.asJSON {
-		err = printJSON(g.out, results)
+		err = printJSON(beside, results)
 	} else {
-		err = printResults(g.out, results)
+		err = told.Results(beside, results)
 	}
 	if err != nil {
 		return outcomeError{fmt.Sprintf("print the results: %v", err)}
 	}
-	return failuresOf(results)
-}
-
-// failuresOf returns the error for expectations that do not hold. They are on
-// standard output already, one line each.
-func failuresOf(results []*play.Result) error {
-	failures, scenarios := 0, 0
-	for _, r := range results {
-		failures += len(r.Failures)
-		if !r.Passed() {
-			scenarios++
-		}
+	if failed := told.Failures(results); failed != "" {
+		return outcomeError{failed} // one line for each is on standard output already
 	}
-	if failures == 0 {
-		return nil
-	}
-	return outcomeError{fmt.Sprintf("%s in %s not hold", count(failures, "expectation"), count(scenarios, "scenario")+doDoes(failures))}
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func doDoes(n int) string {
-	if n == 1 {
-		return " does"
-	}
-	return " do"
+	return nil
 }
 
 //go:generate go run . sim schema --out ../../docs/scenario.schema.json
@@ -238,18 +222,9 @@ func newSimSchema(g *global) *cobra.Command {
 		Long: `Print the JSON Schema of scenario files, for editors that complete and check YAML by it. It is also
 in docs/scenario.schema.json.`,
 		RunE: func(*cobra.Command, []string) error {
-			if out != "" {
-				if err := renameio.WriteFile(out, homefile.Schema(), 0o644); err != nil {
-					return badInput("--out %s: %w", out, reason(err))
-				}
-				return nil
-			}
-			if _, err := g.out.Write(homefile.Schema()); err != nil {
-				return outcomeError{fmt.Sprintf("print the schema: %v", err)}
-			}
-			return nil
+			return written("--out", out, outputfile.Replace(g.out, out, homefile.Schema()))
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "write it to this file")
+	cmd.Flags().StringVar(&out, "out", outputfile.Standard, "write it to this file; - for standard output")
 	return cmd
 }

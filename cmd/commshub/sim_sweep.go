@@ -5,16 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/commshub/commshub/internal/foreign"
+	"github.com/commshub/commshub/internal/inputfile"
+	"github.com/commshub/commshub/internal/outputfile"
 	"github.com/commshub/commshub/internal/scenario/chart"
 	"github.com/commshub/commshub/internal/scenario/homefile"
 	"github.com/commshub/commshub/internal/scenario/sweep"
+	"github.com/commshub/commshub/internal/scenario/told"
 )
 
 // simSweep are the choices of a sweep.
@@ -24,6 +26,7 @@ type simSweep struct {
 	meter  string
 	csv    string
 	plots  string
+	page   string
 	asJSON bool
 }
 
@@ -48,15 +51,16 @@ file expects is counted, and does not decide the exit code.`,
 	f.StringArrayVar(&s.vary, "vary", nil, "KEY=VALUE,VALUE,… or KEY=FROM:TO:STEP; repeat it for the product")
 	f.IntVar(&s.seeds, "seeds", 1, "runs of each combination, with seeds from the file's on")
 	f.StringVar(&s.meter, "meter", "", "meter to compare (default: the first gas meter that takes the image)")
-	f.StringVar(&s.csv, "csv", "", "write the table to this file as CSV")
+	f.StringVar(&s.csv, "csv", "", "write the table to this file as CSV; - for standard output")
 	f.StringVar(&s.plots, "plot", "", "draw the results into this folder, as SVG and PNG")
+	f.StringVar(&s.page, "report", "", "write the table to this file, as one HTML page; - for standard output")
 	f.BoolVar(&s.asJSON, "json", false, "print the table as JSON")
 	return cmd
 }
 
 func (s *simSweep) run(ctx context.Context, g *global, file string) error {
 	letGarbageLie()
-	text, err := readScenario(file)
+	text, err := readBounded(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -91,67 +95,46 @@ func (s *simSweep) run(ctx context.Context, g *global, file string) error {
 
 // report writes the files asked for, and prints the table.
 func (s *simSweep) report(g *global, sw *sweep.Sweep, rows []sweep.Row, took time.Duration) error {
+	beside, err := g.oneStandardOutput(s.csv, s.page)
+	if err != nil {
+		return err
+	}
 	if s.csv != "" {
 		var b bytes.Buffer
 		err := sweep.WriteCSV(&b, sw.Axes, rows)
 		if err == nil {
-			err = renameio.WriteFile(s.csv, b.Bytes(), 0o666)
+			err = outputfile.Replace(g.out, s.csv, b.Bytes())
 		}
 		if err != nil {
-			return badInput("--csv %s: %w", s.csv, reason(err))
+			return written("--csv", s.csv, err)
 		}
 	}
 	if s.plots != "" {
 		files, err := chart.Write(s.plots, sw, rows)
 		if err != nil {
-			return badInput("--plot %s: %w", s.plots, reason(err))
+			return badInput("--plot %s: %w", s.plots, inputfile.Reason(err))
 		}
-		fmt.Fprintf(g.err, "drew %s\n", strings.Join(files, ", "))
+		foreign.Fprintf(g.err, "drew %s\n", strings.Join(files, ", "))
 	}
-	var err error
+	if s.page != "" {
+		page := sw.Report(rows)
+		if err := writeReport(g.out, "--report", s.page, &page); err != nil {
+			return err
+		}
+	}
 	if s.asJSON {
-		err = printJSON(g.out, struct {
+		err = printJSON(beside, struct {
 			File  string       `json:"file"`
 			Meter string       `json:"meter"`
 			Axes  []sweep.Axis `json:"axes"`
 			Rows  []sweep.Row  `json:"rows"`
 		}{sw.File, sw.Meter, sw.Axes, rows})
 	} else {
-		err = printSweep(g.out, sw, rows)
+		err = told.Sweep(beside, sw, rows)
 	}
 	if err != nil {
 		return outcomeError{fmt.Sprintf("print the results: %v", err)}
 	}
-	fmt.Fprintf(g.err, "%s in %v\n", count(sw.Runs(), "run"), took.Round(10*time.Millisecond))
+	foreign.Fprintf(g.err, "%s in %v\n", told.Count(sw.Runs(), "run"), took.Round(10*time.Millisecond))
 	return nil
-}
-
-// printSweep writes the table for a person.
-func printSweep(w io.Writer, sw *sweep.Sweep, rows []sweep.Row) error {
-	fmt.Fprintf(w, "%s: meter %s, %s of each combination\n", sw.File, sw.Meter, count(sw.Seeds, "run"))
-	var head []string
-	for _, a := range sw.Axes {
-		head = append(head, strings.ToUpper(a.Name()))
-	}
-	t := newTable(w, strings.Join(head, "\t")+"\tDONE\tCOMPLETE\tSLOWEST\tWINDOWS\tRETRIES\tRADIO ON\tCHARGE\tBATTERY\tHOLDS\t")
-	for i := range rows {
-		r := &rows[i]
-		star := ""
-		if r.Pareto {
-			star = "*"
-		}
-		t.row("%s\t%d/%d\t%s\t%s\t%.1f\t%.1f\t%v\t%.4f mAh\t%.4f %%\t%d/%d\t%s", strings.Join(r.Values, "\t"),
-			r.Completed, r.Runs, meanSpan(r.Completed, r.Complete.Mean), meanSpan(r.Completed, r.Complete.Max),
-			r.Windows.Mean, r.Retries.Mean, (time.Duration(r.RadioOn.Mean) * time.Millisecond).Round(10*time.Millisecond),
-			r.Charge.Mean/1000, r.UsedPercent.Mean, r.Held, r.Runs, star)
-	}
-	return t.flush()
-}
-
-// meanSpan writes a mean time of the runs that were completed.
-func meanSpan(completed int, seconds float64) string {
-	if completed == 0 {
-		return "never"
-	}
-	return inSeconds(seconds)
 }

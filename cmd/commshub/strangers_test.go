@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/loopback"
-	"github.com/commshub/commshub/internal/scenario"
 )
 
 // TestStrangersGetNothingThrough: a device that is not in the device log, that
@@ -19,7 +20,7 @@ import (
 // it is connected. The hub says why in one line.
 func TestStrangersGetNothingThrough(t *testing.T) {
 	t.Parallel()
-	gsme := scenario.DefaultGSME.String()
+	gsme := home.DefaultGSME.String()
 
 	t.Run("not in the device log, added, removed", func(t *testing.T) {
 		p := newProcesses(t)
@@ -46,10 +47,11 @@ func TestStrangersGetNothingThrough(t *testing.T) {
 		p := newProcesses(t)
 		p.openBroker()
 		p.hub()
-		esme := scenario.DefaultESME.String()
+		esme := home.DefaultESME.String()
 		p.command("device", "add", gsme, "--kind", "GSME")
 		p.command("device", "add", esme, "--kind", "ESME")
 		p.command("pki", "issue", esme)
+		p.command("pki", "issue", "--messages", gsme)
 		// A folder in which the electricity meter's certificate has the gas meter's name.
 		theirs, own := filepath.Join(p.dir, "theirs"), filepath.Join(p.dir, "state", "pki")
 		for from, to := range map[string]string{
@@ -58,6 +60,12 @@ func TestStrangersGetNothingThrough(t *testing.T) {
 			"supplier.pem": "supplier.pem", "supplier.key": "supplier.key",
 		} {
 			p.copy(filepath.Join(own, from), filepath.Join(theirs, to))
+		}
+		// What it needs for messages is right.
+		supplier := hub.DefaultConfig().Supplier.String()
+		for _, name := range []string{gsme + "-ds.pem", gsme + "-ds.key", gsme + "-ka.pem", gsme + "-ka.key",
+			supplier + "-ds.pem", supplier + "-ka.pem", home.Broker.String() + "-ds.pem", home.Broker.String() + "-ka.pem"} {
+			p.copy(filepath.Join(own, name), filepath.Join(theirs, name))
 		}
 		p.run("gsme", "meter", "gsme", "--broker", p.broker, "--pki", theirs)
 		p.until("the hub says why", func() bool { return p.logged("hub", "refused", gsme, esme) })
@@ -72,7 +80,6 @@ func TestStrangersGetNothingThrough(t *testing.T) {
 func (p *processes) openBroker() {
 	p.t.Helper()
 	binary := mosquitto(p.t)
-	p.command("pki", "init")
 	address := loopback.Free(p.t)
 	conf := p.write("mosquitto.conf", "listener "+address[strings.LastIndex(address, ":")+1:]+" 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\n")
 	p.broker = "mqtt://" + address

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
+
+	"github.com/commshub/commshub/hub/client"
+	secret "github.com/commshub/commshub/internal/home/token"
 )
 
 // tokenFile is the file in the state folder with the token of the REST interface.
@@ -20,47 +21,6 @@ const tokenFile = "api-token"
 
 // tokenVariable is the environment variable with a token.
 const tokenVariable = envPrefix + "TOKEN"
-
-// makeToken returns the token in a file, made if there is none yet.
-func makeToken(path string) (token string, fresh bool, err error) {
-	token, err = readToken(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return token, false, err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", false, badInput("make the token: %w", err)
-	}
-	token = rand.Text()
-	if err := renameio.WriteFile(path, []byte(token+"\n"), 0o600, renameio.IgnoreUmask()); err != nil {
-		return "", false, badInput("write token %s: %w", path, reason(err))
-	}
-	return token, true, nil
-}
-
-// readToken reads a token that nobody else may read.
-func readToken(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", badInput("read token %s: %w", path, reason(err))
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", badInput("read token %s: %w", path, reason(err))
-	}
-	if open := info.Mode().Perm() & 0o077; open != 0 {
-		return "", badInput("read token %s: others may read it (mode %04o), want 0600", path, info.Mode().Perm())
-	}
-	text, err := io.ReadAll(io.LimitReader(f, 1024))
-	if err != nil {
-		return "", badInput("read token %s: %w", path, reason(err))
-	}
-	token := strings.TrimSpace(string(text))
-	if len(token) < 16 || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", badInput("read token %s: want at least 16 visible characters", path)
-	}
-	return token, nil
-}
 
 // apiToken is how the REST interface is protected.
 type apiToken struct {
@@ -79,10 +39,14 @@ func (t *apiToken) register(cmd *cobra.Command) {
 func (t *apiToken) resolve(state, listen string) (token string, fresh bool, err error) {
 	switch t.mode {
 	case "file":
-		return makeToken(filepath.Join(state, tokenFile))
+		token, fresh, err := secret.Make(filepath.Join(state, tokenFile))
+		if err != nil {
+			err = inputError{err}
+		}
+		return token, fresh, err
 	case "none":
 		host, _, err := net.SplitHostPort(listen)
-		if err == nil && isLoopback(host) {
+		if err == nil && client.IsLoopback(host) {
 			return "", false, nil
 		}
 		return "", false, badInput("--api-token none: only on loopback, not on --listen %s", listen)
@@ -100,12 +64,12 @@ func tellToken(w io.Writer, url, token string) {
 // named, the environment, or the state folder; "" if there is none.
 func findToken(state, named string) (string, error) {
 	if named != "" {
-		return readToken(named)
+		return input(secret.Read(named))
 	}
 	if token := os.Getenv(tokenVariable); token != "" {
 		return token, nil
 	}
-	token, err := readToken(filepath.Join(state, tokenFile))
+	token, err := input(secret.Read(filepath.Join(state, tokenFile)))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return "", nil
 	}
@@ -136,7 +100,7 @@ func newToken(g *global) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&base, "api", defaultAPI, "address of the running hub, for --link")
+	cmd.Flags().StringVar(&base, "api", client.DefaultBase, "address of the running hub, for --link")
 	cmd.Flags().StringVar(&named, "token-file", "", "file with the token (default: api-token in the state folder)")
 	cmd.Flags().BoolVar(&link, "link", false, "print a link that opens the page with the token")
 	return cmd

@@ -9,7 +9,10 @@
 // ledger can stand in a golden trace.
 package battery
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Charge is an amount of charge in nanocoulombs, 1 µA for 1 ms. A 19 Ah cell
 // holds 6.84e13 of them.
@@ -43,19 +46,44 @@ const (
 	CauseHash
 	CauseSignature
 	CauseReboot
-	numCauses
+	CauseDrained // by hand, for a test that wants a battery in use
+	CauseCheck   // reading and hashing what is stored, in service and after a boot
+	NumCauses    // how many there are
 )
 
-var causeNames = [numCauses]string{
+var causeNames = [NumCauses]string{
 	"sleep", "base", "self-discharge", "listen", "transmit", "receive", "processor", "flash", "hash", "signature", "reboot",
+	"drained", "check",
+}
+
+// IsWork reports whether the charge went into something that the meter did, not into
+// being there, nor to somebody's hand.
+func (c Cause) IsWork() bool {
+	return c != CauseSleep && c != CauseBase && c != CauseSelfDischarge && c != CauseDrained
+}
+
+// StandingNames returns the names of the causes that are no work.
+func StandingNames() []string {
+	var out []string
+	for _, c := range Causes() {
+		if !c.IsWork() {
+			out = append(out, c.String())
+		}
+	}
+	return out
 }
 
 // String returns the cause's name as reports show it.
-func (c Cause) String() string { return causeNames[c] }
+func (c Cause) String() string {
+	if c >= NumCauses {
+		return fmt.Sprintf("cause %d", c) // of a meter that tells more of them apart
+	}
+	return causeNames[c]
+}
 
 // Causes returns all causes in report order.
 func Causes() []Cause {
-	all := make([]Cause, numCauses)
+	all := make([]Cause, NumCauses)
 	for i := range all {
 		all[i] = Cause(i)
 	}

@@ -13,30 +13,30 @@ type Budget struct {
 	Reserve Charge        // charge that downloads never touch
 }
 
-// Window watches a budget during one heartbeat window.
-type Window struct {
+// Spending watches a budget during one heartbeat window.
+type Spending struct {
 	budget  Budget
 	radioOn time.Duration // the ledger's at the start of the window
 	charge  Charge
 }
 
 // Open begins a window.
-func (b Budget) Open(l *Ledger) Window {
-	return Window{budget: b, radioOn: l.RadioOn(), charge: l.Active()}
+func (b Budget) Open(l *Ledger) Spending {
+	return Spending{budget: b, radioOn: l.RadioOn(), charge: l.Active()}
 }
 
 // RadioOn returns the radio-on time spent in the window so far.
-func (w *Window) RadioOn(l *Ledger) time.Duration { return l.RadioOn() - w.radioOn }
+func (s *Spending) RadioOn(l *Ledger) time.Duration { return l.RadioOn() - s.radioOn }
 
 // Charge returns the charge spent on work in the window so far.
-func (w *Window) Charge(l *Ledger) Charge { return l.Active() - w.charge }
+func (s *Spending) Charge(l *Ledger) Charge { return l.Active() - s.charge }
 
 // Allows reports whether an operation of the given cost still fits, and if not, why.
-func (w *Window) Allows(l *Ledger, cost phy.Cost) (ok bool, reason string) {
-	if w.budget.RadioOn > 0 && w.RadioOn(l)+cost.RadioOn() > w.budget.RadioOn {
+func (s *Spending) Allows(l *Ledger, cost phy.Cost) (ok bool, reason string) {
+	if s.budget.RadioOn > 0 && s.RadioOn(l)+cost.RadioOn() > s.budget.RadioOn {
 		return false, "radio-on share of the window is spent"
 	}
-	if w.budget.Reserve > 0 && l.Remaining() < w.budget.Reserve {
+	if s.budget.Reserve > 0 && l.Remaining() < s.budget.Reserve {
 		return false, "charge is under its reserve"
 	}
 	return true, ""

@@ -4,13 +4,8 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/flash"
+	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/phy"
-)
-
-// Sizes of a block's frames besides its data, in bytes of ZCL.
-const (
-	blockRequestSize    = 3 + 14
-	blockResponseHeader = 3 + 14
 )
 
 // BlockEstimate is what one block costs, request and answer.
@@ -24,7 +19,7 @@ type BlockEstimate struct {
 
 // Block reckons a block of so many bytes of data.
 func (s *Set) Block(data int) BlockEstimate {
-	request, answer := blockRequestSize, blockResponseHeader+data
+	request, answer := ota.BlockRequestSize, ota.BlockOverhead+data
 	cost := s.Radio.Exchange(request, answer)
 	return BlockEstimate{
 		Fragments: s.Radio.Fragments(answer), Cost: cost, Charge: s.RadioCharge(cost),
@@ -41,7 +36,7 @@ const sectorSize = 4096
 type ImageEstimate struct {
 	Blocks  int64
 	RadioOn time.Duration
-	Spent   [numCauses]Charge
+	Spent   [NumCauses]Charge
 }
 
 // Total returns the charge altogether.
@@ -60,8 +55,17 @@ const (
 	imageHashes     = 2
 )
 
+// Operations on the curve for the GBCS messages of an update, which are counted like
+// signatures checked: the receipt is signed; of the order to activate the MAC's key is
+// agreed on and the signature checked; response and alert after it are signed.
+const (
+	receiptOperations    = 1
+	activationOperations = 4
+)
+
 // Image reckons an image of size bytes in blocks of so many bytes of data: its
-// radio frames, writing it to flash, verifying it and one restart.
+// radio frames, writing it to flash, verifying it, the signatures of the messages about it,
+// and one restart.
 func (s *Set) Image(size int64, data int) ImageEstimate {
 	e := ImageEstimate{Blocks: (size + int64(data) - 1) / int64(data)}
 	l := Ledger{set: *s}
@@ -71,12 +75,12 @@ func (s *Set) Image(size int64, data int) ImageEstimate {
 		if cause == CauseTransmit {
 			i = s.TransmitMicroamps
 		}
-		l.spent[cause] = over(i, d) * Charge(e.Blocks)
+		l.book(cause, over(i, d)*Charge(e.Blocks))
 	}
-	l.spent[CauseProcessor] = over(s.ProcessorMicroamps, s.processorTime(b.Cost)) * Charge(e.Blocks)
+	l.book(CauseProcessor, over(s.ProcessorMicroamps, s.processorTime(b.Cost))*Charge(e.Blocks))
 	l.Flash(flash.Stats{}, flash.Stats{BytesWritten: size + e.Blocks, Erases: (size + sectorSize - 1) / sectorSize})
 	l.Hash(int(size) * imageHashes)
-	l.Verify(imageSignatures)
+	l.Verify(imageSignatures + receiptOperations + activationOperations)
 	l.Reboot()
 	e.Spent, e.RadioOn = l.spent, time.Duration(e.Blocks)*b.Cost.RadioOn()
 	return e
@@ -91,9 +95,10 @@ func (s *Set) StoreCharge(n int64) Charge {
 // EraseCharge returns what erasing one sector costs.
 func (s *Set) EraseCharge() Charge { return over(s.FlashMicroamps, s.SectorErase) }
 
-// VerifyCharge returns what verifying an image of so many bytes costs.
+// VerifyCharge returns what verifying an image of so many bytes, and signing the receipt,
+// costs.
 func (s *Set) VerifyCharge(n int64) Charge {
-	return over(s.ProcessorMicroamps, s.cycleTime(n*imageHashes*s.HashCycles+imageSignatures*s.VerifyCycles))
+	return over(s.ProcessorMicroamps, s.cycleTime(n*imageHashes*s.HashCycles+(imageSignatures+receiptOperations)*s.VerifyCycles))
 }
 
 // BaseDay returns what a day costs if the meter does nothing, self-discharge

@@ -2,6 +2,7 @@ package battery
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/commshub/commshub/devices/flash"
@@ -11,7 +12,8 @@ import (
 // Ledger adds up what a meter spent since its cell was put in.
 type Ledger struct {
 	set     Set
-	spent   [numCauses]Charge
+	spent   [NumCauses]Charge
+	total   Charge // of spent
 	radioOn time.Duration
 	since   time.Time // base load is accounted up to here
 }
@@ -26,18 +28,18 @@ func (l *Ledger) Set() *Set { return &l.set }
 func (l *Ledger) Spent(c Cause) Charge { return l.spent[c] }
 
 // Total returns what was spent altogether.
-func (l *Ledger) Total() Charge {
-	var sum Charge
-	for _, c := range l.spent {
-		sum += c
-	}
-	return sum
+func (l *Ledger) Total() Charge { return l.total }
+
+// book adds to what was spent on a cause.
+func (l *Ledger) book(cause Cause, c Charge) {
+	l.spent[cause] += c
+	l.total += c
 }
 
 // Active returns what was spent on work, without the base load that flows whether
-// or not the meter does anything.
+// or not the meter does anything, and what was drained by hand.
 func (l *Ledger) Active() Charge {
-	return l.Total() - l.spent[CauseSleep] - l.spent[CauseBase] - l.spent[CauseSelfDischarge]
+	return l.Total() - l.spent[CauseSleep] - l.spent[CauseBase] - l.spent[CauseSelfDischarge] - l.spent[CauseDrained]
 }
 
 // Remaining returns what is left, at least 0.
@@ -53,9 +55,9 @@ func (l *Ledger) Elapse(now time.Time) {
 		return
 	}
 	l.since = l.since.Add(time.Duration(ms) * time.Millisecond)
-	l.spent[CauseSleep] += Charge(l.set.SleepNanoamps * ms / 1000)
-	l.spent[CauseBase] += Charge(l.set.BaseNanoamps * ms / 1000)
-	l.spent[CauseSelfDischarge] += l.set.selfDischarge(ms)
+	l.book(CauseSleep, Charge(l.set.SleepNanoamps*ms/1000))
+	l.book(CauseBase, Charge(l.set.BaseNanoamps*ms/1000))
+	l.book(CauseSelfDischarge, l.set.selfDischarge(ms))
 }
 
 // selfDischarge returns what the cell itself loses in ms milliseconds. The loss
@@ -69,10 +71,10 @@ func (s *Set) selfDischarge(ms int64) Charge {
 // Radio accounts a radio operation.
 func (l *Ledger) Radio(c phy.Cost) {
 	l.radioOn += c.RadioOn()
-	l.spent[CauseTransmit] += over(l.set.TransmitMicroamps, c.Transmit)
-	l.spent[CauseListen] += over(l.set.ReceiveMicroamps, c.Listen)
-	l.spent[CauseReceive] += over(l.set.ReceiveMicroamps, c.Receive)
-	l.spent[CauseProcessor] += over(l.set.ProcessorMicroamps, l.set.processorTime(c))
+	l.book(CauseTransmit, over(l.set.TransmitMicroamps, c.Transmit))
+	l.book(CauseListen, over(l.set.ReceiveMicroamps, c.Listen))
+	l.book(CauseReceive, over(l.set.ReceiveMicroamps, c.Receive))
+	l.book(CauseProcessor, over(l.set.ProcessorMicroamps, l.set.processorTime(c)))
 }
 
 // Flash accounts what a part did between two readings of its statistics.
@@ -80,30 +82,42 @@ func (l *Ledger) Radio(c phy.Cost) {
 func (l *Ledger) Flash(before, after flash.Stats) {
 	program := time.Duration(after.BytesWritten-before.BytesWritten) * l.set.PageProgram / time.Duration(l.set.PageSize)
 	erase := time.Duration(after.Erases-before.Erases) * l.set.SectorErase
-	l.spent[CauseFlash] += over(l.set.FlashMicroamps, program+erase)
+	l.book(CauseFlash, over(l.set.FlashMicroamps, program+erase))
 }
 
 // Hash accounts hashing n bytes.
 func (l *Ledger) Hash(n int) {
-	l.spent[CauseHash] += over(l.set.ProcessorMicroamps, l.set.cycleTime(int64(n)*l.set.HashCycles))
+	l.book(CauseHash, over(l.set.ProcessorMicroamps, l.set.cycleTime(int64(n)*l.set.HashCycles)))
 }
 
-// Verify accounts n signature verifications.
+// Check accounts reading n stored bytes to see that they are what was stored. It counts
+// a checksum like a hash, which is more than it takes.
+func (l *Ledger) Check(n int) {
+	l.book(CauseCheck, over(l.set.ProcessorMicroamps, l.set.cycleTime(int64(n)*l.set.HashCycles)))
+}
+
+// Verify accounts n signature verifications, or signatures made, or keys agreed on, which
+// are counted like one. Divergence: a part with an accelerator does each in another time.
 func (l *Ledger) Verify(n int) {
-	l.spent[CauseSignature] += over(l.set.ProcessorMicroamps, l.set.cycleTime(int64(n)*l.set.VerifyCycles))
+	l.book(CauseSignature, over(l.set.ProcessorMicroamps, l.set.cycleTime(int64(n)*l.set.VerifyCycles)))
 }
 
 // Reboot accounts a start of the processor.
 func (l *Ledger) Reboot() {
-	l.spent[CauseReboot] += over(l.set.ProcessorMicroamps, l.set.Reboot)
+	l.book(CauseReboot, over(l.set.ProcessorMicroamps, l.set.Reboot))
 }
 
 // Drain spends charge on behalf of a test that wants a battery in use.
-func (l *Ledger) Drain(c Charge) { l.spent[CauseBase] += c }
+func (l *Ledger) Drain(c Charge) { l.book(CauseDrained, c) }
 
 // Percent returns the charge left in percent of a new cell, rounded down.
 func (l *Ledger) Percent() uint8 {
 	return uint8(l.Remaining() / (l.set.Capacity() / 100))
+}
+
+// PercentLeft returns the charge left in percent of a new cell, for display.
+func (l *Ledger) PercentLeft() float64 {
+	return 100 * float64(l.Remaining()) / float64(l.set.Capacity())
 }
 
 // DaysLeft returns how many days the rest lasts at the base load, self-discharge
@@ -123,11 +137,13 @@ func (s *Set) Day(perPeriod Charge, period time.Duration) Charge {
 	return day
 }
 
-const ledgerSize = 8 * (int(numCauses) + 2)
+const ledgerLayout = 1
 
-// Append appends the ledger for storage: the causes in order, radio-on time in
-// nanoseconds and the accounted instant in Unix microseconds, little-endian.
+// Append appends the ledger for storage: layout(1), number of causes(1), what each of
+// them took(8), radio-on time in nanoseconds(8) and the accounted instant in Unix
+// microseconds(8), little-endian.
 func (l *Ledger) Append(b []byte) []byte {
+	b = append(b, ledgerLayout, byte(NumCauses))
 	for _, c := range l.spent {
 		b = binary.LittleEndian.AppendUint64(b, uint64(c))
 	}
@@ -135,19 +151,26 @@ func (l *Ledger) Append(b []byte) []byte {
 	return binary.LittleEndian.AppendUint64(b, uint64(l.since.UnixMicro()))
 }
 
-// Restore takes over a stored ledger; one of another size is ignored.
-func (l *Ledger) Restore(b []byte) {
-	if len(b) != ledgerSize {
-		return
+// Restore takes over a stored ledger. One stored before a cause was added has nothing
+// spent on it; one that this release cannot read is refused, and the ledger stays as
+// it is.
+func (l *Ledger) Restore(b []byte) error {
+	const head = 2
+	if len(b) < head || b[0] != ledgerLayout || b[1] > byte(NumCauses) || len(b) != head+8*(int(b[1])+2) {
+		return fmt.Errorf("battery's ledger: %d bytes, want layout %d with at most %d causes", len(b), ledgerLayout, NumCauses)
 	}
+	stored := int(b[1])
+	b = b[head:]
 	next := func() int64 {
 		v := int64(binary.LittleEndian.Uint64(b))
 		b = b[8:]
 		return v
 	}
-	for i := range l.spent {
-		l.spent[i] = Charge(next())
+	l.spent, l.total = [NumCauses]Charge{}, 0
+	for i := range stored {
+		l.book(Cause(i), Charge(next()))
 	}
 	l.radioOn = time.Duration(next())
 	l.since = time.UnixMicro(next()).UTC()
+	return nil
 }

@@ -11,13 +11,17 @@ const (
 	PageSize   = 256
 )
 
-// Sectors of the fixed regions.
-const (
-	metrologyFirmwareSectors = 1
-	metrologyJournalSectors  = 2
-	controlSectors           = 2
-	applicationSectors       = 4
-)
+// sectors are those of the fixed regions.
+type sectors struct{ metrologyFirmware, metrologyRegisters, control, application, outbox int }
+
+// present is how this release cuts a part: a journal has two copies of two sectors, and
+// the outbox two of eight.
+var present = sectors{metrologyFirmware: 1, metrologyRegisters: 4, control: 4, application: 4, outbox: 16}
+
+func (s sectors) geometry(slotSectors int) flash.Geometry {
+	fixed := s.metrologyFirmware + s.metrologyRegisters + s.control + s.application + s.outbox
+	return flash.Geometry{SectorSize: SectorSize, PageSize: PageSize, Sectors: fixed + 2*slotSectors}
+}
 
 // Map is the part cut into regions.
 type Map struct {
@@ -26,17 +30,32 @@ type Map struct {
 	Control            flash.Region // bootloader
 	Application        flash.Region // journal of the application
 	SlotA, SlotB       flash.Region
+	Outbox             flash.Region // messages for remote parties
+}
+
+// NamedRegion is a region of the map and what it is called in records and alerts.
+type NamedRegion struct {
+	Name string
+	flash.Region
+}
+
+// Regions returns the map in the order in which it lies on the part.
+func (m Map) Regions() []NamedRegion {
+	return []NamedRegion{
+		{"metrology firmware", m.MetrologyFirmware}, {"metrology registers", m.MetrologyRegisters},
+		{"bootloader control", m.Control}, {"application", m.Application},
+		{"slot A", m.SlotA}, {"slot B", m.SlotB}, {"outbox", m.Outbox},
+	}
 }
 
 // Geometry returns the part needed for slots that hold an image of capacity
 // bytes, given what a slot of that capacity needs.
-func Geometry(slotSectors int) flash.Geometry {
-	fixed := metrologyFirmwareSectors + metrologyJournalSectors + controlSectors + applicationSectors
-	return flash.Geometry{SectorSize: SectorSize, PageSize: PageSize, Sectors: fixed + 2*slotSectors}
-}
+func Geometry(slotSectors int) flash.Geometry { return present.geometry(slotSectors) }
 
 // Cut returns the regions of a part made with Geometry.
-func Cut(chip *flash.Chip, slotSectors int) Map {
+func Cut(chip *flash.Chip, slotSectors int) Map { return present.cut(chip, slotSectors) }
+
+func (s sectors) cut(chip *flash.Chip, slotSectors int) Map {
 	next := 0
 	take := func(sectors int) flash.Region {
 		r := chip.Region(next, sectors)
@@ -44,11 +63,12 @@ func Cut(chip *flash.Chip, slotSectors int) Map {
 		return r
 	}
 	return Map{
-		MetrologyFirmware:  take(metrologyFirmwareSectors),
-		MetrologyRegisters: take(metrologyJournalSectors),
-		Control:            take(controlSectors),
-		Application:        take(applicationSectors),
+		MetrologyFirmware:  take(s.metrologyFirmware),
+		MetrologyRegisters: take(s.metrologyRegisters),
+		Control:            take(s.control),
+		Application:        take(s.application),
 		SlotA:              take(slotSectors),
 		SlotB:              take(slotSectors),
+		Outbox:             take(s.outbox),
 	}
 }

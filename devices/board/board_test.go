@@ -9,17 +9,12 @@ import (
 
 const slotSectors = 3
 
-// regions are the map's parts in the order in which they lie on the part.
-func regions(m board.Map) []flash.Region {
-	return []flash.Region{m.MetrologyFirmware, m.MetrologyRegisters, m.Control, m.Application, m.SlotA, m.SlotB}
-}
-
 // TestRegionsShareNothingAndLeaveNothing: each is programmed with its own mark, and
 // then every byte of the part has the mark of exactly one.
 func TestRegionsShareNothingAndLeaveNothing(t *testing.T) {
 	chip := flash.New(board.Geometry(slotSectors))
 	total := 0
-	all := regions(board.Cut(chip, slotSectors))
+	all := board.Cut(chip, slotSectors).Regions()
 	for i, r := range all {
 		size := r.Size()
 		for at := 0; at < size; at += board.PageSize {
@@ -47,8 +42,8 @@ func TestRegionsShareNothingAndLeaveNothing(t *testing.T) {
 // with a kept part forget what it holds there.
 func TestTheMapIsThatOfThePartsInTheField(t *testing.T) {
 	m := board.Cut(flash.New(board.Geometry(slotSectors)), slotSectors)
-	want := []int{1, 2, 2, 4, slotSectors, slotSectors}
-	for i, r := range regions(m) {
+	want := []int{1, 4, 4, 4, slotSectors, slotSectors, 16}
+	for i, r := range m.Regions() {
 		if r.Size() != want[i]*board.SectorSize || r.SectorSize() != board.SectorSize {
 			t.Errorf("region %d has %d bytes in sectors of %d, want %d sectors of %d", i, r.Size(), r.SectorSize(), want[i], board.SectorSize)
 		}
@@ -66,7 +61,7 @@ func TestErasingASlotLeavesTheRest(t *testing.T) {
 	for s := range chip.Geometry().Sectors {
 		erased += int(chip.Erases(s))
 	}
-	if first := 1 + 2 + 2 + 4; erased != slotSectors || chip.Erases(first) != 1 || chip.Erases(first+slotSectors) != 0 {
+	if first := 1 + 4 + 4 + 4; erased != slotSectors || chip.Erases(first) != 1 || chip.Erases(first+slotSectors) != 0 {
 		t.Errorf("%d sectors were erased", erased)
 	}
 }

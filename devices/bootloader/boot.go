@@ -53,6 +53,9 @@ func (b *Bootloader) Boot() Boot {
 	}
 	err := b.verifyRunning(&boot)
 	if err == nil {
+		if b.recovered {
+			boot.Outcome, boot.Reason = OutcomeFellBack, "the bootloader's control was lost"
+		}
 		return boot
 	}
 	return b.fallBack(boot, err)

@@ -20,6 +20,7 @@ package bootloader
 
 import (
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 
 	"github.com/commshub/commshub/devices/flash"
@@ -32,7 +33,8 @@ type Trust uint8
 const (
 	// TrustSigned demands the manufacturer's signature.
 	TrustSigned Trust = iota
-	// TrustAny takes any well-formed OTA file that fits the hardware. For labs only.
+	// TrustAny takes any well-formed OTA file that fits the hardware. Divergence: no
+	// meter may; it is for laboratories only.
 	TrustAny
 )
 
@@ -76,16 +78,26 @@ type Bootloader struct {
 	journal *journal.Journal
 	slots   [2]*Slot
 	control control
+	// recovered: the control was lost, and made anew from what the slots prove.
+	recovered bool
 }
 
 // Open reads the bootloader's state. Until Factory has run there is none, see
-// [Bootloader.Blank].
-func Open(policy Policy, controlRegion flash.Region, slotA, slotB *Slot) *Bootloader {
+// [Bootloader.Blank]. It fails on a state that another release stored.
+func Open(policy Policy, controlRegion flash.Region, slotA, slotB *Slot) (*Bootloader, error) {
 	b := &Bootloader{policy: policy, journal: journal.Open(controlRegion), slots: [2]*Slot{slotA, slotB}}
-	if data, ok := b.journal.Get(keyControl); ok {
-		b.control = parseControl(data)
+	for i, slot := range b.slots {
+		if err := slot.keep(b.journal, keySlots+journal.Key(i)); err != nil {
+			return nil, err
+		}
 	}
-	return b
+	if data, ok := b.journal.Get(keyControl); ok {
+		var err error
+		if b.control, err = parseControl(data); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 // Blank reports whether the part never left the factory: no image was installed yet.
@@ -112,8 +124,67 @@ func (b *Bootloader) Factory(file []byte) error {
 	return nil
 }
 
+// CheckControl reads both copies of the control and mends a bad one. If both were bad,
+// [Bootloader.Recover] has to follow.
+func (b *Bootloader) CheckControl() journal.Condition { return b.journal.Check() }
+
+// CheckSlots holds the records in the slots' trailers, A and B, against those that count,
+// and writes them anew where they differ.
+func (b *Bootloader) CheckSlots() [2]journal.Condition {
+	return [2]journal.Condition{b.slots[0].Check(), b.slots[1].Check()}
+}
+
+// Recover makes the control anew from what the slots prove, after both of its copies
+// were lost: from the records in their trailers. Of two genuine images the older one runs: the other may never have been
+// activated. The rollback counter is that of the newer one, so it can only be too
+// high, and nothing that was downloaded counts as held. The next Boot is a fall-back.
+func (b *Bootloader) Recover() error {
+	c := control{CandidateIsPrevious: true}
+	found := false
+	var oldest uint32
+	for i, slot := range b.slots {
+		if err := slot.recover(); err != nil {
+			return err
+		}
+		if slot.State() != SlotVerified {
+			continue
+		}
+		info, err := Verify(b.policy, slot.File(), 0)
+		if err != nil {
+			continue
+		}
+		if !found || info.Sequence < oldest {
+			found, oldest, c.Active = true, info.Sequence, uint8(i)
+		}
+		c.MinSequence = max(c.MinSequence, info.Sequence)
+	}
+	if !found {
+		return errors.New("bootloader control is lost in both copies, and no slot holds a genuine image")
+	}
+	b.commit(c)
+	b.recovered = true
+	return nil
+}
+
 // Running returns the slot that runs.
 func (b *Bootloader) Running() *Slot { return b.slots[b.control.Active] }
+
+// Fits tells why the policy lets no stored image run, nil if one may or if none is there.
+// It is a look, not a boot: nothing is written or accounted.
+func (b *Bootloader) Fits() error {
+	var refused error
+	for _, slot := range []*Slot{b.Candidate(), b.Running()} {
+		if slot.State() != SlotVerified {
+			continue
+		}
+		_, err := Verify(b.policy, slot.File(), 0)
+		if err == nil {
+			return nil
+		}
+		refused = fmt.Errorf("image %s: %w", slot.ID(), err)
+	}
+	return refused
+}
 
 // RunningName returns "A" or "B".
 func (b *Bootloader) RunningName() string { return string("AB"[b.control.Active]) }
@@ -125,6 +196,11 @@ func (b *Bootloader) Candidate() *Slot { return b.slots[1-b.control.Active] }
 // be activated. The previous image, kept to fall back on, is not one.
 func (b *Bootloader) HoldsImage() bool {
 	return b.Candidate().State() == SlotVerified && !b.control.CandidateIsPrevious && !b.control.Trial
+}
+
+// CanFallBack reports whether the other slot holds, unspoilt, the image that ran before.
+func (b *Bootloader) CanFallBack() bool {
+	return b.control.CandidateIsPrevious && b.Candidate().Intact()
 }
 
 // Trial reports whether the running image has yet to be confirmed.

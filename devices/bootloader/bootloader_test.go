@@ -10,26 +10,33 @@ import (
 
 	"github.com/commshub/commshub/devices/bootloader"
 	"github.com/commshub/commshub/devices/flash"
+	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/internal/testimage"
 )
 
 const capacity = 2048
 
-var geometry = flash.Geometry{SectorSize: 512, PageSize: 64, Sectors: 2 + 2*6}
+var geometry = flash.Geometry{SectorSize: 512, PageSize: 64, Sectors: 4 + 2*6}
 
 // open builds a bootloader on a part as power-on does: from its bytes alone.
 func open(chip *flash.Chip, policy bootloader.Policy) *bootloader.Bootloader {
 	n := bootloader.SlotSectors(capacity, geometry.SectorSize)
-	return bootloader.Open(policy, chip.Region(0, 2),
-		bootloader.OpenSlot(chip.Region(2, n), capacity),
-		bootloader.OpenSlot(chip.Region(2+n, n), capacity))
+	return must(bootloader.Open(policy, chip.Region(0, 4),
+		bootloader.OpenSlot(chip.Region(4, n), capacity),
+		bootloader.OpenSlot(chip.Region(4+n, n), capacity)))
 }
 
 // factory returns a part that left the factory with the given image.
 func factory(t *testing.T, file []byte) *flash.Chip {
 	t.Helper()
-	chip := flash.New(geometry)
+	return factoryOn(t, geometry, file)
+}
+
+// factoryOn does the same on a part of another geometry.
+func factoryOn(t *testing.T, g flash.Geometry, file []byte) *flash.Chip {
+	t.Helper()
+	chip := flash.New(g)
 	if err := open(chip, testimage.Policy(bootloader.TrustSigned)).Factory(file); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +166,11 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		{"another vendor", testimage.GB(testimage.Options{Version: 2, Sequence: 2, Vendor: 0x1234}), "manufacturer code 1234, want 109A"},
 		{"another class", testimage.GB(testimage.Options{Version: 2, Sequence: 2, Class: 9}), "image type 0009, want 0001"},
 		{"other hardware", testimage.GB(testimage.Options{Version: 2, Sequence: 2, HardwareMin: 0x200, HardwareMax: 0x300}), "hardware versions 0200 to 0300, this is 0100"},
-		{"header and manifest disagree", testimage.Mislabelled(2, 9), "manifest for version 00000009"},
+		{"header and manifest disagree", testimage.Mislabelled(2, testimage.Options{Version: 9}), "manifest for version 00000009"},
+		{"manifest of another vendor", testimage.Mislabelled(2, testimage.Options{Version: 2, Sequence: 2, Vendor: 0x1234}), "manifest for vendor 1234, want 109A"},
+		{"manifest of another class", testimage.Mislabelled(2, testimage.Options{Version: 2, Sequence: 2, Class: 9}), "manifest for class 0009, want 0001"},
+		{"manifest for newer hardware", testimage.Mislabelled(2, testimage.Options{Version: 2, Sequence: 2, HardwareMin: 0x200, HardwareMax: 0x300}), "manifest for hardware 0200 to 0300, this is 0100"},
+		{"manifest for older hardware", testimage.Mislabelled(2, testimage.Options{Version: 2, Sequence: 2, HardwareMin: 0x001, HardwareMax: 0x0FF}), "manifest for hardware 0001 to 00FF, this is 0100"},
 		{"no manifest at all", testimage.VendorFile(2, 100), "no COSE_Sign1"},
 		{"not an OTA file", []byte("hello"), "OTA header"},
 	}
@@ -295,6 +306,42 @@ func updatedBefore(t *testing.T) *flash.Chip {
 	return chip
 }
 
+// TestAPowerCutLeavesNoImageWithoutATrial: an image that never confirms itself is rolled
+// back, at whichever flash operation of its boots power fails.
+func TestAPowerCutLeavesNoImageWithoutATrial(t *testing.T) {
+	tried := 0
+	for n := int64(1); ; n++ {
+		reached := false
+		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
+			chip := factory(t, oldFile)
+			b := open(chip, policy)
+			b.Boot()
+			if err := download(b, newFile); err != nil {
+				t.Fatal(err)
+			}
+			b.RequestActivation()
+			chip.CutAt(chip.Stats().Operations+n, cut)
+			var boot bootloader.Boot
+			for range 8 {
+				reached = runUntilCut(func() { boot = open(chip, policy).Boot() }) || reached
+				if boot.Outcome == bootloader.OutcomeNormal && boot.Info.ID.FileVersion == 2 {
+					t.Fatalf("cut %s operation %d: the new image runs and was never on trial", cut, n)
+				}
+			}
+			if boot.Info.ID.FileVersion != 1 {
+				t.Fatalf("cut %s operation %d: ended with %+v, want the old image", cut, n, boot)
+			}
+		}
+		if !reached {
+			break
+		}
+		tried++
+	}
+	if tried < 4 {
+		t.Errorf("%d operations were cut, want 4 and more", tried)
+	}
+}
+
 func sweep(t *testing.T, start func(*testing.T) *flash.Chip) {
 	whole := start(t)
 	before := whole.Stats().Operations
@@ -303,7 +350,7 @@ func sweep(t *testing.T, start func(*testing.T) *flash.Chip) {
 	operations := whole.Stats().Operations - before
 	t.Logf("an update takes %d flash operations", operations)
 	for n := int64(1); n <= operations; n++ {
-		for _, cut := range []flash.Cut{flash.CutBefore, flash.CutTorn, flash.CutAfter} {
+		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
 			chip := start(t)
 			chip.CutAt(chip.Stats().Operations+n, cut)
 			refetched, err := play(chip)
@@ -383,4 +430,19 @@ func runUntilCut(f func()) (cut bool) {
 	}()
 	f()
 	return false
+}
+
+// TestAControlRecordOfAnotherReleaseIsRefused: the part is not blank, and no factory
+// image is put over what it holds.
+func TestAControlRecordOfAnotherReleaseIsRefused(t *testing.T) {
+	for name, b := range map[string][]byte{"a later layout": {2, 0, 0, 0, 1, 0, 0, 0}, "cut short": {1, 0, 0}, "empty": {}} {
+		chip := flash.New(geometry)
+		journal.Open(chip.Region(0, 4)).Commit(journal.Entry{Key: 1, Data: b})
+		n := bootloader.SlotSectors(capacity, geometry.SectorSize)
+		_, err := bootloader.Open(testimage.Policy(bootloader.TrustSigned), chip.Region(0, 4),
+			bootloader.OpenSlot(chip.Region(4, n), capacity), bootloader.OpenSlot(chip.Region(4+n, n), capacity))
+		if err == nil || !strings.Contains(err.Error(), "bootloader control") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -2,12 +2,16 @@ package bootloader
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/commshub/commshub/devices/journal"
 )
 
-// keyControl is the journal's only record.
-const keyControl journal.Key = 1
+// Keys of the bootloader's journal.
+const (
+	keyControl journal.Key = 1
+	keySlots   journal.Key = 2 // slot A's record, and behind it B's
+)
 
 // control is the bootloader's state: version(1) flags(1) active(1) trialBoots(1)
 // minSequence(4, little-endian).
@@ -44,9 +48,9 @@ func (c control) append(b []byte) []byte {
 }
 
 // parseControl reads what append wrote; the journal has checked that it is whole.
-func parseControl(b []byte) control {
+func parseControl(b []byte) (control, error) {
 	if len(b) != controlSize || b[0] != controlVersion {
-		panic("bootloader: control record of another version")
+		return control{}, fmt.Errorf("bootloader control: %d bytes, want %d of layout %d", len(b), controlSize, controlVersion)
 	}
 	return control{
 		Pending:             b[1]&controlPending != 0,
@@ -55,5 +59,5 @@ func parseControl(b []byte) control {
 		Active:              b[2] & 1,
 		TrialBoots:          b[3],
 		MinSequence:         binary.LittleEndian.Uint32(b[4:]),
-	}
+	}, nil
 }

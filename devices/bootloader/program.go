@@ -2,8 +2,8 @@ package bootloader
 
 import "bytes"
 
-// Program is how an application image behaves once it runs. The emulator does
-// not execute payloads. A payload that begins with the marker below says what to
+// Program is how an application image behaves once it runs. Divergence: payloads are
+// not executed. A payload that begins with the marker below says what to
 // emulate; every other payload works.
 type Program uint8
 

@@ -1,6 +1,8 @@
 package bootloader
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"math/bits"
 
 	"github.com/commshub/commshub/devices/flash"
+	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/han/ota"
 )
 
@@ -36,11 +39,16 @@ func (s SlotState) String() string { return slotStateNames[s] }
 //	               64 magic(4) sha256(32) crc32(4)      once the image was found good
 //	marks:         one bit per 16 bytes of data, cleared when they are programmed
 //
+// The record is kept in the bootloader's journal too, which has two copies of it. The one
+// in the trailer is what is left when the journal is lost.
+//
 // The marks are what makes a download resume at its stored offset. Clearing bits
 // needs no erase, and a mark follows its data, so that after a power cut at most
 // one block is asked for again.
 type Slot struct {
 	data, record, marks flash.Region
+	journal             *journal.Journal // keeps the record as well
+	key                 journal.Key
 
 	state    SlotState
 	id       ota.ImageID
@@ -54,7 +62,7 @@ const (
 	verifiedMagic uint32 = 0x31564843 // "CHV1"
 	recordSize           = 20
 	verifiedAt           = 64
-	verifiedSize         = 40
+	recordEnd            = verifiedAt + 40
 
 	// markUnit is how many bytes of data one mark stands for.
 	markUnit = 16
@@ -77,7 +85,8 @@ func SlotSectors(capacity, sectorSize int) int {
 	return data + slotTrailer(data, sectorSize)
 }
 
-// OpenSlot reads a slot in a region of SlotSectors sectors for that capacity.
+// OpenSlot returns the slot in a region of SlotSectors sectors for that capacity. It is
+// read when a bootloader is opened with it.
 func OpenSlot(region flash.Region, capacity int) *Slot {
 	sector := region.SectorSize()
 	data := (capacity + sector - 1) / sector
@@ -86,30 +95,179 @@ func OpenSlot(region flash.Region, capacity int) *Slot {
 		record: region.Sub(data, 1),
 		marks:  region.Sub(data+1, slotTrailer(data, sector)-1),
 	}
-	s.load()
 	return s
 }
 
-// load finds the slot's state in its trailer.
-func (s *Slot) load() {
+// keep has the slot's record kept in a journal as well, under a key. What the journal
+// says counts; if it says nothing, the record in the trailer does.
+func (s *Slot) keep(j *journal.Journal, key journal.Key) error {
+	s.journal, s.key = j, key
+	kept, ok := j.Get(key)
+	if !ok {
+		kept = s.trailer()
+	}
+	return s.load(kept)
+}
+
+// trailer returns the record in the trailer, as far as it is good.
+func (s *Slot) trailer() []byte {
+	b := s.record.View(0, recordEnd)
+	switch {
+	case !goodRecord(b[:recordSize]):
+		return nil
+	case !goodVerdict(b[verifiedAt:]):
+		return b[:recordSize]
+	default:
+		return b
+	}
+}
+
+// recover goes by the trailer: the journal is lost. What could still be read of it counts
+// where the trailer is bad.
+func (s *Slot) recover() error {
+	b := s.trailer()
+	if b == nil {
+		return nil
+	}
+	if err := s.load(b); err != nil {
+		return err
+	}
+	s.commit()
+	return nil
+}
+
+// load takes the slot's state over from a record: of nothing, of an image that is coming,
+// or of a verified one.
+func (s *Slot) load(record []byte) error {
+	s.state = SlotEmpty
+	s.id, s.size, s.offset, s.fileHash = ota.ImageID{}, 0, 0, [32]byte{}
+	switch {
+	case len(record) == 0:
+		return nil
+	case len(record) < recordSize || !goodRecord(record[:recordSize]) || len(record) > recordSize && (len(record) != recordEnd || !goodVerdict(record[verifiedAt:])):
+		return fmt.Errorf("record of a slot: %d bytes, want 0, %d or %d of layout %d", len(record), recordSize, recordEnd, slotMagic)
+	}
 	le := binary.LittleEndian
-	b := s.record.View(0, recordSize)
-	if le.Uint32(b) != slotMagic || le.Uint32(b[16:]) != crc32.ChecksumIEEE(b[:16]) {
+	s.id = ota.ImageID{Manufacturer: le.Uint16(record[4:]), ImageType: le.Uint16(record[6:]), FileVersion: le.Uint32(record[8:])}
+	s.size = min(le.Uint32(record[12:]), s.Capacity())
+	if len(record) == recordEnd {
+		s.fileHash, s.offset, s.state = [32]byte(record[verifiedAt+4:]), s.size, SlotVerified
+		return nil
+	}
+	s.offset, s.state = min(s.marked(), s.size), SlotPartial
+	if s.offset == s.size {
+		s.state = SlotComplete
+	}
+	return nil
+}
+
+func goodRecord(b []byte) bool {
+	return binary.LittleEndian.Uint32(b) == slotMagic && binary.LittleEndian.Uint32(b[16:]) == crc32.ChecksumIEEE(b[:16])
+}
+
+func goodVerdict(b []byte) bool {
+	return binary.LittleEndian.Uint32(b) == verifiedMagic && binary.LittleEndian.Uint32(b[36:]) == crc32.ChecksumIEEE(b[:36])
+}
+
+// encode returns the slot's record as it stands in the trailer, nil of an empty slot.
+func (s *Slot) encode() []byte {
+	if s.state == SlotEmpty {
+		return nil
+	}
+	le := binary.LittleEndian
+	b := make([]byte, 0, recordEnd)
+	b = le.AppendUint32(b, slotMagic)
+	b = le.AppendUint16(b, s.id.Manufacturer)
+	b = le.AppendUint16(b, s.id.ImageType)
+	b = le.AppendUint32(b, s.id.FileVersion)
+	b = le.AppendUint32(b, s.size)
+	b = le.AppendUint32(b, crc32.ChecksumIEEE(b))
+	if s.state != SlotVerified {
+		return b
+	}
+	for len(b) < verifiedAt {
+		b = append(b, flash.Erased)
+	}
+	b = le.AppendUint32(b, verifiedMagic)
+	b = append(b, s.fileHash[:]...)
+	return le.AppendUint32(b, crc32.ChecksumIEEE(b[verifiedAt:]))
+}
+
+// commit makes the slot's record durable: in the journal, where it counts from then on,
+// and in the trailer.
+func (s *Slot) commit() {
+	s.keepRecord()
+	s.writeTrailer()
+}
+
+func (s *Slot) keepRecord() {
+	s.journal.Commit(journal.Entry{Key: s.key, Data: append([]byte{}, s.encode()...)})
+}
+
+// writeTrailer makes the record in the trailer the slot's.
+func (s *Slot) writeTrailer() {
+	want := s.encode()
+	old := s.record.View(0, recordEnd)
+	if len(want) == 0 && flash.IsErased(old) {
 		return
 	}
-	s.id = ota.ImageID{Manufacturer: le.Uint16(b[4:]), ImageType: le.Uint16(b[6:]), FileVersion: le.Uint32(b[8:])}
-	s.size = le.Uint32(b[12:])
-	s.offset = min(s.marked(), s.size)
-	s.state = SlotPartial
-	if s.offset < s.size {
+	if !flash.IsErased(old[len(want):]) || !programmable(old[:len(want)], want) {
+		s.record.Erase(0)
+		old = s.record.View(0, recordEnd)
+	}
+	for at := 0; at < len(want); at += verifiedAt {
+		if part := want[at:min(at+verifiedAt, len(want))]; !bytes.Equal(old[at:at+len(part)], part) {
+			s.record.Program(at, part)
+		}
+	}
+}
+
+// Check holds the record in the trailer against the one that counts, and writes it anew if
+// it is another. It says what it found.
+func (s *Slot) Check() journal.Condition {
+	s.settle()
+	found := journal.Whole
+	if _, ok := s.journal.Get(s.key); !ok {
+		found = journal.CutShort // of a release that kept one copy, or power failed before the second
+		s.keepRecord()
+	}
+	want, old := s.encode(), s.record.View(0, recordEnd)
+	for _, part := range []struct {
+		from, to int
+		good     func([]byte) bool
+	}{{0, recordSize, goodRecord}, {verifiedAt, recordEnd, goodVerdict}} {
+		is, should := old[part.from:part.to], []byte(nil)
+		if len(want) >= part.to {
+			should = want[part.from:part.to]
+		}
+		switch {
+		case bytes.Equal(is, should), should == nil && flash.IsErased(is):
+		// Power failed before or in the middle of writing it: what it was before, or an end
+		// that is still erased.
+		case part.good(is), flash.IsErased(is[len(is)-4:]):
+			found = max(found, journal.CutShort)
+		default:
+			found = journal.Healed
+		}
+	}
+	if !flash.IsErased(old[recordSize:verifiedAt]) {
+		found = journal.Healed
+	}
+	if found != journal.Whole {
+		s.writeTrailer()
+	}
+	return found
+}
+
+// settle programs the marks again that power may have left half cleared, as far as they
+// were read as cleared: they might be read otherwise the next time, when the image was
+// judged.
+func (s *Slot) settle() {
+	if s.offset == 0 || s.state == SlotVerified {
 		return
 	}
-	s.state = SlotComplete
-	v := s.record.View(verifiedAt, verifiedSize)
-	if le.Uint32(v) == verifiedMagic && le.Uint32(v[36:]) == crc32.ChecksumIEEE(v[:36]) {
-		s.fileHash = [32]byte(v[4:36])
-		s.state = SlotVerified
-	}
+	const unitsPerByte = 8
+	s.mark((s.offset-1)/markUnit/unitsPerByte*unitsPerByte*markUnit, s.offset)
 }
 
 // marked returns how many bytes the marks vouch for: the run of cleared bits
@@ -141,6 +299,16 @@ func (s *Slot) Offset() uint32 { return s.offset }
 // FileHash returns the SHA-256 recorded by MarkVerified.
 func (s *Slot) FileHash() [32]byte { return s.fileHash }
 
+// Intact reports whether the stored bytes are still those of the image that was found
+// good.
+func (s *Slot) Intact() bool {
+	return s.state == SlotVerified && sha256.Sum256(s.File()) == s.fileHash
+}
+
+// Touched returns a number that is another one after any change to the image's bytes; see
+// [flash.Region.Touched].
+func (s *Slot) Touched() uint64 { return s.data.Touched() }
+
 // Capacity returns the largest image the slot takes, in bytes.
 func (s *Slot) Capacity() uint32 { return uint32(s.data.Size()) }
 
@@ -151,14 +319,15 @@ func (s *Slot) File() []byte { return s.data.View(0, int(s.offset)) }
 // written to; without its record the image is gone for good.
 func (s *Slot) Discard() {
 	s.state = SlotEmpty
-	s.record.Erase(0)
 	s.id, s.size, s.offset, s.fileHash = ota.ImageID{}, 0, 0, [32]byte{}
+	s.keepRecord()
+	s.record.Erase(0)
 }
 
 // Takes returns why an image of size bytes does not fit the slot, or nil.
 func (s *Slot) Takes(id ota.ImageID, size uint32) error {
 	if size == 0 || size > s.Capacity() {
-		return fmt.Errorf("begin image %s: %d bytes, want 1 to %d", id, size, s.Capacity())
+		return fmt.Errorf("image %s has %d bytes, the meter's slot takes 1 to %d", id, size, s.Capacity())
 	}
 	return nil
 }
@@ -172,15 +341,8 @@ func (s *Slot) Begin(id ota.ImageID, size uint32) error {
 	for at := 0; at < s.marks.Size(); at += s.marks.SectorSize() {
 		s.marks.Erase(at)
 	}
-	le := binary.LittleEndian
-	b := le.AppendUint32(nil, slotMagic)
-	b = le.AppendUint16(b, id.Manufacturer)
-	b = le.AppendUint16(b, id.ImageType)
-	b = le.AppendUint32(b, id.FileVersion)
-	b = le.AppendUint32(b, size)
-	b = le.AppendUint32(b, crc32.ChecksumIEEE(b))
-	s.record.Program(0, b)
 	s.id, s.size, s.state = id, size, SlotPartial
+	s.commit()
 	return nil
 }
 
@@ -192,10 +354,10 @@ func (s *Slot) Write(offset uint32, data []byte) error {
 	sector := s.data.SectorSize()
 	at := int(offset)
 	for len(data) > 0 {
-		if at%sector == 0 {
+		n := min(len(data), sector-at%sector)
+		if at%sector == 0 && !s.stored(at, data[:n]) {
 			s.data.Erase(at)
 		}
-		n := min(len(data), sector-at%sector)
 		if !programmable(s.data.View(at, n), data[:n]) {
 			return ErrConflict
 		}
@@ -208,6 +370,15 @@ func (s *Slot) Write(offset uint32, data []byte) error {
 		s.state = SlotComplete
 	}
 	return nil
+}
+
+// stored reports whether a sector holds data, or some of it, and nothing else. Power may have
+// failed in the mark of what is there, which must not be erased then: the mark may read as
+// set the next time.
+func (s *Slot) stored(at int, data []byte) bool {
+	v := s.data.View(at, s.data.SectorSize())
+	there, rest := v[:len(data)], v[len(data):]
+	return !flash.IsErased(there) && programmable(there, data) && flash.IsErased(rest)
 }
 
 // programmable reports whether old can become data by clearing bits.
@@ -244,9 +415,6 @@ func (s *Slot) MarkVerified(fileHash [32]byte) {
 	if s.state != SlotComplete {
 		panic(fmt.Sprintf("bootloader: image marked as verified in a slot %s", s.state))
 	}
-	b := binary.LittleEndian.AppendUint32(nil, verifiedMagic)
-	b = append(b, fileHash[:]...)
-	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	s.record.Program(verifiedAt, b)
 	s.fileHash, s.state = fileHash, SlotVerified
+	s.commit()
 }

@@ -8,19 +8,18 @@ import (
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/internal/nodetest"
-	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/internal/devicetest"
 )
 
 // holding returns a home whose meter holds a verified image and told everything.
 func holding(t *testing.T) *home {
 	t.Helper()
-	h := newHome(t, nodetest.Chip())
-	before, _ := nodetest.Record().Until(scenario.DefaultESME, nodetest.Waiting)
+	h := newHome(t, devicetest.Chip())
+	before, _ := devicetest.Record().Until(devicetest.ESMEAddress, devicetest.Waiting)
 	h.Play(before)
 	tell(h, ota.ClusterID, zcl.Header{Command: zcl.CommandDefaultResponse}, zcl.DefaultResponse{Command: ota.CommandUpgradeEndRequest})
 	for h.Advance(h.Now.Add(time.Second)); ; h.Advance(h.Now.Add(time.Second)) {
-		if _, waits := h.meter.Agent.Outgoing(); !waits {
+		if _, waits := h.meter.Remote.Outgoing(); !waits {
 			break
 		}
 		h.Advance(h.Now.Add(10 * time.Second))
@@ -32,9 +31,9 @@ func holding(t *testing.T) *home {
 
 // activate returns an Activate Firmware command for the image held.
 func activate(counter uint64, e gbcs.Execution, at time.Time) []byte {
-	c := gbcs.ActivateFirmwareCommand{ImageHash: nodetest.Image.ImageHash, OriginatorCounter: counter, Execution: e, ExecutionTime: zcl.UTCTimeOf(at)}
-	return gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: nodetest.Config().Supplier,
-		Recipient: scenario.DefaultESME, Code: gbcs.CodeActivateFirmware, Payload: c.Append(nil)}.Append(nil)
+	c := gbcs.ActivateFirmwareCommand{ImageHash: devicetest.ImageHash, OriginatorCounter: counter, Execution: e, ExecutionTime: zcl.UTCTimeOf(at)}
+	return devicetest.Protected(gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: devicetest.Supplier,
+		Recipient: devicetest.ESMEAddress, Code: gbcs.CodeActivateFirmware, Payload: c.Append(nil)})
 }
 
 // TestADatedActivationDoesNotWaitForTheHub: a meter with an alert that it cannot

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/devices/board"
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/devices/meter"
@@ -70,7 +71,7 @@ func New(cfg Config, chip *flash.Chip, now time.Time) *Meter {
 	cfg.OTA.HeartbeatPeriod = 0
 	cfg.OTA.Hardware = cfg.Policy.Hardware
 	m := &Meter{cfg: cfg, tunnel: noTunnel}
-	m.Init(cfg.Config, gbcs.LayoutDLMS, chip, m, now)
+	m.Init(cfg.Config, gbcs.RoleESME, chip, m, now)
 	return m
 }
 
@@ -124,7 +125,7 @@ func (m *Meter) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 	if err == nil {
 		switch f.Cluster {
 		case ota.ClusterID:
-			m.HandleOTA(now, out, f, h, payload)
+			m.Agent.Client().HandleFrame(now, out, f, h, payload)
 		case tunnel.ClusterID:
 			err = m.handleTunnel(now, out, f, h, payload)
 		case zcl.ClusterTime:
@@ -174,6 +175,7 @@ func (m *Meter) keepReport() {
 func (m *Meter) report(now time.Time, out *han.Outbox) {
 	m.deadlines.Schedule(timerReport, now.Add(m.cfg.ReportInterval))
 	m.Ledger.Elapse(now)
+	m.CheckMemory(now, out)
 	m.KeepLedger()
 	number := func(t zcl.DataType, n uint64) zcl.Value { return zcl.Value{Type: t, Number: n} }
 	version := m.Agent.Running().ID.FileVersion
@@ -202,7 +204,7 @@ const wattHoursPerKilowattHour = 1000
 // deliver sends the oldest message for the supplier and waits for the
 // confirmation. Without a tunnel the hub refuses it and opens one.
 func (m *Meter) deliver(now time.Time, out *han.Outbox) {
-	message, ok := m.Agent.Outgoing()
+	message, ok := m.Remote.Outgoing()
 	if !ok {
 		return
 	}
@@ -225,10 +227,13 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 // handleTunnel is the server side of the tunnel.
 func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
 	if !h.ClusterSpecific {
-		if h.Command == zcl.CommandDefaultResponse && m.deadlines.IsSet(timerDelivery) && h.TSN == m.delivery {
-			m.deadlines.Clear(timerDelivery)
-			m.Agent.Delivered()
+		if h.Command == zcl.CommandDefaultResponse {
+			return m.takeConfirmation(now, out, h, payload)
 		}
+		return nil
+	}
+	if !h.ForServer() {
+		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusUnsupCommand)
 		return nil
 	}
 	switch h.Command {
@@ -244,7 +249,7 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 				tunnel.TransferDataError{TunnelID: t.TunnelID, Status: tunnel.TransferNoSuchTunnel})
 			return nil
 		}
-		if m.Agent.HandleCommand(now, out, t.Data) {
+		if m.HandleMessage(now, out, t.Data) {
 			zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
 		}
 	case tunnel.CommandCloseTunnel:
@@ -255,6 +260,20 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 		m.setTunnel(noTunnel)
 	default:
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusUnsupCommand)
+	}
+	return nil
+}
+
+// takeConfirmation takes the Default Response to the message in flight. A refusal is as
+// good as no answer: the message is sent again.
+func (m *Meter) takeConfirmation(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) error {
+	r, err := zcl.ParseDefaultResponse(payload)
+	if err != nil {
+		return err
+	}
+	if m.deadlines.IsSet(timerDelivery) && h.TSN == m.delivery && r.Confirms(tunnel.CommandTransferDataToClient) {
+		m.deadlines.Clear(timerDelivery)
+		m.Remote.Delivered(now, out)
 	}
 	return nil
 }
@@ -285,32 +304,29 @@ func (m *Meter) answerTunnel(out *han.Outbox, f han.Frame, h zcl.Header, command
 // setTunnel keeps the tunnel over a restart: the hub does not learn of one.
 func (m *Meter) setTunnel(id uint16) {
 	m.tunnel = id
-	m.Journal.Commit(journal.Entry{Key: meter.KeyJoin, Data: []byte{byte(id), byte(id >> 8)}})
+	m.Journal.Commit(journal.Entry{Key: board.KeyJoin, Data: []byte{byte(id), byte(id >> 8)}})
 }
 
 func loadTunnel(j *journal.Journal) uint16 {
-	b, ok := j.Get(meter.KeyJoin)
+	b, ok := j.Get(board.KeyJoin)
 	if !ok || len(b) != 2 {
 		return noTunnel
 	}
 	return uint16(b[0]) | uint16(b[1])<<8
 }
 
-// MayRequestBlock implements firmware.Radio: mains power sets no limit, but the
+// MayRequestBlock implements otaclient.Limit: mains power sets no limit, but the
 // band may.
 func (m *Meter) MayRequestBlock(now time.Time) (ok bool, reason string) {
 	radio := &m.Ledger.Set().Radio
 	if radio.Duty.Critical == 0 {
 		return true, ""
 	}
-	return m.DutyAllows(now, radio.Send(blockRequestSize).Add(radio.Receive(blockResponseHeader+int(m.cfg.OTA.MaxDataSize))))
+	return m.DutyAllows(now, radio.Send(ota.BlockRequestSize).Add(radio.Receive(ota.BlockOverhead+int(m.cfg.OTA.MaxDataSize))))
 }
 
-// Sizes of a block's frames besides its data, in bytes of ZCL.
-const (
-	blockRequestSize    = 3 + 14
-	blockResponseHeader = 3 + 14
-)
+// MayAsk implements otaclient.Limit.
+func (m *Meter) MayAsk(time.Time) bool { return true }
 
 func (m *Meter) record(out *han.Outbox, r trace.Record) {
 	r.Node = uint64(m.cfg.EUI64)

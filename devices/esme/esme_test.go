@@ -14,15 +14,13 @@ import (
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
-	"github.com/commshub/commshub/internal/nodetest"
-	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/internal/devicetest"
 	"github.com/commshub/commshub/internal/trace"
 )
 
 // home is an electricity meter and a hub that says what the test wants.
 type home struct {
-	*nodetest.Player
+	*devicetest.Player
 	meter   *esme.Meter
 	hub     zcl.Station
 	sent    []han.Frame
@@ -31,9 +29,9 @@ type home struct {
 
 func newHome(t *testing.T, chip *flash.Chip) *home {
 	t.Helper()
-	cfg := nodetest.Meter(hub.KindESME).ESME(nodetest.Config())
-	h := &home{meter: esme.New(cfg, chip, nodetest.Start), hub: zcl.Station{Node: cfg.Hub, Endpoint: cfg.HubEndpoint}}
-	h.Player = &nodetest.Player{TB: t, Node: h.meter, Now: nodetest.Start,
+	cfg := devicetest.ESMEConfig()
+	h := &home{meter: esme.New(cfg, chip, devicetest.Start), hub: zcl.Station{Node: cfg.Hub, Endpoint: cfg.HubEndpoint}}
+	h.Player = &devicetest.Player{TB: t, Node: h.meter, Now: devicetest.Start,
 		Sent: func(f han.Frame) {
 			f.Payload = slices.Clone(f.Payload)
 			h.sent = append(h.sent, f)
@@ -103,12 +101,16 @@ func (h *home) command(id uint16, m []byte) {
 }
 
 // confirm confirms the message sent last.
-func (h *home) confirm() {
+func (h *home) confirm() { h.answerDefault(zcl.StatusSuccess) }
+
+// answerDefault answers the message sent last with a Default Response.
+func (h *home) answerDefault(status zcl.Status) {
 	header, _, err := zcl.ParseHeader(h.sent[len(h.sent)-1].Payload)
 	if err != nil {
 		h.TB.Fatal(err)
 	}
-	tell(h, tunnel.ClusterID, zcl.Header{TSN: header.TSN, Command: zcl.CommandDefaultResponse}, zcl.DefaultResponse{})
+	tell(h, tunnel.ClusterID, zcl.Header{TSN: header.TSN, Command: zcl.CommandDefaultResponse},
+		zcl.DefaultResponse{Command: header.Command, Status: status})
 }
 
 func (h *home) demand(what, got, want string) {
@@ -120,13 +122,13 @@ func (h *home) demand(what, got, want string) {
 
 // readVersion returns a Read Firmware Version command (ECS52).
 func readVersion(counter uint64) []byte {
-	return gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: nodetest.Config().Supplier,
-		Recipient: scenario.DefaultESME, Code: gbcs.CodeReadESMEFirmwareVersion,
-		Payload: gbcs.ReadESMEFirmwareVersionCommand{}.Append(nil)}.Append(nil)
+	return devicetest.Protected(gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: devicetest.Supplier,
+		Recipient: devicetest.ESMEAddress, Code: gbcs.CodeReadESMEFirmwareVersion,
+		Payload: gbcs.ReadESMEFirmwareVersionCommand{}.Append(nil)})
 }
 
 func TestItReportsWhenSwitchedOnAndInItsInterval(t *testing.T) {
-	h := newHome(t, nodetest.Chip())
+	h := newHome(t, devicetest.Chip())
 	h.demand("switched on", h.said(), "report, read time")
 	h.demand("until then", h.after(esme.DefaultReportInterval-time.Millisecond), "")
 	h.demand("the time is still not known", h.after(time.Millisecond), "report, read time")
@@ -142,7 +144,7 @@ func TestItReportsWhenSwitchedOnAndInItsInterval(t *testing.T) {
 }
 
 func TestMessagesGoThroughTheTunnelOneByOne(t *testing.T) {
-	h := newHome(t, nodetest.Chip())
+	h := newHome(t, devicetest.Chip())
 	h.said()
 	h.openTunnel(tunnel.ProtocolGBHRGP)
 	h.demand("opening", h.said(), "tunnel success")
@@ -157,6 +159,9 @@ func TestMessagesGoThroughTheTunnelOneByOne(t *testing.T) {
 	h.demand("after ten seconds", h.after(time.Second), "deliver")
 	h.sent = nil
 	h.Advance(h.Now.Add(10 * time.Second))
+	h.answerDefault(zcl.StatusUnsupCommand) // of a frame of which a bit was turned
+	h.demand("refused", h.said(), "deliver")
+	h.Advance(h.Now.Add(10 * time.Second))
 	h.confirm()
 	h.demand("confirmed at last", h.said(), "deliver, deliver")
 	h.Advance(h.Now.Add(10 * time.Second))
@@ -166,7 +171,7 @@ func TestMessagesGoThroughTheTunnelOneByOne(t *testing.T) {
 }
 
 func TestTunnelsThatAreNotOpen(t *testing.T) {
-	chip := nodetest.Chip()
+	chip := devicetest.Chip()
 	h := newHome(t, chip)
 	h.said()
 	h.command(tunnel.NoTunnel, readVersion(1))
@@ -180,7 +185,7 @@ func TestTunnelsThatAreNotOpen(t *testing.T) {
 	h.demand("another's", h.said(), "no such tunnel")
 	h.command(1, readVersion(1))
 	h.demand("its own", h.said(), "SUCCESS, deliver")
-	h.Node = esme.New(nodetest.Meter(hub.KindESME).ESME(nodetest.Config()), chip, h.Now)
+	h.Node = esme.New(devicetest.ESMEConfig(), chip, h.Now)
 	h.Timer()
 	h.command(1, readVersion(2))
 	h.demand("after a power cut", h.said(), "report, read time, deliver, SUCCESS")
@@ -198,7 +203,7 @@ func TestTunnelsThatAreNotOpen(t *testing.T) {
 }
 
 func TestFramesThatAreNotTaken(t *testing.T) {
-	h := newHome(t, nodetest.Chip())
+	h := newHome(t, devicetest.Chip())
 	h.said()
 	before := h.meter.Status(h.Now)
 	f := han.Frame{Src: stranger, Dst: h.meter.EUI64(), Cluster: tunnel.ClusterID, Payload: []byte{0, 1, 2}}
@@ -218,7 +223,7 @@ func TestFramesThatAreNotTaken(t *testing.T) {
 		tell(h, tunnel.ClusterID, zcl.Header{ClusterSpecific: true, Command: command}, zcl.Empty{})
 	}
 	tell(h, zcl.ClusterTime, zcl.Header{Command: zcl.CommandReadAttributesResponse}, zcl.Empty{})
-	tell(h, ota.ClusterID, zcl.Header{ClusterSpecific: true, Command: ota.CommandImageNotify}, zcl.Empty{})
+	tell(h, ota.ClusterID, zcl.Header{ClusterSpecific: true, ToClient: true, Command: ota.CommandImageNotify}, zcl.Empty{})
 	h.demand("malformed commands", h.said(), "MALFORMED_COMMAND")
 	tell(h, metering.ClusterID, zcl.Header{ClusterSpecific: true}, zcl.Empty{})
 	h.demand("a cluster not spoken", h.said(), "UNSUP_COMMAND")

@@ -5,54 +5,44 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/bootloader"
-	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/remote"
 	"github.com/commshub/commshub/internal/trace"
 )
 
-// activateFirmware carries an Activate Firmware command out (CS06; device steps
-// as in GBCS 11.5): dated commands are stored and answered NULL, others are tried
-// at once, and a command that cannot be carried out is answered with its code.
-func (a *Agent) activateFirmware(now time.Time, out *han.Outbox, m gbcs.Message) {
-	c, err := gbcs.ParseActivateFirmwareCommand(m.Payload)
-	if err == nil && c.OriginatorCounter != m.OriginatorCounter {
-		err = fmt.Errorf("originator counter %d inside, %d in the header", c.OriginatorCounter, m.OriginatorCounter)
+// ActivateFirmware carries an Activate Firmware command out (CS06; device steps as in
+// GBCS 11.5): dated commands are stored and answered NULL, others are tried at once,
+// and a command that cannot be carried out is answered with its code.
+func (a *Agent) ActivateFirmware(now time.Time, out *han.Outbox, c remote.Command) (gbcs.Payload, error) {
+	command := c.Payload.(gbcs.ActivateFirmwareCommand)
+	if command.OriginatorCounter != c.Counter {
+		return nil, fmt.Errorf("originator counter %d inside, %d in the header", command.OriginatorCounter, c.Counter)
 	}
-	if err != nil {
-		a.refuse(now, out, m.Code, err.Error())
-		a.QueueAlert(now, out, gbcs.AlertCommandIntegrityCheckFailed)
-		return
-	}
-	a.record(out, trace.Record{At: now, Kind: trace.ActivationReceived, Hash: c.ImageHash})
-	a.state.CommandCounter = m.OriginatorCounter
-	act := activation{Set: true, Hash: c.ImageHash, Counter: m.OriginatorCounter, At: c.ExecutionTime}
-	switch c.Execution {
+	a.record(out, trace.Record{At: now, Kind: trace.ActivationReceived, Hash: command.ImageHash})
+	act := activation{Set: true, Hash: command.ImageHash, Order: c.Order, At: command.ExecutionTime}
+	switch command.Execution {
 	case gbcs.ExecuteNow:
 		a.state.Dated = activation{}
 		a.deadlines.Clear(timerActivation)
 		a.begin(now, out, act)
+		return nil, nil
 	case gbcs.ExecuteAt:
 		act.Dated = true
-		a.storeDated(now, out, act, m)
+		a.state.Dated = act
+		due := a.parts.Clock.When(act.At.Time())
+		a.record(out, trace.Record{At: now, Kind: trace.ActivationDated, Took: max(0, due.Sub(now)), Hash: act.Hash})
+		a.ClockSet()
 	case gbcs.ExecuteCancel:
 		if a.state.Dated.Set {
 			a.record(out, trace.Record{At: now, Kind: trace.ActivationCancelled, Hash: a.state.Dated.Hash})
 		}
 		a.state.Dated = activation{}
 		a.deadlines.Clear(timerActivation)
-		a.respond(now, m, gbcs.ActivateFirmwareResponse{Accepted: true}.Append(nil))
 	}
-}
-
-// storeDated keeps a dated activation, which replaces one stored before.
-func (a *Agent) storeDated(now time.Time, out *han.Outbox, act activation, m gbcs.Message) {
-	a.state.Dated = act
-	due := a.parts.Clock.When(act.At.Time())
-	a.record(out, trace.Record{At: now, Kind: trace.ActivationDated, Took: max(0, due.Sub(now)), Hash: act.Hash})
-	a.respond(now, m, gbcs.ActivateFirmwareResponse{Accepted: true}.Append(nil))
-	a.ClockSet()
+	a.stage()
+	return gbcs.ActivateFirmwareResponse{Accepted: true}, nil
 }
 
 // ClockSet reckons anew when a dated activation is due: it is dated by the meter's
@@ -76,6 +66,7 @@ func (a *Agent) activateDated(now time.Time, out *han.Outbox) {
 // tries it. The activation is in flash before the bootloader knows of it, so that
 // its outcome is told whatever happens.
 func (a *Agent) begin(now time.Time, out *han.Outbox, act activation) {
+	a.finishVerdict(now, out)
 	if code := a.check(act.Hash); code != gbcs.ActivationSuccess {
 		a.conclude(now, out, act, code, code.String())
 		return
@@ -110,32 +101,17 @@ func (a *Agent) conclude(now time.Time, out *han.Outbox, act activation, code gb
 	outcome := gbcs.ActivationOutcome{Code: code, FirmwareVersion: version}
 	a.state.Activating = activation{}
 	if !act.Dated {
-		m := gbcs.Message{OriginatorCounter: act.Counter, Originator: a.cfg.Supplier, Code: gbcs.CodeActivateFirmware}
-		a.respond(now, m, gbcs.ActivateFirmwareResponse{Outcome: outcome}.Append(nil))
+		a.parts.Remote.Respond(now, out, act.Order, gbcs.ActivateFirmwareResponse{Outcome: outcome})
+		a.save()
 		return
 	}
 	alert := gbcs.AlertFutureDatedCommandActioned
 	if code != gbcs.ActivationSuccess {
 		alert = gbcs.AlertFutureDatedCommandNotActioned
 	}
-	a.countAlert(now, out, alert)
-	a.queueAlert(gbcs.CodeActivateFirmwareAlert, gbcs.ActivateFirmwareAlert{
-		Code: alert, ExecutionTime: act.At, OriginatorCounter: act.Counter, Outcome: outcome,
-	}.Append(nil))
-	a.save()
-}
-
-// respond queues the response to a command and keeps it, so that a command that
-// is delivered twice is answered twice and carried out once.
-func (a *Agent) respond(now time.Time, command gbcs.Message, payload []byte) {
-	response := gbcs.Message{
-		CRA: gbcs.Response, OriginatorCounter: command.OriginatorCounter,
-		Originator: a.cfg.Device, Recipient: command.Originator,
-		HasDateTime: true, DateTime: gbcs.DateTimeOf(a.utc(now)),
-		Code: command.Code, Payload: payload,
-	}.Append(nil)
-	a.outbox.push(response)
-	a.outbox.dirty = append(a.outbox.dirty, journal.Entry{Key: keyResponse, Data: response})
+	a.parts.Remote.AlertWith(now, out, gbcs.CodeActivateFirmwareAlert, alert, func(head gbcs.AlertHead) gbcs.Payload {
+		return gbcs.ActivateFirmwareAlert{Code: head.Code, ExecutionTime: act.At, OriginatorCounter: act.Order.Counter, Outcome: outcome}
+	})
 	a.save()
 }
 
@@ -152,14 +128,15 @@ func (a *Agent) Start(now time.Time, out *han.Outbox) {
 	case bootloader.OutcomeRolledBack:
 		a.record(out, trace.Record{At: now, Kind: trace.FirmwareRolledBack, Version: a.boot.Info.ID.FileVersion, Text: a.boot.Reason})
 	case bootloader.OutcomeFellBack:
-		a.QueueAlert(now, out, gbcs.AlertFirmwareVerificationFailedAtPowerOn)
+		a.parts.Remote.Alert(now, out, gbcs.AlertFirmwareVerificationFailedAtPowerOn)
+		a.parts.Remote.Commit()
 	case bootloader.OutcomeNormal, bootloader.OutcomeBricked:
 	}
 	a.finishActivation(now, out)
 	if version := a.boot.Info.ID.FileVersion; version != a.state.ReportedVersion {
 		a.state.ReportedVersion = version
 		a.state.Update.ActivatedAt = now.UnixMicro()
-		a.queueGenericAlert(now, out, gbcs.AlertFirmwareVersionChanged)
+		a.parts.Remote.Alert(now, out, gbcs.AlertFirmwareVersionChanged)
 		a.save()
 	}
 	a.ClockSet()

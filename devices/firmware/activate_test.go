@@ -169,7 +169,7 @@ func TestAnActivationCutAnywhere(t *testing.T) {
 	whole.restart()
 	operations := whole.chip.Stats().Operations
 	for n := before + 1; n <= operations; n++ {
-		for _, cut := range []flash.Cut{flash.CutBefore, flash.CutTorn, flash.CutAfter} {
+		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
 			r := newRig(t)
 			r.chip.CutAt(n, cut)
 			survive(func() {

@@ -10,10 +10,10 @@
 // Nothing but Activate Firmware (CS06) makes a meter switch: not Upgrade End, not
 // a reboot, not a heartbeat.
 //
-// Messages for the supplier wait in an outbox in flash until the meter delivered
-// them, so that the supplier is told whatever happens in between. Every step
-// writes its state before its consequence, and a step cut short by a power cut is
-// found and finished by the next [Agent.Start].
+// Orders come, and outcomes go, through the meter's remote endpoint, for which the
+// agent carries Activate Firmware and Read Firmware Version out; what a message looks
+// like is none of its business. Every step writes its state before its consequence,
+// and a step cut short by a power cut is found and finished by the next [Agent.Start].
 package firmware
 
 import (
@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/devices/board"
 	"github.com/commshub/commshub/devices/bootloader"
 	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/devices/otaclient"
@@ -28,30 +29,18 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/remote"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/trace"
 )
 
 // Config is what an agent needs to know about its meter.
 type Config struct {
-	Device   han.EUI64
-	Supplier han.EUI64
+	Device han.EUI64
 	// SupplierKey checks the authorising signature of GB images. Without it only
 	// the manufacturer's is checked.
 	SupplierKey *ecdsa.PublicKey
-	// Layout is how this kind of meter encodes alerts: DLMS for an ESME, GBZ for a GSME.
-	Layout gbcs.AlertLayout
-	OTA    otaclient.Config
-}
-
-// Radio is how the agent's OTA frames leave, and what they may cost. The meter
-// implements it.
-type Radio interface {
-	SendQuery(out *han.Outbox, c ota.QueryNextImageRequest)
-	SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest)
-	SendPageRequest(out *han.Outbox, c ota.ImagePageRequest)
-	SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest)
-	MayRequestBlock(now time.Time) (ok bool, reason string)
+	OTA         otaclient.Config
 }
 
 // Parts are the parts of the meter that the agent works with. All but Clock and
@@ -59,7 +48,8 @@ type Radio interface {
 type Parts struct {
 	Boot    *bootloader.Bootloader
 	Journal *journal.Journal
-	Radio   Radio
+	Remote  *remote.Endpoint // tells the supplier
+	Link    otaclient.Link   // to the hub's OTA server
 	Clock   *rtc.Clock
 	Ledger  *battery.Ledger
 }
@@ -78,28 +68,29 @@ type Agent struct {
 
 	boot      bootloader.Boot
 	state     state
-	outbox    outbox
 	deadlines han.Deadlines[timer]
 	reboot    bool
 	hung      bool
 }
 
-// New returns the agent of a meter that has just booted.
-func New(cfg Config, parts Parts, boot bootloader.Boot) *Agent {
-	a := &Agent{cfg: cfg, parts: parts, boot: boot, outbox: openOutbox(parts.Journal)}
-	if data, ok := parts.Journal.Get(keyState); ok {
-		a.state = parseState(data)
-	} else {
-		a.state = state{ReportedVersion: boot.Info.ID.FileVersion}
+// New returns the agent of a meter that has just booted. It fails on a state that
+// another release kept.
+func New(cfg Config, parts Parts, boot bootloader.Boot) (*Agent, error) {
+	a := &Agent{cfg: cfg, parts: parts, boot: boot, state: state{ReportedVersion: boot.Info.ID.FileVersion}}
+	if data, ok := parts.Journal.Get(board.KeyFirmware); ok {
+		var err error
+		if a.state, err = parseState(data); err != nil {
+			return nil, err
+		}
 	}
-	a.client = otaclient.New(cfg.OTA, cfg.Device, parts.Boot, boot.Info.ID, a)
+	a.client = otaclient.New(cfg.OTA, parts.Link, parts.Boot, boot.Info.ID, a)
 	update := &a.state.Update
 	if slot := parts.Boot.Candidate(); slot.State() != bootloader.SlotEmpty && slot.ID().FileVersion == update.Version {
 		update.Blocks += update.blocksSince(slot.Offset())
 		update.Offset = slot.Offset()
 	}
 	a.client.SetStats(otaclient.Stats{Blocks: update.Blocks, Retries: update.Retries})
-	return a
+	return a, nil
 }
 
 // Client returns the OTA client, which takes the hub's OTA frames.
@@ -110,6 +101,9 @@ func (a *Agent) Running() bootloader.Info { return a.boot.Info }
 
 // WantsReboot reports whether the meter must restart to go on with an activation.
 func (a *Agent) WantsReboot() bool { return a.reboot }
+
+// Restart has the meter restart as soon as it may: it found itself spoilt.
+func (a *Agent) Restart() { a.reboot = true }
 
 // Hung reports whether the running firmware does nothing until the watchdog
 // resets the meter.
@@ -130,31 +124,6 @@ func (a *Agent) HandleTimer(now time.Time, out *han.Outbox) {
 	a.client.HandleTimer(now, out)
 }
 
-// SendQuery implements otaclient.Owner.
-func (a *Agent) SendQuery(out *han.Outbox, c ota.QueryNextImageRequest) {
-	a.parts.Radio.SendQuery(out, c)
-}
-
-// SendBlockRequest implements otaclient.Owner.
-func (a *Agent) SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest) {
-	a.parts.Radio.SendBlockRequest(out, c)
-}
-
-// SendPageRequest implements otaclient.Owner.
-func (a *Agent) SendPageRequest(out *han.Outbox, c ota.ImagePageRequest) {
-	a.parts.Radio.SendPageRequest(out, c)
-}
-
-// SendUpgradeEnd implements otaclient.Owner.
-func (a *Agent) SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest) {
-	a.parts.Radio.SendUpgradeEnd(out, c)
-}
-
-// MayRequestBlock implements otaclient.Owner.
-func (a *Agent) MayRequestBlock(now time.Time) (ok bool, reason string) {
-	return a.parts.Radio.MayRequestBlock(now)
-}
-
 // ImageBegun implements otaclient.Owner.
 func (a *Agent) ImageBegun(now time.Time, _ *han.Outbox) {
 	slot := a.parts.Boot.Candidate()
@@ -162,9 +131,6 @@ func (a *Agent) ImageBegun(now time.Time, _ *han.Outbox) {
 	a.state.Update = UpdateReport{Version: slot.ID().FileVersion, Size: slot.Size(), StartedAt: now.UnixMicro()}
 	a.save()
 }
-
-// ImageGone implements otaclient.Owner.
-func (a *Agent) ImageGone(time.Time, *han.Outbox) {}
 
 // ImageComplete implements otaclient.Owner: it verifies the image and tells the
 // supplier. The alert is in flash before the slot changes, so that a power cut
@@ -181,7 +147,7 @@ func (a *Agent) ImageComplete(now time.Time, out *han.Outbox) {
 		if err != nil {
 			code = gbcs.AlertFirmwareVerificationFailed
 		}
-		a.queueReceipt(now, out, code, info.Hash)
+		a.postReceipt(now, out, code, info.Hash)
 	}
 	a.save()
 	if err != nil {
@@ -189,9 +155,48 @@ func (a *Agent) ImageComplete(now time.Time, out *han.Outbox) {
 		a.client.Finish(now, out, zcl.StatusInvalidImage)
 		return
 	}
+	a.markVerified(now, out, info)
+	a.client.Finish(now, out, zcl.StatusSuccess)
+}
+
+// markVerified makes an image one to activate, unless [Agent.finishVerdict] did.
+func (a *Agent) markVerified(now time.Time, out *han.Outbox, info bootloader.Info) {
+	slot := a.parts.Boot.Candidate()
+	if slot.State() != bootloader.SlotComplete {
+		return
+	}
 	slot.MarkVerified(info.FileHash)
 	a.record(out, trace.Record{At: now, Kind: trace.ImageVerified, Version: slot.ID().FileVersion, Hash: info.Hash})
-	a.client.Finish(now, out, zcl.StatusSuccess)
+}
+
+// finishVerdict makes an image one to activate of which the supplier was told that it is
+// good, if power failed before the slot knew: the order may come before the client goes on.
+func (a *Agent) finishVerdict(now time.Time, out *han.Outbox) {
+	slot := a.parts.Boot.Candidate()
+	if slot.State() != bootloader.SlotComplete || !a.state.Verdict.Good {
+		return
+	}
+	if info, err := a.verify(slot.File()); err == nil && info.Hash == a.state.Verdict.Hash {
+		a.markVerified(now, out, info)
+	}
+}
+
+// ImageHeld implements otaclient.Owner: the supplier hears again that the image is good,
+// since its update to it began anew.
+func (a *Agent) ImageHeld(now time.Time, out *han.Outbox) {
+	a.postReceipt(now, out, gbcs.AlertFirmwareVerificationSuccessful, a.state.Verdict.Hash)
+	a.save()
+}
+
+// postReceipt posts a Firmware Distribution Receipt Alert. The caller saves.
+func (a *Agent) postReceipt(now time.Time, out *han.Outbox, code gbcs.AlertCode, hash ota.ImageHash) {
+	useCase := gbcs.CodeDistributionReceiptESME
+	if a.parts.Remote.Layout() == gbcs.LayoutGBZ {
+		useCase = gbcs.CodeDistributionReceiptGSME
+	}
+	a.parts.Remote.AlertWith(now, out, useCase, code, func(head gbcs.AlertHead) gbcs.Payload {
+		return gbcs.DistributionReceiptAlert{AlertHead: head, ImageHash: hash}
+	})
 }
 
 // verify is the bootloader's verification and, where a supplier's key is known,
@@ -247,10 +252,16 @@ func (a *Agent) AddWindow(radioOn time.Duration, charge battery.Charge) {
 	a.save()
 }
 
-// save keeps the agent's state.
-func (a *Agent) save() {
+// stage has the agent's state kept with the next commit.
+func (a *Agent) stage() {
 	a.state.Update = a.UpdateReport()
-	a.parts.Journal.Commit(append(a.outbox.changes(), journal.Entry{Key: keyState, Data: a.state.append(nil)})...)
+	a.parts.Journal.Stage(journal.Entry{Key: board.KeyFirmware, Data: a.state.append(nil)})
+}
+
+// save keeps the agent's state, and what was posted to the supplier with it.
+func (a *Agent) save() {
+	a.stage()
+	a.parts.Remote.Commit()
 }
 
 func (a *Agent) record(out *han.Outbox, r trace.Record) {

@@ -11,10 +11,13 @@ import (
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/devices/otaclient"
+	"github.com/commshub/commshub/devices/remote"
 	"github.com/commshub/commshub/devices/rtc"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/seal"
 	"github.com/commshub/commshub/han/ota"
+	core "github.com/commshub/commshub/han/remote"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/testimage"
 	"github.com/commshub/commshub/internal/trace"
@@ -26,11 +29,12 @@ const (
 	stranger han.EUI64 = 0x90B3D51F30010001
 
 	capacity       = 2048
-	journalSectors = 2
+	journalSectors = 4
+	outboxSectors  = 8
 )
 
 var (
-	geometry = flash.Geometry{SectorSize: 4096, PageSize: 256, Sectors: 2 + journalSectors + 2*3}
+	geometry = flash.Geometry{SectorSize: 4096, PageSize: 256, Sectors: 4 + journalSectors + 2*3 + outboxSectors}
 	start    = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	factory  = testimage.GB(testimage.Options{Version: 1, Sequence: 1})
 	second   = testimage.GB(testimage.Options{Version: 2, Sequence: 2})
@@ -44,12 +48,13 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// rig is an agent on a part, without a meter around it.
+// rig is an agent with its remote endpoint on a part, without a meter around them.
 type rig struct {
 	*Agent
-	chip *flash.Chip
-	now  time.Time
-	out  han.Outbox
+	remote *remote.Endpoint
+	chip   *flash.Chip
+	now    time.Time
+	out    han.Outbox
 
 	clock  rtc.Clock
 	ledger *battery.Ledger
@@ -77,32 +82,35 @@ func newRig(t *testing.T) *rig {
 
 func (r *rig) openBoot() *bootloader.Bootloader {
 	n := bootloader.SlotSectors(capacity, geometry.SectorSize)
-	return bootloader.Open(testimage.Policy(bootloader.TrustSigned), r.chip.Region(0, 2),
-		bootloader.OpenSlot(r.chip.Region(4, n), capacity), bootloader.OpenSlot(r.chip.Region(4+n, n), capacity))
+	return must(bootloader.Open(testimage.Policy(bootloader.TrustSigned), r.chip.Region(0, 4),
+		bootloader.OpenSlot(r.chip.Region(8, n), capacity), bootloader.OpenSlot(r.chip.Region(8+n, n), capacity)))
 }
 
 // restart boots the meter anew from flash.
 func (r *rig) restart() {
 	boot := r.openBoot()
-	r.Agent = New(Config{Device: meter, Supplier: supplier, Layout: gbcs.LayoutGBZ, OTA: otaclient.DefaultConfig()}, Parts{
-		Boot: boot, Journal: journal.Open(r.chip.Region(2, journalSectors)), Radio: silence{}, Clock: &r.clock, Ledger: r.ledger,
-	}, boot.Boot())
+	j := journal.Open(r.chip.Region(4, journalSectors))
+	r.remote = must(remote.Open(core.Config{
+		Device: meter, Role: gbcs.RoleGSME, Layout: gbcs.LayoutGBZ, Parties: []han.EUI64{supplier}, Clock: &r.clock,
+		Security: core.Security{Policy: seal.Any}, // what is signed is none of its business
+	}, j, r.chip.Region(8+2*3, outboxSectors)))
+	r.Agent = must(New(Config{Device: meter, OTA: otaclient.DefaultConfig()}, Parts{
+		Boot: boot, Journal: j, Remote: r.remote.Endpoint, Clock: &r.clock, Ledger: r.ledger,
+		Link: otaclient.Link{Station: &zcl.Station{Node: meter}, Limit: unlimited{}},
+	}, boot.Boot()))
+	r.remote.Register(gbcs.CodeActivateFirmware, r.ActivateFirmware)
+	r.remote.Register(gbcs.CodeReadGSMEFirmwareVersion, r.ReadGSMEVersion)
 	r.Start(r.now, &r.out)
 }
 
-// silence is a radio that nobody hears.
-type silence struct{}
+// unlimited is a meter that can afford every block.
+type unlimited struct{}
 
-func (silence) SendQuery(*han.Outbox, ota.QueryNextImageRequest)    {}
-func (silence) SendBlockRequest(*han.Outbox, ota.ImageBlockRequest) {}
-func (silence) SendPageRequest(*han.Outbox, ota.ImagePageRequest)   {}
-func (silence) SendUpgradeEnd(*han.Outbox, ota.UpgradeEndRequest)   {}
-func (silence) MayRequestBlock(time.Time) (bool, string)            { return true, "" }
+func (unlimited) MayRequestBlock(time.Time) (bool, string) { return true, "" }
+func (unlimited) MayAsk(time.Time) bool                    { return true }
 
-// command hands the agent a command of the supplier.
-func (r *rig) command(m gbcs.Message) bool {
-	return r.HandleCommand(r.now, &r.out, m.Append(nil))
-}
+// command hands the endpoint a command of the supplier.
+func (r *rig) command(m gbcs.Message) { r.remote.HandleMessage(r.now, &r.out, m.Append(nil)) }
 
 // activate returns an Activate Firmware command.
 func activate(counter uint64, hash ota.ImageHash, e gbcs.Execution, at time.Time) gbcs.Message {
@@ -135,7 +143,7 @@ func (r *rig) delivered(t *testing.T) []gbcs.Message {
 	t.Helper()
 	var all []gbcs.Message
 	for {
-		data, ok := r.Outgoing()
+		data, ok := r.remote.Outgoing()
 		if !ok {
 			return all
 		}
@@ -144,7 +152,7 @@ func (r *rig) delivered(t *testing.T) []gbcs.Message {
 			t.Fatal(err)
 		}
 		all = append(all, m)
-		r.Delivered()
+		r.remote.Delivered(r.now, &r.out)
 	}
 }
 
@@ -167,4 +175,19 @@ func (r *rig) count(k trace.Kind) int {
 		}
 	}
 	return n
+}
+
+// TestAnImageHeldIsToldAgain: an update to it that began anew must go on.
+func TestAnImageHeldIsToldAgain(t *testing.T) {
+	r := newRig(t)
+	r.delivered(t)
+	r.state.Verdict = verdict{Set: true, Good: true, Hash: held}
+	r.ImageHeld(r.now, &r.out)
+	all := r.delivered(t)
+	if len(all) != 1 {
+		t.Fatalf("told %v", all)
+	}
+	if a := must(gbcs.ParseDistributionReceiptAlert(all[0].Payload)); a.Code != gbcs.AlertFirmwareVerificationSuccessful || a.ImageHash != held {
+		t.Errorf("told %+v", a)
+	}
 }

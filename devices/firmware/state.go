@@ -2,20 +2,15 @@ package firmware
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
-	"github.com/commshub/commshub/devices/journal"
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/remote"
 	"github.com/commshub/commshub/han/zcl"
-)
-
-// Keys of the application's journal that the agent owns. The outbox has
-// keyOutbox and those after it; the meter around it uses keys from 0x80.
-const (
-	keyState    journal.Key = 1
-	keyResponse journal.Key = 2 // response to the last command
-	keyOutbox   journal.Key = 0x10
 )
 
 // verdict is the result of the last verification.
@@ -27,11 +22,11 @@ type verdict struct {
 // activation is an Activate Firmware command that is dated, or in the middle of
 // being carried out.
 type activation struct {
-	Set     bool
-	Dated   bool
-	Hash    ota.ImageHash
-	Counter uint64 // originator counter of the command
-	At      zcl.UTCTime
+	Set   bool
+	Dated bool
+	Hash  ota.ImageHash
+	Order remote.Order
+	At    zcl.UTCTime
 }
 
 // UpdateReport are the figures of one update, from its first block to its
@@ -50,27 +45,22 @@ type UpdateReport struct {
 	Charge      battery.Charge // spent on work in the windows of the update
 }
 
-// state is what the agent keeps in flash besides its outbox.
+// state is what the agent keeps in flash.
 type state struct {
-	AlertCounter    uint64 // originator counter of the last alert
-	CommandCounter  uint64 // of the last command taken
 	ReportedVersion uint32 // firmware version last told to the supplier
 	Verdict         verdict
 	Dated           activation
 	Activating      activation
-	BatteryLow      bool // the supplier was told
 	Update          UpdateReport
 }
 
-const stateVersion = 2
+const stateVersion = 3
 
 func (s *state) append(b []byte) []byte {
 	le := binary.LittleEndian
 	b = append(b, stateVersion)
-	b = le.AppendUint64(b, s.AlertCounter)
-	b = le.AppendUint64(b, s.CommandCounter)
 	b = le.AppendUint32(b, s.ReportedVersion)
-	b = append(b, flags(s.Verdict.Set, s.Verdict.Good), flags(s.BatteryLow, false))
+	b = append(b, flags(s.Verdict.Set, s.Verdict.Good))
 	b = append(b, s.Verdict.Hash[:]...)
 	b = s.Dated.append(b)
 	b = s.Activating.append(b)
@@ -80,8 +70,11 @@ func (s *state) append(b []byte) []byte {
 func (a *activation) append(b []byte) []byte {
 	b = append(b, flags(a.Set, a.Dated))
 	b = append(b, a.Hash[:]...)
-	b = binary.LittleEndian.AppendUint64(b, a.Counter)
-	return binary.LittleEndian.AppendUint32(b, uint32(a.At))
+	le := binary.LittleEndian
+	b = le.AppendUint16(b, uint16(a.Order.Code))
+	b = le.AppendUint64(b, uint64(a.Order.Originator))
+	b = le.AppendUint64(b, a.Order.Counter)
+	return le.AppendUint32(b, uint32(a.At))
 }
 
 func (u *UpdateReport) append(b []byte) []byte {
@@ -95,17 +88,15 @@ func (u *UpdateReport) append(b []byte) []byte {
 	return b
 }
 
-// parseState reads what append wrote. The journal vouches for its being whole,
-// so anything else is a bug.
-func parseState(b []byte) state {
+// parseState reads what append wrote.
+func parseState(b []byte) (state, error) {
 	r := zcl.NewReader(b)
 	if v := r.Uint8(); v != stateVersion {
-		panic("firmware: state record of another version")
+		return state{}, fmt.Errorf("state of the firmware agent: layout %d, want %d", v, stateVersion)
 	}
 	var s state
-	s.AlertCounter, s.CommandCounter, s.ReportedVersion = r.Uint64(), r.Uint64(), r.Uint32()
+	s.ReportedVersion = r.Uint32()
 	s.Verdict.Set, s.Verdict.Good = unflags(r.Uint8())
-	s.BatteryLow, _ = unflags(r.Uint8())
 	copy(s.Verdict.Hash[:], r.Bytes(len(s.Verdict.Hash)))
 	s.Dated = readActivation(&r)
 	s.Activating = readActivation(&r)
@@ -115,17 +106,15 @@ func parseState(b []byte) state {
 	}
 	u.StartedAt, u.CompletedAt, u.ActivatedAt = int64(r.Uint64()), int64(r.Uint64()), int64(r.Uint64())
 	u.RadioOn, u.Charge = time.Duration(r.Uint64()), battery.Charge(r.Uint64())
-	if err := r.Err("firmware state"); err != nil {
-		panic(err)
-	}
-	return s
+	return s, r.Err("state of the firmware agent")
 }
 
 func readActivation(r *zcl.Reader) activation {
 	var a activation
 	a.Set, a.Dated = unflags(r.Uint8())
 	copy(a.Hash[:], r.Bytes(len(a.Hash)))
-	a.Counter, a.At = r.Uint64(), zcl.UTCTime(r.Uint32())
+	a.Order = remote.Order{Code: gbcs.MessageCode(r.Uint16()), Originator: han.EUI64(r.Uint64()), Counter: r.Uint64()}
+	a.At = zcl.UTCTime(r.Uint32())
 	return a
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/commshub/commshub/internal/atrest"
 )
 
 var small = Geometry{SectorSize: 64, PageSize: 16, Sectors: 4}
@@ -67,6 +69,45 @@ func TestRegionsGuardTheirBorders(t *testing.T) {
 	}
 }
 
+// TestTouchedChangesWithEachChange, of this window and no other, and is never 0, so that
+// whoever never read a window can say so.
+func TestTouchedChangesWithEachChange(t *testing.T) {
+	c := New(small)
+	r, other := c.Region(1, 2), c.Region(3, 1)
+	untouched, last := other.Touched(), r.Touched()
+	if untouched == 0 || last == 0 {
+		t.Fatal("a new part's windows count as never read")
+	}
+	for name, change := range map[string]func(){
+		"program": func() { r.Program(70, []byte{0}) }, "erase": func() { r.Erase(0) }, "flipped bit": func() { c.Flip(64, 3) },
+	} {
+		if change(); r.Touched() == last || other.Touched() != untouched {
+			t.Errorf("%s: %d after %d; another window %d after %d", name, r.Touched(), last, other.Touched(), untouched)
+		}
+		last = r.Touched()
+	}
+}
+
+// TestABitIsFoundWhereverItStands, by what looks at eight bytes at a time.
+func TestABitIsFoundWhereverItStands(t *testing.T) {
+	for n := range 20 {
+		b := bytes.Repeat([]byte{Erased}, n)
+		if !IsErased(b) || raised(b, b) != -1 {
+			t.Errorf("%d erased bytes are not erased", n)
+		}
+		for i := range b {
+			b[i] = 0xEF
+			if IsErased(b) {
+				t.Errorf("%d bytes: the one at %d is taken for erased", n, i)
+			}
+			if got := raised(b, bytes.Repeat([]byte{Erased}, n)); got != i {
+				t.Errorf("%d bytes: the one at %d that cannot be programmed is found at %d", n, i, got)
+			}
+			b[i] = Erased
+		}
+	}
+}
+
 func TestPowerCuts(t *testing.T) {
 	data := bytes.Repeat([]byte{0x0F}, 8)
 	tests := []struct {
@@ -75,6 +116,8 @@ func TestPowerCuts(t *testing.T) {
 		wantErased  int    // erased bytes of the sector after a cut erase
 	}{
 		{CutBefore, bytes.Repeat([]byte{0xFF}, 8), 0},
+		{CutTornFirst, []byte{0xAF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, 0},
+		{CutTornLast, []byte{0x0F, 0x0F, 0x0F, 0x0F, 0x0F, 0x0F, 0x0F, 0xAF}, 63},
 		{CutTorn, []byte{0x0F, 0x0F, 0x0F, 0x0F, 0xAF, 0xFF, 0xFF, 0xFF}, 32},
 		{CutAfter, data, 64},
 	}
@@ -113,17 +156,27 @@ func TestPowerCuts(t *testing.T) {
 }
 
 func TestFileKeepsEveryOperation(t *testing.T) {
+	for name, key := range forms(t) {
+		t.Run(name, func(t *testing.T) { keepsEveryOperation(t, key) })
+	}
+}
+
+func keepsEveryOperation(t *testing.T, key *atrest.Key) {
 	path := filepath.Join(t.TempDir(), "part.flash")
-	c, err := Open(path, small)
+	c, err := Open(path, small, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Region(0, 4).Program(70, []byte("kept"))
-	if _, err := Open(path, small); err == nil || !strings.Contains(err.Error(), "in use") {
+	c.Flip(3, 1)
+	if _, err := Open(path, small, key); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a second opening was not refused: %v", err)
 	}
 	// Not closed: a killed process does not close either.
 	stored, err := os.ReadFile(path)
+	if err == nil {
+		stored, err = opened(stored, key)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +186,7 @@ func TestFileKeepsEveryOperation(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(path, small)
+	again, err := Open(path, small, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +207,7 @@ func TestOpenRefuses(t *testing.T) {
 		"a directory":            dir,
 		"a missing directory":    filepath.Join(dir, "no", "such"),
 	} {
-		if _, err := Open(path, small); err == nil {
+		if _, err := Open(path, small, nil); err == nil {
 			t.Errorf("%s was opened", name)
 		} else if !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: error does not name the file: %v", name, err)

@@ -1,6 +1,9 @@
 package flash
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Region is a window onto whole sectors of a part, the only handle that
 // machines get. A read-only region is how the certified metrology firmware is
@@ -30,6 +33,9 @@ func (r Region) ReadOnly() Region {
 // Size returns the window's size in bytes.
 func (r Region) Size() int { return r.size }
 
+// Offset returns where the window begins on its part, in bytes.
+func (r Region) Offset() int { return r.offset }
+
 // SectorSize returns the part's unit of erasing in bytes.
 func (r Region) SectorSize() int { return r.chip.geometry.SectorSize }
 
@@ -43,14 +49,34 @@ func (r Region) Sub(firstSector, sectors int) Region {
 	return r
 }
 
-// View returns n bytes at offset. The slice aliases the part's memory: it
-// follows later writes and must not be written to.
+// Touched returns a number that is another one after any change to the window's bytes:
+// an operation, or a flipped bit. Whoever read the window need not read it again while
+// the number stays. It is never 0, and never stays for a window with an unstable cell, nor
+// for a part that is kept in a file, to which anybody may write.
+func (r Region) Touched() uint64 {
+	c := r.chip
+	if c.unmap != nil || c.wavers(r.offset, r.size) {
+		c.changes++
+		return 1 + c.changes
+	}
+	first := r.offset / r.SectorSize()
+	return 1 + slices.Max(c.touched[first:first+r.size/r.SectorSize()])
+}
+
+// Erases returns how often each sector of the window was erased, see [Chip.Erases]. It must
+// not be written to.
+func (r Region) Erases() []uint32 {
+	first := r.offset / r.SectorSize()
+	return r.chip.erases[first : first+r.size/r.SectorSize()]
+}
+
+// View returns n bytes at offset. The slice may alias the part's memory and follow later
+// writes, or be a copy of it ([Geometry.ErasedZero]); it must not be written to.
 func (r Region) View(offset, n int) []byte {
 	if offset < 0 || n < 0 || offset+n > r.size {
 		panic(fmt.Sprintf("flash: view of %d bytes at %d in a region of %d", n, offset, r.size))
 	}
-	at := r.offset + offset
-	return r.chip.mem[at : at+n : at+n]
+	return r.chip.read(r.offset+offset, n)
 }
 
 // Program makes the bytes at offset equal to data, one operation per page

@@ -10,7 +10,7 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/internal/nodetest"
+	"github.com/commshub/commshub/internal/devicetest"
 )
 
 // TestAClockThatIsSetMovesTheNextHeartbeatOnce: by no more than a period, wherever
@@ -111,7 +111,7 @@ func TestTheFirstHeartbeatComesAsConfigured(t *testing.T) {
 	h.demand("before it", strings.Join(h.said, ", "), "")
 	h.run(time.Minute)
 	h.demand("then", strings.Join(h.said, ", "), firstWindow)
-	if len(h.beats) != 1 || !h.beats[0].Equal(nodetest.Start.Add(7*time.Minute)) {
+	if len(h.beats) != 1 || !h.beats[0].Equal(devicetest.Start.Add(7*time.Minute)) {
 		t.Errorf("heartbeats at %v", h.beats)
 	}
 }

@@ -37,6 +37,9 @@ type Config struct {
 	// half of the period.
 	Jitter time.Duration
 	Dice   *rand.Rand
+	// Awake is how long a window lasts at most; 0 is DefaultAwake. It is never more
+	// than half of Period.
+	Awake time.Duration
 	// Budget is what the meter allows itself in one window.
 	Budget battery.Budget
 	// LowBattery is the charge under which the supplier is told (8F1F); 0 never tells.
@@ -46,6 +49,11 @@ type Config struct {
 // DefaultPeriod is the heartbeat period used in GB.
 const DefaultPeriod = 30 * time.Minute
 
+// DefaultAwake is how long a window lasts at most: an assumption. It is time enough
+// for four minutes of radio-on time on a good link, or for a hundred answers that do
+// not come on a bad one.
+const DefaultAwake = 5 * time.Minute
+
 // Figures of a window. The number of tries is an assumption.
 const (
 	answerTimeout = 3 * time.Second
@@ -53,35 +61,16 @@ const (
 	clockInterval = 24 * time.Hour // between readings of the hub's clock
 	// beatTolerance is how near a heartbeat may be to count as this one.
 	beatTolerance = time.Second
+	// nearBeat is how near it may be to wait for it after a restart.
+	nearBeat = 5 * time.Second
 )
-
-type state uint8
-
-const (
-	stateOff state = iota // booting, hung or bricked
-	stateAsleep
-	stateRequestingMirror
-	stateConfiguringMirror
-	stateRequestingTunnel
-	stateReporting
-	stateReadingTime
-	stateGetting
-	statePutting
-	stateUpdating
-)
-
-var stateNames = [...]string{
-	"off", "asleep", "requesting mirror", "configuring mirror", "requesting tunnel",
-	"reporting", "reading time", "getting", "putting", "updating",
-}
-
-func (s state) String() string { return stateNames[s] }
 
 type timer uint8
 
 const (
 	timerHeartbeat timer = iota
 	timerAnswer          // the answer to the step in hand is overdue
+	timerEnd             // the window is over
 )
 
 // Meter is a gas meter.
@@ -97,16 +86,30 @@ type Meter struct {
 	clockDue time.Time // emulated instant at which the clock is to be set again
 
 	// The window in hand.
-	window  battery.Window
-	blocks  uint32 // the client's count of blocks at its start
-	flags   metering.FunctionalNotificationFlags
-	pending bool // messages wait in the mailbox
-	done    struct{ report, update bool }
-	tries   int
-	tsn     uint8 // transaction of the step in hand
+	spending battery.Spending
+	opened   time.Time
+	end      time.Time      // at the latest
+	plain    battery.Charge // of the last report and its answer, all of a window without work
+	before   battery.Charge // of the window, before the report in hand
+	worked   bool           // it had more than a report and reading the clock
+	told     battery.Charge // what was spent until the hub was told last
+	asked    time.Time      // when the meter sent last
+	blocks   uint32         // the client's count of blocks at its start
+	flags    metering.FunctionalNotificationFlags
+	pending  bool // messages wait in the mailbox
+	done     struct{ report, update bool }
+	// clockRead tells that the hub's clock was asked for.
+	clockRead bool
+	tries     int
+	tsn       uint8 // transaction of the step in hand
 
+	mark     meter.Mark // up to which the call in hand is accounted
 	exchange exchangeCost
-	readings []zcl.Attribute // reported last; kept for their memory
+	data     int // bytes in the block that came last
+	// What was reported last, kept for its memory.
+	readings    []zcl.Attribute
+	version     [4]byte // of the firmware, in readings
+	consumption []byte
 }
 
 var _ han.Node = (*Meter)(nil)
@@ -116,11 +119,15 @@ func New(cfg Config, chip *flash.Chip, now time.Time) *Meter {
 	if cfg.Period == 0 {
 		cfg.Period = DefaultPeriod
 	}
+	if cfg.Awake == 0 {
+		cfg.Awake = DefaultAwake
+	}
+	cfg.Awake = min(cfg.Awake, cfg.Period/2)
 	cfg.OTA.HeartbeatPeriod = cfg.Period
 	cfg.OTA.RetryPause = 0
 	cfg.OTA.Hardware = cfg.Policy.Hardware
 	m := &Meter{cfg: cfg}
-	m.Init(cfg.Config, gbcs.LayoutGBZ, chip, m, now)
+	m.Init(cfg.Config, gbcs.RoleGSME, chip, m, now)
 	m.beat = now.Add(cfg.FirstHeartbeat)
 	return m
 }
@@ -140,8 +147,10 @@ func (m *Meter) NextTimer() (han.Deadline, bool) {
 
 // HandleTimer implements han.Node.
 func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
-	mark := m.Mark(out)
-	retries := m.retries()
+	m.mark = m.Mark(out)
+	if m.On() && m.Agent.Client().Overdue(now) {
+		m.Spend(now, m.Ledger.Set().Radio.Miss(m.cfg.OTA.AnswerTimeout))
+	}
 	if m.Tick(now, out) {
 		m.booted(now, out)
 	}
@@ -156,22 +165,13 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 				m.wake(now, out)
 			case timerAnswer:
 				m.unanswered(now, out)
+			case timerEnd:
+				m.cutShort(now, out)
 			}
-		}
-		if m.retries() != retries {
-			m.Spend(now, m.Ledger.Set().Radio.Miss(m.cfg.OTA.AnswerTimeout))
 		}
 		m.proceed(now, out)
 	}
-	m.Account(now, out, mark)
-}
-
-// retries returns how often the OTA client asked again so far.
-func (m *Meter) retries() uint32 {
-	if !m.On() {
-		return 0
-	}
-	return m.Agent.Client().Stats().Retries
+	m.account(now, out)
 }
 
 // HandleFrame implements han.Node. A frame that reaches a sleeping meter is lost.
@@ -179,11 +179,11 @@ func (m *Meter) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 	if m.Asleep() || f.Src != m.cfg.Hub {
 		return
 	}
-	mark := m.Mark(out)
+	m.mark = m.Mark(out)
 	m.Spend(now, m.Ledger.Set().Radio.Fetch(len(f.Payload)))
 	m.dispatch(now, f, out)
 	m.proceed(now, out)
-	m.Account(now, out, mark)
+	m.account(now, out)
 }
 
 func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
@@ -191,7 +191,10 @@ func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
 	if err == nil {
 		switch f.Cluster {
 		case ota.ClusterID:
-			m.HandleOTA(now, out, f, h, payload)
+			if n := len(f.Payload) - ota.BlockOverhead; h.ClusterSpecific && h.Command == ota.CommandImageBlockResponse && n > 0 {
+				m.data = n
+			}
+			m.Agent.Client().HandleFrame(now, out, f, h, payload)
 		case metering.ClusterID:
 			err = m.handleMetering(now, out, h, payload)
 		case tunnelCluster:
@@ -208,16 +211,17 @@ func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
 }
 
 // booted is the application's start: everything from RAM is gone. After a restart
-// the meter wakes at once, to tell how it went; when it is first switched on, at
-// its first heartbeat.
+// the meter wakes at once, to tell how it went, unless its heartbeat is near; when it
+// is first switched on, at its first heartbeat.
 func (m *Meter) booted(now time.Time, out *han.Outbox) {
 	m.join = loadJoin(m.Journal)
-	m.state = stateAsleep
-	if m.beats > 0 || !m.NextHeartbeat().After(now) {
+	m.becomeAsleep()
+	next := m.NextHeartbeat()
+	if m.beats > 0 && next.Sub(now) > nearBeat || !next.After(now) {
 		m.wake(now, out)
 		return
 	}
-	m.becomeAsleep(now)
+	m.awaitHeartbeat(now)
 }
 
 // wake begins a window.
@@ -226,18 +230,23 @@ func (m *Meter) wake(now time.Time, out *han.Outbox) {
 	m.scheduleBeat(now)
 	m.beats++
 	m.Ledger.Elapse(now)
-	m.window = m.cfg.Budget.Open(m.Ledger)
+	m.CheckMemory(now, out) // no work of the window
+	m.settle(now, out)
+	m.spending = m.cfg.Budget.Open(m.Ledger)
+	m.opened, m.worked, m.clockRead = now, false, false
+	m.scheduleEnd()
 	m.blocks = m.Agent.Client().BlocksEver()
 	m.flags, m.pending = 0, false
 	m.done.report, m.done.update = false, false
 	m.record(out, trace.Record{At: now, Kind: trace.HeartbeatStarted, Count: m.beats})
-	m.Agent.CheckBattery(now, out, m.Ledger.Remaining(), m.cfg.LowBattery)
+	m.CheckBattery(now, out, m.cfg.LowBattery)
 	m.next(now, out)
 }
 
 // scheduleBeat sets the next heartbeat: whole periods after the last by the
-// meter's own clock, skipping what a long window overran. A clock that was set
-// back does not put the heartbeat off by more than a period.
+// meter's own clock, skipping those that the meter missed without power or by a
+// clock that was set forward. One that was set back does not put the heartbeat off by
+// more than a period.
 func (m *Meter) scheduleBeat(now time.Time) {
 	clock := m.Clock.Read(now)
 	ahead := m.beat.Sub(clock)
@@ -255,22 +264,24 @@ func (m *Meter) next(now time.Time, out *han.Outbox) {
 	m.deadlines.Clear(timerAnswer)
 	m.tries = 0
 	for {
-		_, outgoing := m.Agent.Outgoing()
+		m.settle(now, out)
+		_, outgoing := m.Remote.Outgoing()
 		switch {
 		case m.join.Mirror == 0:
-			m.become(now, out, stateRequestingMirror)
+			m.becomeAsking(now, out, stateRequestingMirror)
 		case !m.join.Configured:
-			m.become(now, out, stateConfiguringMirror)
+			m.becomeAsking(now, out, stateConfiguringMirror)
 		case !m.join.HasTunnel:
-			m.become(now, out, stateRequestingTunnel)
+			m.becomeAsking(now, out, stateRequestingTunnel)
 		case !m.done.report:
-			m.become(now, out, stateReporting)
+			m.before = m.spending.Charge(m.Ledger)
+			m.becomeAsking(now, out, stateReporting)
 		case !now.Before(m.clockDue):
-			m.become(now, out, stateReadingTime)
+			m.becomeAsking(now, out, stateReadingTime)
 		case m.pending && !m.Agent.WantsReboot():
-			m.become(now, out, stateGetting)
+			m.becomeAsking(now, out, stateGetting)
 		case outgoing:
-			m.become(now, out, statePutting)
+			m.becomeAsking(now, out, statePutting)
 		case m.Agent.WantsReboot():
 			m.reboot(now, out)
 		case !m.done.update && m.wantsUpdate():
@@ -286,18 +297,13 @@ func (m *Meter) next(now time.Time, out *han.Outbox) {
 	}
 }
 
-// become enters a step and sends what it asks.
-func (m *Meter) become(now time.Time, out *han.Outbox, s state) {
-	m.state = s
-	m.ask(now, out)
-}
-
-// unanswered repeats the step in hand; after three tries the meter gives the
-// window up and sleeps.
+// unanswered repeats the step in hand; after three tries, or if the window has no
+// room for another, the meter gives the window up and sleeps.
 func (m *Meter) unanswered(now time.Time, out *han.Outbox) {
 	m.Spend(now, m.Ledger.Set().Radio.Miss(answerTimeout))
+	m.worked = true
 	m.tries++
-	if m.tries >= maxTries {
+	if m.tries >= maxTries || !m.affords(now, out) {
 		m.sleep(now, out)
 		return
 	}
@@ -320,7 +326,7 @@ func (m *Meter) wantsUpdate() bool {
 
 // update has the client go on. It reports whether the client now waits for an answer.
 func (m *Meter) update(now time.Time, out *han.Outbox) bool {
-	m.state = stateUpdating
+	m.becomeUpdating()
 	client := m.Agent.Client()
 	if m.flags&metering.FlagNewOTAFirmware != 0 {
 		client.Offer(now, out)
@@ -335,21 +341,27 @@ func (m *Meter) proceed(now time.Time, out *han.Outbox) {
 		m.next(now, out)
 	}
 	if m.Agent.WantsReboot() && m.state == stateAsleep {
-		m.off(now) // a dated activation became due
+		m.becomeOff(now) // a dated activation became due
 	}
 }
 
 // sleep ends the window.
 func (m *Meter) sleep(now time.Time, out *han.Outbox) {
 	m.closeWindow(now, out)
-	m.becomeAsleep(now)
+	m.becomeAsleep()
+	m.awaitHeartbeat(now)
 }
 
 func (m *Meter) closeWindow(now time.Time, out *han.Outbox) {
 	client := m.Agent.Client()
 	client.Pause()
+	m.deadlines.Clear(timerEnd)
+	m.settle(now, out)
 	blocks := client.BlocksEver() - m.blocks
-	radioOn, charge := m.window.RadioOn(m.Ledger), m.window.Charge(m.Ledger)
+	if m.hasLastWord() {
+		m.reportConsumption(now, out)
+	}
+	radioOn, charge := m.spending.RadioOn(m.Ledger), m.spending.Charge(m.Ledger)
 	if blocks > 0 {
 		m.Agent.AddWindow(radioOn, charge)
 	}
@@ -357,9 +369,8 @@ func (m *Meter) closeWindow(now time.Time, out *han.Outbox) {
 	m.record(out, trace.Record{At: now, Kind: trace.HeartbeatEnded, Count: blocks, Took: radioOn, Charge: int64(charge)})
 }
 
-func (m *Meter) becomeAsleep(now time.Time) {
-	m.state = stateAsleep
-	m.deadlines.Clear(timerAnswer)
+// awaitHeartbeat sets the timer of the next heartbeat.
+func (m *Meter) awaitHeartbeat(now time.Time) {
 	m.scheduleBeat(now)
 	m.deadlines.Schedule(timerHeartbeat, m.NextHeartbeat().Add(m.jitter()))
 }
@@ -375,15 +386,7 @@ func (m *Meter) jitter() time.Duration {
 // reboot ends the window with a restart, to go on with an activation.
 func (m *Meter) reboot(now time.Time, out *han.Outbox) {
 	m.closeWindow(now, out)
-	m.off(now)
-}
-
-// off resets the processor.
-func (m *Meter) off(now time.Time) {
-	m.deadlines.Clear(timerAnswer)
-	m.deadlines.Clear(timerHeartbeat)
-	m.state = stateOff
-	m.Restart(now)
+	m.becomeOff(now)
 }
 
 func (m *Meter) record(out *han.Outbox, r trace.Record) {

@@ -13,22 +13,23 @@ import (
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
-	"github.com/commshub/commshub/internal/nodetest"
+	"github.com/commshub/commshub/internal/devicetest"
 	"github.com/commshub/commshub/internal/trace"
 )
 
 // home is a gas meter and a hub that does as the test wants.
 type home struct {
-	*nodetest.Player
-	meter *gsme.Meter
-	hub   zcl.Station
-	queue []han.Frame // from the meter, not yet answered
-	said  []string
-	kinds []trace.Kind
-	beats []time.Time // when windows began
+	*devicetest.Player
+	meter        *gsme.Meter
+	hub          zcl.Station
+	queue        []han.Frame // from the meter, not yet answered
+	consumptions []han.Frame
+	said         []string
+	kinds        []trace.Kind
+	beats        []time.Time // when windows began
 
 	mute     string        // what the hub does not answer
+	refuses  string        // a step that is refused once
 	mirror   uint16        // endpoint it gives
 	refusal  tunnel.Status // of a tunnel
 	skew     time.Duration // of its clock
@@ -39,13 +40,13 @@ type home struct {
 
 func newHome(t *testing.T, change func(*gsme.Config)) *home {
 	t.Helper()
-	cfg := nodetest.Meter(hub.KindGSME).GSME(nodetest.Config())
+	cfg := devicetest.GSMEConfig()
 	if change != nil {
 		change(&cfg)
 	}
-	h := &home{meter: gsme.New(cfg, nodetest.Chip(), nodetest.Start), mirror: 2}
+	h := &home{meter: gsme.New(cfg, devicetest.Chip(), devicetest.Start), mirror: 2}
 	h.hub = zcl.Station{Node: cfg.Hub, Endpoint: cfg.HubEndpoint}
-	h.Player = &nodetest.Player{TB: t, Node: h.meter, Now: nodetest.Start, Sent: h.take, Recorded: h.mind}
+	h.Player = &devicetest.Player{TB: t, Node: h.meter, Now: devicetest.Start, Sent: h.take, Recorded: h.mind}
 	return h
 }
 
@@ -59,6 +60,10 @@ func (h *home) mind(r *trace.Record) {
 // take takes a frame that the meter sends.
 func (h *home) take(f han.Frame) {
 	f.Payload = slices.Clone(f.Payload)
+	if header, _, err := zcl.ParseHeader(f.Payload); err == nil && header.ManufacturerSpecific {
+		h.consumptions = append(h.consumptions, f) // nobody answers
+		return
+	}
 	h.queue = append(h.queue, f)
 	h.said = append(h.said, nameOf(f))
 }
@@ -132,6 +137,11 @@ func (h *home) answer(f han.Frame) han.Frame {
 		return han.Frame{}
 	}
 	confirm := zcl.DefaultResponse{Command: header.Command}
+	if name == h.refuses {
+		h.refuses = ""
+		confirm.Status = zcl.StatusUnsupCommand
+		return frame(h, f, header, false, zcl.CommandDefaultResponse, confirm)
+	}
 	switch name {
 	case "request mirror":
 		return frame(h, f, header, true, metering.CommandRequestMirrorResponse, metering.RequestMirrorResponse{Endpoint: h.mirror})
@@ -194,14 +204,15 @@ func frame[C zcl.Command](h *home, f han.Frame, header zcl.Header, specific bool
 // tell sends the meter a command of the hub's own accord.
 func tell[C zcl.Command](h *home, cluster uint16, specific bool, command uint8, c C) {
 	to := han.Frame{Src: h.meter.EUI64(), SrcEndpoint: 1, Cluster: cluster}
-	h.Frame(frame(h, to, zcl.Header{ToClient: true, TSN: 0x77}, specific, command, c))
+	// A meter is the server of the Metering cluster, and the client of the others.
+	h.Frame(frame(h, to, zcl.Header{ToClient: cluster == metering.ClusterID, TSN: 0x77}, specific, command, c))
 }
 
 // readVersion returns a Read Firmware Version command.
 func readVersion(counter uint64) []byte {
-	return gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: nodetest.Config().Supplier,
-		Recipient: nodetest.GSME().EUI64(), Code: gbcs.CodeReadGSMEFirmwareVersion,
-		Payload: gbcs.ReadGSMEFirmwareVersionCommand{}.Append(nil)}.Append(nil)
+	return devicetest.Protected(gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: devicetest.Supplier,
+		Recipient: devicetest.GSME().EUI64(), Code: gbcs.CodeReadGSMEFirmwareVersion,
+		Payload: gbcs.ReadGSMEFirmwareVersionCommand{}.Append(nil)})
 }
 
 func (h *home) count(k trace.Kind) (n int) {

@@ -1,14 +1,14 @@
 package gsme
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
+	"github.com/commshub/commshub/devices/board"
 	"github.com/commshub/commshub/devices/journal"
-	"github.com/commshub/commshub/devices/meter"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
-	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 )
@@ -39,7 +39,7 @@ func (m *Meter) ask(now time.Time, out *han.Outbox) {
 		m.send(out, tunnel.ClusterID, tunnel.CommandTransferDataToServer, 0,
 			tunnel.TransferData{TunnelID: m.join.Tunnel, Data: tunnel.Get{}.Append(nil)})
 	case statePutting:
-		message, _ := m.Agent.Outgoing()
+		message, _ := m.Remote.Outgoing()
 		m.tsn = m.send(out, tunnel.ClusterID, tunnel.CommandTransferDataToServer, confirmed,
 			tunnel.TransferData{TunnelID: m.join.Tunnel, Data: tunnel.Put{Message: message}.Append(nil)})
 	case stateOff, stateAsleep, stateUpdating:
@@ -68,21 +68,21 @@ func (m *Meter) send(out *han.Outbox, cluster uint16, command uint8, as how, c z
 func (m *Meter) report(now time.Time, out *han.Outbox) {
 	number := func(t zcl.DataType, n uint64) zcl.Value { return zcl.Value{Type: t, Number: n} }
 	version := m.Agent.Running().ID.FileVersion
-	days := m.Ledger.DaysLeft(m.window.Charge(m.Ledger), m.cfg.Period)
+	days := m.Ledger.DaysLeft(m.plain, m.cfg.Period)
 	to := m.HubPeer(metering.ClusterID)
 	to.Endpoint = m.join.Mirror
 	h := zcl.Header{ToClient: true, DisableDefaultResponse: true, Command: zcl.CommandReportAttributes}
-	m.readings = append(m.readings[:0], []zcl.Attribute{
-		{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(now))},
-		{ID: metering.AttributeSupplyStatus, Value: number(zcl.TypeEnum8, uint64(metering.SupplyOn))},
-		{ID: metering.AttributeRemainingBatteryLife, Value: number(zcl.TypeUint8, uint64(m.Ledger.Percent()))},
-		{ID: metering.AttributeRemainingBatteryLifeInDays, Value: number(zcl.TypeUint16, uint64(min(days, 0xFFFE)))},
-		{ID: metering.AttributeCurrentMeterID, Value: zcl.Value{Type: zcl.TypeOctetString,
-			Bytes: []byte{byte(version >> 24), byte(version >> 16), byte(version >> 8), byte(version)}}},
-		{ID: metering.AttributeUnitOfMeasure, Value: number(zcl.TypeEnum8, uint64(metering.UnitCubicMetres))},
-		{ID: metering.AttributeDivisor, Value: number(zcl.TypeUint24, litresPerCubicMetre)},
-		{ID: metering.AttributeReportingStatus, Value: number(zcl.TypeEnum8, uint64(metering.ReportingComplete))},
-	}...)
+	m.readings = append(m.readings[:0],
+		zcl.Attribute{ID: metering.AttributeCurrentSummationDelivered, Value: number(zcl.TypeUint48, m.Metrology.Register(now))},
+		zcl.Attribute{ID: metering.AttributeSupplyStatus, Value: number(zcl.TypeEnum8, uint64(metering.SupplyOn))},
+		zcl.Attribute{ID: metering.AttributeRemainingBatteryLife, Value: number(zcl.TypeUint8, uint64(m.Ledger.Percent()))},
+		zcl.Attribute{ID: metering.AttributeRemainingBatteryLifeInDays, Value: number(zcl.TypeUint16, uint64(min(days, 0xFFFE)))},
+		zcl.Attribute{ID: metering.AttributeCurrentMeterID, Value: zcl.Value{Type: zcl.TypeOctetString,
+			Bytes: binary.BigEndian.AppendUint32(m.version[:0], version)}},
+		zcl.Attribute{ID: metering.AttributeUnitOfMeasure, Value: number(zcl.TypeEnum8, uint64(metering.UnitCubicMetres))},
+		zcl.Attribute{ID: metering.AttributeDivisor, Value: number(zcl.TypeUint24, litresPerCubicMetre)},
+		zcl.Attribute{ID: metering.AttributeReportingStatus, Value: number(zcl.TypeEnum8, uint64(metering.ReportingComplete))},
+	)
 	zcl.Send(&m.Station, out, to, h, zcl.ReportAttributes{Attributes: m.readings})
 }
 
@@ -93,12 +93,16 @@ const litresPerCubicMetre = 1000
 func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) error {
 	switch {
 	case !h.ClusterSpecific && h.Command == zcl.CommandDefaultResponse:
-		if m.state == stateConfiguringMirror && h.TSN == m.tsn {
+		confirms, err := m.confirms(h, payload, metering.CommandConfigureMirror)
+		if err != nil {
+			return err
+		}
+		if m.state == stateConfiguringMirror && confirms {
 			m.join.Configured = true
 			m.join.keep(m.Journal)
 			m.next(now, out)
 		}
-	case h.ClusterSpecific && h.Command == metering.CommandRequestMirrorResponse && m.state == stateRequestingMirror:
+	case h.ForServer() && h.Command == metering.CommandRequestMirrorResponse && m.state == stateRequestingMirror:
 		r, err := metering.ParseRequestMirrorResponse(payload)
 		if err != nil {
 			return err
@@ -109,7 +113,7 @@ func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, pay
 		}
 		m.join.Mirror = uint8(r.Endpoint)
 		m.next(now, out)
-	case h.ClusterSpecific && h.Command == metering.CommandMirrorReportAttributeResponse && m.state == stateReporting:
+	case h.ForServer() && h.Command == metering.CommandMirrorReportAttributeResponse && m.state == stateReporting:
 		r, err := metering.ParseMirrorReportAttributeResponse(payload)
 		if err != nil {
 			return err
@@ -117,8 +121,11 @@ func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, pay
 		m.flags = r.Functional()
 		m.pending = m.flags&metering.FlagTunnelMessagePending != 0
 		m.done.report = true
+		if m.settle(now, out); m.tries == 0 {
+			m.plain = m.spending.Charge(m.Ledger) - m.before
+		}
 		m.next(now, out)
-	case h.ClusterSpecific && h.Command == metering.CommandMirrorRemoved:
+	case h.ForServer() && h.Command == metering.CommandMirrorRemoved:
 		m.join = join{}
 		m.join.keep(m.Journal)
 		if m.state == stateReporting {
@@ -131,10 +138,18 @@ func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, pay
 // handleTunnel takes what comes through the tunnel, and its errors.
 func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
 	if !h.ClusterSpecific {
-		if h.Command == zcl.CommandDefaultResponse && m.state == statePutting && h.TSN == m.tsn {
-			m.Agent.Delivered()
+		if h.Command != zcl.CommandDefaultResponse {
+			return nil
+		}
+		confirms, err := m.confirms(h, payload, tunnel.CommandTransferDataToServer)
+		if err == nil && m.state == statePutting && confirms {
+			m.Remote.Delivered(now, out)
 			m.next(now, out)
 		}
+		return err
+	}
+	if !h.ForClient() {
+		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusUnsupCommand)
 		return nil
 	}
 	switch h.Command {
@@ -166,6 +181,13 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	return nil
 }
 
+// confirms reports whether a Default Response says that the hub took the command that was
+// sent last. A refusal is as good as no answer: the command is sent again.
+func (m *Meter) confirms(h zcl.Header, payload []byte, command uint8) (bool, error) {
+	r, err := zcl.ParseDefaultResponse(payload)
+	return err == nil && h.TSN == m.tsn && r.Confirms(command), err
+}
+
 // handleGetResponse takes a message. A late one is taken too, because the hub
 // drops what is confirmed; one that was taken before does no harm.
 func (m *Meter) handleGetResponse(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, t tunnel.TransferData) error {
@@ -173,7 +195,7 @@ func (m *Meter) handleGetResponse(now time.Time, out *han.Outbox, f han.Frame, h
 	if err != nil {
 		return err
 	}
-	if len(r.Message) == 0 || m.Agent.HandleCommand(now, out, r.Message) {
+	if len(r.Message) == 0 || m.HandleMessage(now, out, r.Message) {
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
 	}
 	if m.state == stateGetting {
@@ -192,31 +214,10 @@ func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload
 		return err
 	}
 	m.clockDue = now.Add(clockInterval) // also of a hub without the time
+	m.scheduleBeat(now)
+	m.scheduleEnd()
 	m.next(now, out)
 	return nil
-}
-
-// exchangeCost remembers what fetching a block costs, which is asked for at each one.
-type exchangeCost struct {
-	data int
-	cost phy.Cost
-}
-
-// Sizes of a block's frames besides its data, in bytes of ZCL.
-const (
-	blockRequestSize    = 3 + 14
-	blockResponseHeader = 3 + 14
-)
-
-// MayRequestBlock implements firmware.Radio: the client-side limit on a window.
-func (m *Meter) MayRequestBlock(now time.Time) (ok bool, reason string) {
-	if data := int(m.cfg.OTA.MaxDataSize); m.exchange.data != data {
-		m.exchange = exchangeCost{data, m.Ledger.Set().Radio.Exchange(blockRequestSize, blockResponseHeader+data)}
-	}
-	if ok, reason := m.DutyAllows(now, m.exchange.cost); !ok {
-		return false, reason
-	}
-	return m.window.Allows(m.Ledger, m.exchange.cost)
 }
 
 // join is what a meter keeps from joining: the mirror's endpoint and the tunnel.
@@ -228,7 +229,7 @@ type join struct {
 }
 
 func loadJoin(j *journal.Journal) join {
-	b, ok := j.Get(meter.KeyJoin)
+	b, ok := j.Get(board.KeyJoin)
 	if !ok || len(b) != 5 {
 		return join{}
 	}
@@ -243,5 +244,5 @@ func (n join) keep(j *journal.Journal) {
 	if n.HasTunnel {
 		b[2] = 1
 	}
-	j.Commit(journal.Entry{Key: meter.KeyJoin, Data: b})
+	j.Commit(journal.Entry{Key: board.KeyJoin, Data: b})
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/devices/gsme"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/metering"
@@ -142,6 +144,26 @@ func TestMalformedAnswersLeaveTheStepInHand(t *testing.T) {
 	}
 }
 
+// TestWhatTheHubRefusedIsSentAgain: a refusal may be of a frame of which a bit was turned,
+// and the message in it is not with the supplier.
+func TestWhatTheHubRefusedIsSentAgain(t *testing.T) {
+	for _, step := range []string{"configure mirror", "put"} {
+		h := newHome(t, nil)
+		h.messages = [][]byte{readVersion(1)}
+		h.refuses = step
+		h.run(10 * time.Second)
+		times := 0
+		for _, said := range h.said {
+			if said == step {
+				times++
+			}
+		}
+		if times != 2 || len(h.put) != 1 {
+			t.Errorf("%s was refused once: said %d times, and %d messages put; want 2 and 1", step, times, len(h.put))
+		}
+	}
+}
+
 // TestAnswersToOtherQuestions: an answer that belongs to another step or another
 // transaction moves nothing.
 func TestAnswersToOtherQuestions(t *testing.T) {
@@ -224,5 +246,127 @@ func TestSeveralMessagesAreFetchedInOneWindow(t *testing.T) {
 	h.demand("first window", h.window(), firstWindow+", get, confirm, get, confirm, get, confirm, put, put, put")
 	if len(h.put) != 3 || h.put[1].CRA != gbcs.Alert {
 		t.Errorf("put %v", h.put)
+	}
+}
+
+// TestAWindowEndsInTime: what cannot be had while the meter stays awake waits for its
+// next heartbeat, which comes when it is due.
+func TestAWindowEndsInTime(t *testing.T) {
+	h := newHome(t, func(c *gsme.Config) { c.Awake = 4 * time.Second })
+	h.window()
+	due := h.meter.NextHeartbeat()
+	h.mute = "report"
+	h.said = nil
+	h.run(due.Add(4*time.Second - time.Millisecond).Sub(h.Now))
+	if h.meter.Asleep() {
+		t.Error("it sleeps before its time is over")
+	}
+	h.run(time.Millisecond)
+	h.demand("while it is awake", strings.Join(h.said, ", "), repeat("report", 2))
+	if !h.meter.Asleep() || !h.meter.NextHeartbeat().Equal(due.Add(gsme.DefaultPeriod)) {
+		t.Errorf("asleep %v, next heartbeat %v, want %v", h.meter.Asleep(), h.meter.NextHeartbeat(), due.Add(gsme.DefaultPeriod))
+	}
+	h.mute = ""
+	h.demand("in the next window", h.window(), "report")
+}
+
+// TestAWindowIsNeverLongerThanHalfAPeriod, so that no heartbeat finds the meter awake.
+func TestAWindowIsNeverLongerThanHalfAPeriod(t *testing.T) {
+	h := newHome(t, func(c *gsme.Config) { c.Period = 12 * time.Second })
+	h.mute = "request mirror"
+	h.run(time.Minute)
+	if want := 5; len(h.beats) < want {
+		t.Errorf("%d heartbeats in a minute, want %d or more", len(h.beats), want)
+	}
+	h.demand("in each window", strings.Join(h.said[:6], ", "), repeat("request mirror", 6))
+	if per := len(h.said) / len(h.beats); per > 2 {
+		t.Errorf("%d requests in a window of 6 s, want 2", per)
+	}
+}
+
+// TestABudgetCountsWhatIsLost: repeating is held against the window's share too, and
+// what the window has no room for waits. What comes first after the report, does not.
+func TestABudgetCountsWhatIsLost(t *testing.T) {
+	h := newHome(t, func(c *gsme.Config) { c.Budget.RadioOn = 76 * time.Millisecond })
+	h.window()
+	h.window() // the clock is read
+	h.messages = [][]byte{readVersion(1)}
+	h.mute = "get"
+	h.demand("a share for one try", h.window(), "report, get")
+	h.mute = "put"
+	h.demand("two tries of its answer fit beside the message", h.window(), "report, get, confirm, put, put")
+	h.demand("all of them in the next window", h.window(), "report, put, put, put")
+	h.mute = ""
+	h.demand("again", h.window(), "report, put")
+}
+
+// TestTheLastWordOfAWindow is what the meter spent: in this window, the report itself
+// included, and since its cell was put in.
+func TestTheLastWordOfAWindow(t *testing.T) {
+	h := newHome(t, nil)
+	h.window()
+	h.window()
+	before := h.meter.Ledger.Active()
+	h.window()
+	if len(h.consumptions) != 3 {
+		t.Fatalf("%d reports of consumption in three windows", len(h.consumptions))
+	}
+	f := h.consumptions[2]
+	_, payload, err := zcl.ParseHeader(f.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := zcl.ParseReportAttributes(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := metering.ParseConsumption(report.Attributes[0].Value.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger := h.meter.Ledger
+	for cause := range battery.NumCauses {
+		got, want := battery.Charge(c.Charge[cause]*metering.ChargeUnit), ledger.Spent(cause)
+		if late := want - got; late < 0 || late > 100_000 { // this frame and keeping the ledger
+			t.Errorf("%s: %d nC told, %d in the ledger", cause, got, want)
+		}
+	}
+	records := ledger.Spent(battery.CauseFlash) - battery.Charge(c.Charge[battery.CauseFlash]*metering.ChargeUnit)
+	if got, want := battery.Charge(c.WindowCharge), ledger.Active()-before-records; got < want-100 || got > want+metering.ChargeUnit {
+		t.Errorf("the window took %d nC by the report, %d by the ledger", got, want)
+	}
+	if c.Capacity != 19_000 || c.Causes != int(battery.NumCauses) || f.DstEndpoint != 2 {
+		t.Errorf("%+v to endpoint %d", c, f.DstEndpoint)
+	}
+	h.mute = "report"
+	h.window()
+	if len(h.consumptions) != 3 {
+		t.Error("a hub that did not take the readings is told what the meter spent")
+	}
+}
+
+// TestIdleWindowsAreToldOfRarely: each in the beginning, at last once a day, and work at
+// once.
+func TestIdleWindowsAreToldOfRarely(t *testing.T) {
+	const day = 48
+	h := newHome(t, nil)
+	told := func(windows int) int {
+		before := len(h.consumptions)
+		for range windows {
+			h.window()
+		}
+		return len(h.consumptions) - before
+	}
+	if n := told(day); n < day-2 {
+		t.Errorf("told %d times on the first day", n)
+	}
+	told(200 * day)
+	if n := told(20 * day); n < 18 || n > 25 {
+		t.Errorf("told %d times in twenty days after two hundred", n)
+	}
+	told(1)
+	h.messages = [][]byte{readVersion(1)}
+	if n := told(1); n != 1 {
+		t.Errorf("told %d times of a window with a message", n)
 	}
 }

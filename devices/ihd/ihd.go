@@ -32,17 +32,23 @@ type Reading struct {
 	BatteryDays uint16        // of the meter
 	Taken       time.Time     // zero if the mirror does not tell
 	Age         time.Duration // when it was read
+	// Doubted tells that later readings of the meter are not believed.
+	Doubted bool
 }
 
 // String returns the display's line.
 func (r Reading) String() string {
+	doubt := ""
+	if r.Doubted {
+		doubt = "; check meter"
+	}
 	switch {
 	case !r.Valid:
-		return "no reading yet"
+		return "no reading yet" + doubt
 	case r.Taken.IsZero():
-		return fmt.Sprintf("%d.%03d m³, of unknown age", r.Litres/1000, r.Litres%1000)
+		return fmt.Sprintf("%d.%03d m³, of unknown age%s", r.Litres/1000, r.Litres%1000, doubt)
 	default:
-		return fmt.Sprintf("%d.%03d m³, %s old", r.Litres/1000, r.Litres%1000, r.Age.Round(time.Second))
+		return fmt.Sprintf("%d.%03d m³, %s old%s", r.Litres/1000, r.Litres%1000, r.Age.Round(time.Second), doubt)
 	}
 }
 
@@ -92,6 +98,7 @@ func (d *Display) HandleTimer(now time.Time, out *han.Outbox) {
 		metering.AttributeCurrentSummationDelivered,
 		metering.AttributeReadingSnapshotTime,
 		metering.AttributeRemainingBatteryLifeInDays,
+		metering.AttributeStatus,
 	}})
 }
 
@@ -135,6 +142,8 @@ func (d *Display) show(now time.Time, out *han.Outbox, f han.Frame, r zcl.ReadAt
 			reading.Taken = zcl.UTCTime(a.Value.Number).Time()
 		case metering.AttributeRemainingBatteryLifeInDays:
 			reading.BatteryDays = uint16(a.Value.Number)
+		case metering.AttributeStatus:
+			reading.Doubted = a.Value.Number&uint64(metering.StatusCheckMeter) != 0
 		}
 	}
 	if reading.Valid && !reading.Taken.IsZero() {

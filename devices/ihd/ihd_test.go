@@ -10,13 +10,13 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/internal/nodetest"
+	"github.com/commshub/commshub/internal/devicetest"
 	"github.com/commshub/commshub/internal/trace"
 )
 
 // home is a display and what came of it.
 type home struct {
-	*nodetest.Player
+	*devicetest.Player
 	display *ihd.Display
 	hub     zcl.Station
 	sent    []zcl.Header
@@ -25,8 +25,8 @@ type home struct {
 
 func newHome(t *testing.T) *home {
 	t.Helper()
-	h := &home{display: nodetest.IHD(), hub: zcl.Station{Node: nodetest.Config().EUI64, Endpoint: 2}}
-	h.Player = &nodetest.Player{TB: t, Node: h.display, Now: nodetest.Start,
+	h := &home{display: devicetest.IHD(), hub: zcl.Station{Node: devicetest.HubAddress, Endpoint: 2}}
+	h.Player = &devicetest.Player{TB: t, Node: h.display, Now: devicetest.Start,
 		Sent: func(f han.Frame) {
 			header, _, err := zcl.ParseHeader(f.Payload)
 			if err != nil || f.DstEndpoint != 2 || f.Cluster != metering.ClusterID {
@@ -65,11 +65,11 @@ func (h *home) tsn() uint8 { return h.sent[len(h.sent)-1].TSN }
 
 func TestItReadsTheMirrorInItsInterval(t *testing.T) {
 	h := newHome(t)
-	h.Advance(nodetest.Start.Add(10*ihd.DefaultInterval - 1))
+	h.Advance(devicetest.Start.Add(10*ihd.DefaultInterval - 1))
 	if len(h.sent) != 10 {
 		t.Errorf("%d readings in just under ten intervals, want 10", len(h.sent))
 	}
-	h.Advance(nodetest.Start.Add(10 * ihd.DefaultInterval))
+	h.Advance(devicetest.Start.Add(10 * ihd.DefaultInterval))
 	if len(h.sent) != 11 || h.sent[0].Command != zcl.CommandReadAttributes || h.sent[0].TSN == h.sent[1].TSN {
 		t.Errorf("then %d, the first %+v", len(h.sent), h.sent[0])
 	}
@@ -81,15 +81,17 @@ func TestWhatItShows(t *testing.T) {
 		give zcl.ReadAttributesResponse
 		want string
 	}{
-		{"a reading of just now", mirror(1_234_567, nodetest.Start), "1234.567 m³, 0s old"},
-		{"a reading of last night", mirror(7, nodetest.Start.Add(-8*time.Hour)), "0.007 m³, 8h0m0s old"},
-		{"a reading from the future", mirror(7, nodetest.Start.Add(8*time.Hour)), "0.007 m³, 0s old"},
+		{"a reading of just now", mirror(1_234_567, devicetest.Start), "1234.567 m³, 0s old"},
+		{"a reading of last night", mirror(7, devicetest.Start.Add(-8*time.Hour)), "0.007 m³, 8h0m0s old"},
+		{"a reading from the future", mirror(7, devicetest.Start.Add(8*time.Hour)), "0.007 m³, 0s old"},
 		{"a mirror that is empty", zcl.ReadAttributesResponse{Attributes: []zcl.AttributeStatus{
 			{ID: metering.AttributeCurrentSummationDelivered, Status: zcl.StatusUnsupAttribute},
 			{ID: metering.AttributeReadingSnapshotTime, Status: zcl.StatusUnsupAttribute},
 		}}, "no reading yet"},
-		{"a time without a reading", zcl.ReadAttributesResponse{Attributes: mirror(7, nodetest.Start).Attributes[1:]}, "no reading yet"},
-		{"a reading without its time", zcl.ReadAttributesResponse{Attributes: mirror(7, nodetest.Start).Attributes[:1]}, "0.007 m³, of unknown age"},
+		{"a time without a reading", zcl.ReadAttributesResponse{Attributes: mirror(7, devicetest.Start).Attributes[1:]}, "no reading yet"},
+		{"a reading without its time", zcl.ReadAttributesResponse{Attributes: mirror(7, devicetest.Start).Attributes[:1]}, "0.007 m³, of unknown age"},
+		{"a reading after which others are not believed", zcl.ReadAttributesResponse{Attributes: append(mirror(7, devicetest.Start).Attributes,
+			value(metering.AttributeStatus, zcl.TypeBitmap8, uint64(metering.StatusCheckMeter)))}, "0.007 m³, 0s old; check meter"},
 		{"what was not asked for", zcl.ReadAttributesResponse{Attributes: []zcl.AttributeStatus{value(0x0400, zcl.TypeInt24, 9)}}, "no reading yet"},
 	}
 	for _, tt := range tests {
@@ -105,8 +107,8 @@ func TestWhatItShows(t *testing.T) {
 		})
 	}
 	h := newHome(t)
-	answer(h, h.tsn(), zcl.CommandReadAttributesResponse, mirror(5, nodetest.Start))
-	want := ihd.Reading{Valid: true, Litres: 5, BatteryDays: 3650, Taken: nodetest.Start}
+	answer(h, h.tsn(), zcl.CommandReadAttributesResponse, mirror(5, devicetest.Start))
+	want := ihd.Reading{Valid: true, Litres: 5, BatteryDays: 3650, Taken: devicetest.Start}
 	if diff := cmp.Diff(want, h.display.Reading()); diff != "" {
 		t.Errorf("reading (-want +got):\n%s", diff)
 	}
@@ -115,7 +117,7 @@ func TestWhatItShows(t *testing.T) {
 // TestAnswersThatAreNotTaken: what is shown stays, and only an answer that no
 // question belongs to is refused.
 func TestAnswersThatAreNotTaken(t *testing.T) {
-	other := mirror(9, nodetest.Start)
+	other := mirror(9, devicetest.Start)
 	tests := []struct {
 		name    string
 		do      func(h *home)
@@ -141,7 +143,7 @@ func TestAnswersThatAreNotTaken(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHome(t)
-			answer(h, h.tsn(), zcl.CommandReadAttributesResponse, mirror(5, nodetest.Start))
+			answer(h, h.tsn(), zcl.CommandReadAttributesResponse, mirror(5, devicetest.Start))
 			h.Advance(h.Now.Add(ihd.DefaultInterval))
 			tsn := h.sent[len(h.sent)-1]
 			h.records, h.sent = nil, []zcl.Header{tsn}

@@ -1,18 +1,24 @@
 // Package journal keeps small records in flash so that power may fail at any
-// operation: a commit is there whole or not at all.
+// operation, and so that one bad sector takes nothing away: a commit is there whole
+// or not at all, and it is there twice.
 //
-// It is log-structured over two or more sectors. One sector is live; a commit
-// appends one record with a checksum to it. When the sector is full, the next
-// one is erased and gets one record with everything, and only then its header,
-// which makes it the live one.
+// A region has two copies of everything, in sectors of their own: the first half of
+// the sectors is one, the second half the other. Each copy is log-structured. One of
+// its sectors is live; a commit appends one record with a checksum and a sequence
+// number to it, in the first copy and then in the second. When the sector is full,
+// the next one is erased and gets one record with everything, and only then its
+// header, which makes it the live one.
 //
 //	sector:  header ‖ record ‖ record ‖ … ‖ erased
 //	header:  magic(4) ‖ generation(4) ‖ crc32(4)
-//	record:  length(2) ‖ crc32(4) ‖ entries
+//	record:  length(2) ‖ sequence(4) ‖ crc32(4) ‖ entries
 //	entry:   key(1) ‖ length(2) ‖ data      (length 0xFFFF: the key is deleted)
 //
-// Integers are little-endian. What stands behind a torn record in the live
-// sector is ignored, and the next commit moves on to the next sector.
+// Integers are little-endian; a record's checksum is over length, sequence and
+// entries. The copy that got further counts; what is bad in it is taken from the other,
+// if that has it, also behind a bad record. A copy that is not whole is written anew by
+// [Journal.Check], or by the next commit, and [Condition] tells the work of a power cut
+// from that of a damage.
 package journal
 
 import (
@@ -23,11 +29,11 @@ import (
 	"github.com/commshub/commshub/devices/flash"
 )
 
-const magic uint32 = 0x314A4843 // "CHJ1"
+const magic uint32 = 0x324A4843 // "CHJ2"
 
 const (
 	headerSize   = 12
-	recordHeader = 6
+	recordHeader = 10
 	entryHeader  = 3
 	deleted      = 0xFFFF
 	erasedLength = 0xFFFF
@@ -42,76 +48,121 @@ type Entry struct {
 	Data []byte
 }
 
+// Condition is what a check found.
+type Condition uint8
+
+const (
+	// Whole: both copies hold everything.
+	Whole Condition = iota
+	// CutShort: power failed in a commit. The copies are equal again, with that commit
+	// or without it.
+	CutShort
+	// Healed: one copy was bad beyond what a power cut does. It was written anew from
+	// the other.
+	Healed
+	// Lost: both copies were bad. What could be read is kept, but it cannot be proved
+	// to be the latest.
+	Lost
+)
+
+var conditionNames = [...]string{"whole", "cut short", "healed", "lost"}
+
+// String returns the name for records.
+func (c Condition) String() string { return conditionNames[c] }
+
 // Journal is an open journal. It keeps all records in memory as well.
 type Journal struct {
-	region  flash.Region
-	sectors int
-	live    int // sector
-	gen     uint32
-	next    int     // offset of the next record in the live sector; sector size if it takes no more
-	records []Entry // in order of first commit, for a stable compaction; Data is nil if deleted
-	buf     []byte
+	region   flash.Region
+	checked  uint64 // Touched of the region when a check found it whole; 0 if none did
+	copies   [2]bank
+	sequence uint32  // of the last commit; 0 if there was none
+	records  []Entry // in order of first commit, for a stable compaction; Data is nil if deleted
+	staged   []Entry // wait for the next commit
+	buf, all []byte
 }
 
-// Open reads the journal in a region of at least two sectors. A region without
-// a valid header is an empty journal.
+// Open reads the journal in a region of an even number of sectors, at least four. A
+// region without a valid header is an empty journal. Nothing is written.
 func Open(region flash.Region) *Journal {
-	j := &Journal{region: region, sectors: region.Size() / region.SectorSize(), live: -1}
-	if j.sectors < 2 {
-		panic(fmt.Sprintf("journal: region of %d sectors, want at least 2", j.sectors))
+	n := region.Size() / region.SectorSize()
+	if n < 4 || n%2 != 0 {
+		panic(fmt.Sprintf("journal: region of %d sectors, want an even number of at least 4", n))
 	}
-	for s := range j.sectors {
-		if gen, ok := j.header(s); ok && (j.live < 0 || gen > j.gen) {
-			j.live, j.gen = s, gen
+	j := &Journal{region: region}
+	for i := range j.copies {
+		j.copies[i] = openBank(region.Sub(i*n/2, n/2))
+	}
+	best := &j.copies[0]
+	if j.copies[1].sequence > best.sequence {
+		best = &j.copies[1]
+	}
+	j.sequence = best.sequence
+	best.replay(j.apply)
+	for range j.copies { // what follows may be good in the one copy and bad in the other
+		for i := range j.copies {
+			j.copies[i].follow(j)
 		}
 	}
-	j.next = region.SectorSize()
-	if j.live >= 0 {
-		j.replay()
+	for i := range j.copies {
+		if c := &j.copies[i]; c.sequence != j.sequence {
+			c.next = region.SectorSize()
+		}
 	}
 	return j
 }
 
-func (j *Journal) header(sector int) (generation uint32, ok bool) {
-	b := j.region.View(sector*j.region.SectorSize(), headerSize)
-	le := binary.LittleEndian
-	if le.Uint32(b) != magic || le.Uint32(b[8:]) != crc32.ChecksumIEEE(b[:8]) {
-		return 0, false
+// follow applies the records of a copy that are behind a bad one and follow what is known.
+func (b *bank) follow(j *Journal) {
+	if b.reached <= j.sequence {
+		return
 	}
-	return le.Uint32(b[4:]), true
+	b.behind(b.live, b.replay(func([]byte) {}), func(sequence uint32, entries []byte) {
+		if sequence == j.sequence+1 {
+			j.sequence = sequence
+			j.apply(entries)
+		}
+	})
 }
 
-// replay applies the live sector's records in order and finds its end.
-func (j *Journal) replay() {
-	size := j.region.SectorSize()
-	sector := j.region.View(j.live*size, size)
-	at := headerSize
-	for at+recordHeader <= size {
-		length := int(binary.LittleEndian.Uint16(sector[at:]))
-		if length == erasedLength {
-			if !isErased(sector[at:]) {
-				break // torn before its length was written
-			}
-			j.next = at
-			return
-		}
-		end := at + recordHeader + length
-		if end > size || binary.LittleEndian.Uint32(sector[at+2:]) != crc32.ChecksumIEEE(sector[at+recordHeader:end]) {
-			break
-		}
-		j.apply(sector[at+recordHeader : end])
-		at = end
-	}
-	j.next = size
-}
+// Empty reports whether nothing was ever committed.
+func (j *Journal) Empty() bool { return j.sequence == 0 }
 
-func isErased(b []byte) bool {
-	for _, v := range b {
-		if v != flash.Erased {
-			return false
+// Check reads both copies, unless nothing touched them since they were found whole, and
+// writes those anew that do not hold everything. It says what it found.
+func (j *Journal) Check() Condition {
+	touched := j.region.Touched()
+	if touched == j.checked {
+		return Whole
+	}
+	var whole [len(j.copies)]bool
+	var found [len(j.copies)]bank
+	for i, c := range j.copies {
+		found[i] = openBank(c.region)
+		whole[i] = found[i].sequence == j.sequence && !found[i].spoilt
+	}
+	first, second := &found[0], &found[1]
+	condition := Healed
+	switch {
+	case whole[0] && whole[1]:
+		j.checked = touched
+		return Whole
+	case !whole[0] && !whole[1]:
+		// A commit is made in both copies: what was not begun in one of them was not made.
+		if condition = Lost; max(first.reached, second.reached) <= j.sequence && min(first.begun, second.begun) <= j.sequence {
+			condition = Healed
+		}
+	// The first copy is written first: power can spoil what comes behind its last
+	// record, or keep one record from the second.
+	case whole[1] && first.sequence == j.sequence && !first.beheaded, whole[0] && second.sequence+1 == j.sequence:
+		condition = CutShort
+	}
+	for i := range j.copies {
+		if !whole[i] {
+			j.copies[i] = found[i]
+			j.copies[i].rewrite(j.everything())
 		}
 	}
-	return true
+	return condition
 }
 
 // apply takes the entries of a record whose checksum is right.
@@ -166,51 +217,62 @@ func (j *Journal) Get(key Key) ([]byte, bool) {
 	return record.Data, true
 }
 
-// Commit makes all entries durable at once. It panics if all records together
-// no longer fit one sector: users bound their records.
-func (j *Journal) Commit(entries ...Entry) {
-	record := j.record(entries)
-	if j.next+len(record) <= j.region.SectorSize() {
-		j.region.Program(j.live*j.region.SectorSize()+j.next, record)
-		j.next += len(record)
-		for _, e := range entries {
-			j.set(e)
+// Stage has an entry wait for the next commit, to be durable together with what
+// else that commits. Until then Get returns the old record, and Data must not be
+// written to. Of several entries for a key the last one counts.
+func (j *Journal) Stage(e Entry) {
+	for i := range j.staged {
+		if j.staged[i].Key == e.Key {
+			j.staged[i] = e
+			return
 		}
+	}
+	j.staged = append(j.staged, e)
+}
+
+// Commit makes what was staged and all entries durable at once; without any it does
+// nothing. It panics if all records together no longer fit one sector: users bound
+// their records.
+func (j *Journal) Commit(entries ...Entry) {
+	if len(j.staged) > 0 {
+		entries = append(j.staged, entries...)
+		j.staged = j.staged[:0]
+	}
+	if len(entries) == 0 {
 		return
 	}
+	j.sequence++
+	j.buf = appendRecord(j.buf[:0], j.sequence, entries)
 	for _, e := range entries {
 		j.set(e)
 	}
-	j.compact()
+	for i := range j.copies {
+		if c := &j.copies[i]; !c.append(j.buf) {
+			c.rewrite(j.everything())
+		}
+	}
 }
 
-// compact writes every record to the next sector and makes it the live one.
-func (j *Journal) compact() {
-	size := j.region.SectorSize()
+// everything encodes all records as one of the last commit's.
+func (j *Journal) everything() []byte {
+	j.all = appendRecord(j.all[:0], j.sequence, j.Records())
+	return j.all
+}
+
+// Records returns all records that are not deleted. Their data must not be written to.
+func (j *Journal) Records() []Entry {
 	all := make([]Entry, 0, len(j.records))
 	for _, e := range j.records {
 		if e.Data != nil {
 			all = append(all, e)
 		}
 	}
-	record := j.record(all)
-	if headerSize+len(record) > size {
-		panic(fmt.Sprintf("journal: records of %d bytes do not fit a sector of %d", len(record), size))
-	}
-	target := (j.live + 1) % j.sectors
-	base := target * size
-	j.region.Erase(base)
-	j.region.Program(base+headerSize, record)
-	header := binary.LittleEndian.AppendUint32(nil, magic)
-	header = binary.LittleEndian.AppendUint32(header, j.gen+1)
-	header = binary.LittleEndian.AppendUint32(header, crc32.ChecksumIEEE(header))
-	j.region.Program(base, header)
-	j.live, j.gen, j.next = target, j.gen+1, headerSize+len(record)
+	return all
 }
 
-// record encodes entries into the journal's buffer.
-func (j *Journal) record(entries []Entry) []byte {
-	b := append(j.buf[:0], make([]byte, recordHeader)...)
+// appendRecord appends a record to an empty buffer.
+func appendRecord(b []byte, sequence uint32, entries []Entry) []byte {
+	b = append(b, make([]byte, recordHeader)...)
 	for _, e := range entries {
 		length := uint16(deleted)
 		if e.Data != nil {
@@ -221,7 +283,12 @@ func (j *Journal) record(entries []Entry) []byte {
 		b = append(b, e.Data...)
 	}
 	binary.LittleEndian.PutUint16(b, uint16(len(b)-recordHeader))
-	binary.LittleEndian.PutUint32(b[2:], crc32.ChecksumIEEE(b[recordHeader:]))
-	j.buf = b
+	binary.LittleEndian.PutUint32(b[2:], sequence)
+	binary.LittleEndian.PutUint32(b[6:], checksum(b))
 	return b
+}
+
+// checksum is over all of a record but the checksum.
+func checksum(record []byte) uint32 {
+	return crc32.Update(crc32.ChecksumIEEE(record[:6]), crc32.IEEETable, record[recordHeader:])
 }

@@ -10,6 +10,8 @@ package meter
 
 import (
 	"crypto/ecdsa"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
@@ -20,11 +22,13 @@ import (
 	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/devices/metrology"
 	"github.com/commshub/commshub/devices/otaclient"
+	"github.com/commshub/commshub/devices/remote"
 	"github.com/commshub/commshub/devices/rtc"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/phy"
+	core "github.com/commshub/commshub/han/remote"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -36,6 +40,9 @@ type Config struct {
 	Supplier han.EUI64
 	// SupplierKey checks the authorising signature of GB images; see firmware.Config.
 	SupplierKey *ecdsa.PublicKey
+	// Security has the keys for GBCS messages: the meter's own, and the supplier's and the
+	// broker's. What they cost the battery the chassis sees to.
+	Security    core.Security
 	Endpoint    uint8 // own
 	HubEndpoint uint8 // of the hub's Energy Services Interface
 	Policy      bootloader.Policy
@@ -46,6 +53,9 @@ type Config struct {
 	Battery      battery.Set
 	OTA          otaclient.Config
 	DriftPPM     int64 // of the meter's clock
+	// CheckPeriod is how often the running meter checks its memory; 0 is
+	// DefaultCheckPeriod.
+	CheckPeriod time.Duration
 }
 
 // Geometry returns the flash part that a meter with slots of the given capacity needs.
@@ -53,12 +63,31 @@ func Geometry(slotCapacity int) flash.Geometry {
 	return board.Geometry(bootloader.SlotSectors(slotCapacity, board.SectorSize))
 }
 
-// keyLedger is the battery's ledger in the application's journal. Keys under
-// 0x80 belong to the firmware agent.
-const keyLedger journal.Key = 0x80
+// Upgrade makes the bytes of a part that an older release laid out those of one that this
+// release runs; nil if they need not be. It fails on a part that it cannot read for certain.
+func Upgrade(part []byte, slotCapacity int) ([]byte, error) {
+	return board.Upgrade(part, bootloader.SlotSectors(slotCapacity, board.SectorSize))
+}
 
-// KeyJoin is where a meter keeps what the hub told it when it joined.
-const KeyJoin journal.Key = 0x81
+// Inspect tells why a meter with that policy cannot run a part, nil if it can or if the
+// part is blank: another release laid it out, or it is of a meter that was made as
+// something else. A meter on a part that it cannot run does not start, like one without
+// an image.
+func Inspect(chip *flash.Chip, slotCapacity int, policy bootloader.Policy) error {
+	slotSectors := bootloader.SlotSectors(slotCapacity, chip.Geometry().SectorSize)
+	if err := board.Inspect(chip, slotSectors); err != nil {
+		return err
+	}
+	m := board.Cut(chip, slotSectors)
+	b, err := bootloader.Open(policy, m.Control, bootloader.OpenSlot(m.SlotA, slotCapacity), bootloader.OpenSlot(m.SlotB, slotCapacity))
+	if err != nil || b.Blank() {
+		return err
+	}
+	if err := b.Fits(); err != nil {
+		return fmt.Errorf("it holds a meter that was made as another, or trusted otherwise: %w: make it what it was, or remove the meter's files to begin with a new one", err)
+	}
+	return nil
+}
 
 type timer uint8
 
@@ -74,31 +103,41 @@ const watchdogPeriod = time.Minute
 type Chassis struct {
 	Station   zcl.Station
 	Agent     *firmware.Agent
+	Remote    *remote.Endpoint
 	Journal   *journal.Journal // application's
 	Metrology *metrology.Unit
 	Ledger    *battery.Ledger
 	Clock     rtc.Clock
 
-	cfg       Config
-	layout    gbcs.AlertLayout
-	chip      *flash.Chip
-	boot      *bootloader.Bootloader
-	radio     firmware.Radio
-	duty      phy.Duty
-	on        bool // the application runs
-	bricked   bool
-	deadlines han.Deadlines[timer]
-	ledger    []byte // as it was stored last; kept for its memory
+	cfg        Config
+	role       gbcs.Roles
+	chip       *flash.Chip
+	boot       *bootloader.Bootloader
+	limit      otaclient.Limit
+	duty       phy.Duty
+	on         bool // the application runs
+	bricked    bool
+	regions    board.Map
+	checks     checks
+	damages    []damage // that a check found and nobody was told of
+	deadlines  han.Deadlines[timer]
+	batteryLow bool   // the supplier was told
+	wornAt     int64  // erases of the part when they were kept last
+	ledger     []byte // as it was stored last; kept for its memory, like wear
+	wear       []byte
 }
 
-// Init makes the chassis of a meter on a part made with Geometry. The meter
-// boots at its first deadline, now. radio is the meter around the chassis.
-func (c *Chassis) Init(cfg Config, layout gbcs.AlertLayout, chip *flash.Chip, radio firmware.Radio, now time.Time) {
+// Init makes the chassis of a meter on a part made with Geometry, or on another one with
+// room for the regions that a board has. The meter boots at its first deadline, now. limit is the meter around the chassis.
+func (c *Chassis) Init(cfg Config, role gbcs.Roles, chip *flash.Chip, limit otaclient.Limit, now time.Time) {
+	if cfg.CheckPeriod == 0 {
+		cfg.CheckPeriod = DefaultCheckPeriod
+	}
 	*c = Chassis{
 		Station: zcl.Station{Node: cfg.EUI64, Endpoint: cfg.Endpoint},
 		Ledger:  battery.NewLedger(cfg.Battery, now),
 		Clock:   rtc.Clock{DriftPPM: cfg.DriftPPM},
-		cfg:     cfg, layout: layout, chip: chip, radio: radio,
+		cfg:     cfg, role: role, chip: chip, limit: limit,
 		duty: phy.NewDuty(cfg.Battery.Radio.Duty),
 	}
 	c.Clock.Start(now)
@@ -167,36 +206,14 @@ func (c *Chassis) Restart(now time.Time) {
 // powerOn is what happens when the processor leaves reset: everything is built
 // from the bytes in flash.
 func (c *Chassis) powerOn(now time.Time, out *han.Outbox) {
-	slotSectors := bootloader.SlotSectors(c.cfg.SlotCapacity, board.SectorSize)
-	m := board.Cut(c.chip, slotSectors)
-	c.Metrology = metrology.Open(c.cfg.Metrology, m.MetrologyFirmware, m.MetrologyRegisters, now)
-	c.boot = bootloader.Open(c.cfg.Policy, m.Control,
-		bootloader.OpenSlot(m.SlotA, c.cfg.SlotCapacity), bootloader.OpenSlot(m.SlotB, c.cfg.SlotCapacity))
-	if c.boot.Blank() {
-		if err := c.boot.Factory(c.cfg.Factory); err != nil {
-			c.brick(now, out, err.Error())
-			return
-		}
-	}
-	c.Journal = journal.Open(m.Application)
-	if data, ok := c.Journal.Get(keyLedger); ok && c.Agent == nil {
-		c.Ledger.Restore(data) // a reset of the processor alone leaves the ledger
-	}
-	c.Ledger.Reboot()
-	boot := c.boot.Boot()
-	if boot.Outcome == bootloader.OutcomeBricked {
-		c.brick(now, out, boot.Reason)
+	if err := c.open(now); err != nil {
+		c.brick(now, out, err.Error())
 		return
 	}
 	c.on = true
-	c.Agent = firmware.New(firmware.Config{
-		Device: c.cfg.EUI64, Supplier: c.cfg.Supplier, SupplierKey: c.cfg.SupplierKey,
-		Layout: c.layout, OTA: c.cfg.OTA,
-	}, firmware.Parts{
-		Boot: c.boot, Journal: c.Journal, Radio: c.radio, Clock: &c.Clock, Ledger: c.Ledger,
-	}, boot)
 	c.Agent.Start(now, out)
-	c.selfCheck(now, out)
+	c.checkMetrology(now, out)
+	c.tellDamages(now, out)
 	switch {
 	case c.Agent.Hung():
 		c.on = false
@@ -206,12 +223,83 @@ func (c *Chassis) powerOn(now time.Time, out *han.Outbox) {
 	}
 }
 
-// selfCheck has the certified firmware verified, at every boot.
-func (c *Chassis) selfCheck(now time.Time, out *han.Outbox) {
-	c.Ledger.Hash(c.Metrology.FirmwareSize())
-	if err := c.Metrology.SelfCheck(); err != nil {
-		c.Agent.QueueAlert(now, out, gbcs.AlertMetrologyFirmwareVerificationFailure)
+// open opens what is in flash, makes a blank part one that left the factory, and
+// starts the application.
+func (c *Chassis) open(now time.Time) error {
+	slotSectors := bootloader.SlotSectors(c.cfg.SlotCapacity, c.chip.Geometry().SectorSize)
+	if err := board.Inspect(c.chip, slotSectors); err != nil {
+		return err
 	}
+	m := board.Cut(c.chip, slotSectors)
+	cold := c.Agent == nil // power was cut; a reset of the processor alone leaves the ledger
+	c.regions, c.checks = m, checks{due: now.Add(c.cfg.CheckPeriod)}
+	if err := c.openMemory(m, slotSectors, now); err != nil {
+		return err
+	}
+	if data, ok := c.Journal.Get(board.KeyLedger); ok && cold {
+		if err := c.Ledger.Restore(data); err != nil {
+			return err
+		}
+	}
+	if err := c.restoreWear(); err != nil {
+		return err
+	}
+	c.Ledger.Reboot()
+	boot := c.boot.Boot()
+	if boot.Outcome == bootloader.OutcomeBricked {
+		return errors.New(boot.Reason)
+	}
+	c.Ledger.Check(c.storedBytes())
+	c.checks.running = hashed{done: true, touched: c.boot.Running().Touched()} // by the bootloader
+	if cold {
+		c.checkCandidate()
+	}
+	return c.start(boot, m.Outbox)
+}
+
+// start makes the application: the remote endpoint, and those who carry its commands
+// out.
+func (c *Chassis) start(boot bootloader.Boot, outboxRegion flash.Region) error {
+	layout := gbcs.LayoutGBZ
+	if c.role == gbcs.RoleESME {
+		layout = gbcs.LayoutDLMS
+	}
+	security := c.cfg.Security
+	security.Spend = c.Ledger.Verify
+	var err error
+	c.Remote, err = remote.Open(core.Config{
+		Device: c.cfg.EUI64, Role: c.role, Layout: layout, Parties: []han.EUI64{c.cfg.Supplier}, Clock: &c.Clock,
+		Security: security,
+	}, c.Journal, outboxRegion)
+	if err != nil {
+		return err
+	}
+	c.note("outbox", c.Remote.Found())
+	c.Agent, err = firmware.New(firmware.Config{Device: c.cfg.EUI64, SupplierKey: c.cfg.SupplierKey, OTA: c.cfg.OTA}, firmware.Parts{
+		Boot: c.boot, Journal: c.Journal, Remote: c.Remote.Endpoint, Clock: &c.Clock, Ledger: c.Ledger,
+		Link: otaclient.Link{Station: &c.Station, Server: c.HubPeer(ota.ClusterID), Limit: c.limit},
+	}, boot)
+	if err != nil {
+		return err
+	}
+	c.Remote.Register(gbcs.CodeActivateFirmware, c.Agent.ActivateFirmware)
+	if c.role == gbcs.RoleESME {
+		c.Remote.Register(gbcs.CodeReadESMEFirmwareVersion, c.Agent.ReadESMEVersion)
+	} else {
+		c.Remote.Register(gbcs.CodeReadGSMEFirmwareVersion, c.Agent.ReadGSMEVersion)
+	}
+	c.batteryLow = wasToldLow(c.Journal)
+	return nil
+}
+
+// HandleMessage takes a GBCS message that came through the tunnel. A meter about to
+// restart takes none: it must not be confirmed, so that the hub delivers it again.
+func (c *Chassis) HandleMessage(now time.Time, out *han.Outbox, message []byte) (taken bool) {
+	if c.Agent.WantsReboot() {
+		return false
+	}
+	c.Remote.HandleMessage(now, out, message)
+	return true
 }
 
 func (c *Chassis) brick(now time.Time, out *han.Outbox, why string) {
@@ -219,10 +307,11 @@ func (c *Chassis) brick(now time.Time, out *han.Outbox, why string) {
 	out.Record(trace.Record{At: now, Node: uint64(c.cfg.EUI64), Kind: trace.Rebooted, Text: "bricked: " + why})
 }
 
-// KeepLedger stores the battery's ledger.
+// KeepLedger stores the battery's ledger, and the wear of the flash.
 func (c *Chassis) KeepLedger() {
+	c.stageWear()
 	c.ledger = c.Ledger.Append(c.ledger[:0])
-	c.Journal.Commit(journal.Entry{Key: keyLedger, Data: c.ledger})
+	c.Journal.Commit(journal.Entry{Key: board.KeyLedger, Data: c.ledger})
 }
 
 // Mark remembers where a call began, for Account.
@@ -237,14 +326,15 @@ func (c *Chassis) Mark(out *han.Outbox) Mark {
 }
 
 // Account ends the accounting of one call: frames put into the outbox and flash
-// operations since the mark are charged.
-func (c *Chassis) Account(now time.Time, out *han.Outbox, m Mark) {
+// operations since the mark are charged. It reports whether there were frames.
+func (c *Chassis) Account(now time.Time, out *han.Outbox, m Mark) (sent bool) {
 	for i := m.frames; i < len(out.Frames); i++ {
 		c.Spend(now, c.radioParams().Send(len(out.Frames[i].Payload)))
 	}
 	if after := c.chip.Stats(); after != m.stats {
 		c.Ledger.Flash(m.stats, after)
 	}
+	return len(out.Frames) > m.frames
 }
 
 // Spend accounts a radio operation: its charge, and its share of the band's duty
@@ -267,76 +357,6 @@ func (c *Chassis) DutyAllows(now time.Time, cost phy.Cost) (ok bool, reason stri
 
 func (c *Chassis) radioParams() *phy.Params { return &c.Ledger.Set().Radio }
 
-// SendQuery implements firmware.Radio.
-func (c *Chassis) SendQuery(out *han.Outbox, q ota.QueryNextImageRequest) {
-	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: ota.CommandQueryNextImageRequest}
-	zcl.Send(&c.Station, out, c.HubPeer(ota.ClusterID), h, q)
-}
-
-// SendBlockRequest implements firmware.Radio.
-func (c *Chassis) SendBlockRequest(out *han.Outbox, q ota.ImageBlockRequest) {
-	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: ota.CommandImageBlockRequest}
-	zcl.Send(&c.Station, out, c.HubPeer(ota.ClusterID), h, q)
-}
-
-// SendPageRequest implements firmware.Radio.
-func (c *Chassis) SendPageRequest(out *han.Outbox, q ota.ImagePageRequest) {
-	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: ota.CommandImagePageRequest}
-	zcl.Send(&c.Station, out, c.HubPeer(ota.ClusterID), h, q)
-}
-
-// SendUpgradeEnd implements firmware.Radio.
-func (c *Chassis) SendUpgradeEnd(out *han.Outbox, q ota.UpgradeEndRequest) {
-	h := zcl.Header{ClusterSpecific: true, Command: ota.CommandUpgradeEndRequest}
-	zcl.Send(&c.Station, out, c.HubPeer(ota.ClusterID), h, q)
-}
-
-// HandleOTA takes a frame of the OTA Upgrade cluster.
-func (c *Chassis) HandleOTA(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) {
-	status, err := c.dispatchOTA(now, out, h, payload)
-	if err != nil {
-		status = zcl.StatusMalformedCommand
-		out.Record(trace.Record{At: now, Node: uint64(c.cfg.EUI64), Kind: trace.FrameRefused, Peer: uint64(f.Src), Text: err.Error()})
-	}
-	zcl.AnswerDefault(&c.Station, out, f, h, status)
-}
-
-func (c *Chassis) dispatchOTA(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) (zcl.Status, error) {
-	client := c.Agent.Client()
-	if !h.ClusterSpecific {
-		return c.dispatchOTAGeneral(now, out, h, payload)
-	}
-	switch h.Command {
-	case ota.CommandImageBlockResponse:
-		r, err := ota.ParseImageBlockResponse(payload)
-		if err != nil {
-			return 0, err
-		}
-		return client.HandleImageBlockResponse(now, out, r), nil
-	case ota.CommandQueryNextImageResponse:
-		r, err := ota.ParseQueryNextImageResponse(payload)
-		if err != nil {
-			return 0, err
-		}
-		return client.HandleQueryNextImageResponse(now, out, r), nil
-	case ota.CommandUpgradeEndResponse:
-		r, err := ota.ParseUpgradeEndResponse(payload)
-		if err != nil {
-			return 0, err
-		}
-		return client.HandleUpgradeEndResponse(r), nil
-	case ota.CommandImageNotify:
-		if _, err := ota.ParseImageNotify(payload); err != nil {
-			return 0, err
-		}
-		// A unicast notification is always followed by a query (ZCL §11.13.3.5).
-		client.Offer(now, out)
-		return zcl.StatusSuccess, nil
-	default:
-		return zcl.StatusUnsupCommand, nil
-	}
-}
-
 // SetClock sets the clock from the hub's answer to a reading of its Time cluster. It
 // reports whether the answer held the time.
 func (c *Chassis) SetClock(now time.Time, out *han.Outbox, payload []byte) (set bool, err error) {
@@ -353,16 +373,4 @@ func (c *Chassis) SetClock(now time.Time, out *han.Outbox, payload []byte) (set 
 		}
 	}
 	return set, nil
-}
-
-func (c *Chassis) dispatchOTAGeneral(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) (zcl.Status, error) {
-	if h.Command != zcl.CommandDefaultResponse {
-		return zcl.StatusUnsupCommand, nil
-	}
-	r, err := zcl.ParseDefaultResponse(payload)
-	if err != nil {
-		return 0, err
-	}
-	c.Agent.Client().HandleDefaultResponse(now, out, r)
-	return zcl.StatusSuccess, nil
 }

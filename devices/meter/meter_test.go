@@ -16,8 +16,7 @@ import (
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
-	"github.com/commshub/commshub/internal/nodetest"
+	"github.com/commshub/commshub/internal/devicetest"
 	"github.com/commshub/commshub/internal/testimage"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -33,14 +32,16 @@ type bench struct {
 	hub   zcl.Station
 	image []byte
 	kinds []trace.Kind
+	texts []string // of records, where they have one
 }
 
-// MayRequestBlock completes firmware.Radio: nothing is limited.
+// MayRequestBlock and MayAsk complete otaclient.Limit: nothing is limited.
 func (*bench) MayRequestBlock(time.Time) (ok bool, reason string) { return true, "" }
+func (*bench) MayAsk(time.Time) bool                              { return true }
 
 func newBench(t *testing.T, change func(*meter.Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, chip: nodetest.Chip(), now: nodetest.Start, cfg: nodetest.Meter(hub.KindGSME).GSME(nodetest.Config()).Config}
+	b := &bench{t: t, chip: devicetest.Chip(), now: devicetest.Start, cfg: devicetest.GSMEConfig().Config}
 	if change != nil {
 		change(&b.cfg)
 	}
@@ -52,7 +53,7 @@ func newBench(t *testing.T, change func(*meter.Config)) *bench {
 // powerUp gives the part a new chassis, as after a power cut, and lets it boot.
 func (b *bench) powerUp() {
 	b.Chassis = meter.Chassis{}
-	b.Init(b.cfg, gbcs.LayoutGBZ, b.chip, b, b.now)
+	b.Init(b.cfg, gbcs.RoleGSME, b.chip, b, b.now)
 	b.tick()
 }
 
@@ -81,6 +82,9 @@ func (b *bench) pass(d time.Duration) {
 func (b *bench) settle() {
 	for _, r := range b.out.Records {
 		b.kinds = append(b.kinds, r.Kind)
+		if r.Text != "" {
+			b.texts = append(b.texts, r.Text)
+		}
 	}
 	var asked []han.Frame
 	for _, f := range b.out.Frames {
@@ -125,7 +129,7 @@ func (b *bench) say(command, tsn uint8, c zcl.Command) []zcl.Status {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.HandleOTA(b.now, &b.out, f, h, payload)
+	b.Agent.Client().HandleFrame(b.now, &b.out, f, h, payload)
 	var answers []zcl.Status
 	for _, f := range b.out.Frames {
 		h, payload, err := zcl.ParseHeader(f.Payload)
@@ -143,9 +147,15 @@ func (b *bench) take(file []byte) {
 	b.image = file
 	b.say(ota.CommandImageNotify, 1, ota.ImageNotify{})
 	b.pass(time.Minute)
-	if hash, ok := b.HeldHash(); !ok || hash != sha256.Sum256(file) {
-		b.t.Fatalf("after the download it holds %x (%v), client %v", hash, ok, b.Status(b.now).Client)
+	if got := b.candidate(); got.State != bootloader.SlotVerified || got.Hash != sha256.Sum256(file) {
+		b.t.Fatalf("after the download it holds %+v, client %v", got, b.Status(b.now).Client)
 	}
+}
+
+// candidate returns the slot that does not run.
+func (b *bench) candidate() meter.Slot {
+	i := slices.IndexFunc(b.Slots(), func(s meter.Slot) bool { return !s.Running })
+	return b.Slots()[i]
 }
 
 // activate orders it to switch to the image that it holds.
@@ -155,7 +165,7 @@ func (b *bench) activate() {
 	c := gbcs.ActivateFirmwareCommand{ImageHash: must(ota.ParseImage(b.image)).Hash(), OriginatorCounter: counter, Execution: gbcs.ExecuteNow}
 	m := gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: b.cfg.Supplier, Recipient: b.cfg.EUI64,
 		Code: gbcs.CodeActivateFirmware, Payload: c.Append(nil)}
-	if !b.Agent.HandleCommand(b.now, &b.out, m.Append(nil)) {
+	if !b.HandleMessage(b.now, &b.out, devicetest.Protected(m)) {
 		b.t.Fatal("the command was refused")
 	}
 	b.tick()
@@ -179,22 +189,22 @@ func TestABlankPartRunsTheFactoryFirmware(t *testing.T) {
 	if !b.On() || s.Version != want || s.SlotHash != sha256.Sum256(b.cfg.Factory) || s.Trial || s.Bricked || s.Battery < 99 {
 		t.Errorf("on %v, status %+v", b.On(), s)
 	}
-	if _, ok := b.HeldHash(); ok || s.Client != otaclient.StateIdle {
-		t.Errorf("it holds an image (%v), client %v", ok, s.Client)
+	if got := b.candidate(); got.State != bootloader.SlotEmpty || s.Client != otaclient.StateIdle {
+		t.Errorf("it holds %+v, client %v", got, s.Client)
 	}
 }
 
 func TestAMeterBeforeItsFirstBootIsOff(t *testing.T) {
-	b := &bench{chip: nodetest.Chip(), now: nodetest.Start, cfg: nodetest.Meter(hub.KindGSME).GSME(nodetest.Config()).Config}
-	b.Init(b.cfg, gbcs.LayoutGBZ, b.chip, b, b.now)
+	b := &bench{chip: devicetest.Chip(), now: devicetest.Start, cfg: devicetest.GSMEConfig().Config}
+	b.Init(b.cfg, gbcs.RoleGSME, b.chip, b, b.now)
 	if next, ok := b.NextTimer(); !ok || !next.At.Equal(b.now) || b.On() {
 		t.Errorf("boots at %v (%v), on %v", next.At, ok, b.On())
 	}
 	if s := b.Status(b.now); s != (meter.Status{EUI64: b.cfg.EUI64}) {
 		t.Errorf("status %+v", s)
 	}
-	if _, ok := b.HeldHash(); ok {
-		t.Error("it holds an image")
+	if got := b.Slots(); got != nil {
+		t.Errorf("it has slots: %+v", got)
 	}
 }
 
@@ -244,6 +254,28 @@ func TestOnlyAnOrderSwitches(t *testing.T) {
 	}
 }
 
+// TestAMeterAboutToRestartTakesNoMessage: a command that came between an activation
+// and the restart would be carried out on top of it, and one of the two never answered.
+func TestAMeterAboutToRestartTakesNoMessage(t *testing.T) {
+	b := newBench(t, nil)
+	b.take(version(2, bootloader.ProgramWorks))
+	message := func(counter uint64) []byte {
+		return devicetest.Protected(gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: b.cfg.Supplier, Recipient: b.cfg.EUI64,
+			Code: gbcs.CodeReadGSMEFirmwareVersion, Payload: gbcs.ReadGSMEFirmwareVersionCommand{}.Append(nil)})
+	}
+	hash := must(ota.ParseImage(b.image)).Hash()
+	b.HandleMessage(b.now, &b.out, devicetest.Protected(gbcs.Message{CRA: gbcs.Command, OriginatorCounter: 1, Originator: b.cfg.Supplier, Recipient: b.cfg.EUI64,
+		Code: gbcs.CodeActivateFirmware, Payload: gbcs.ActivateFirmwareCommand{ImageHash: hash, OriginatorCounter: 1}.Append(nil)}))
+	if b.HandleMessage(b.now, &b.out, message(2)) {
+		t.Error("a command was taken")
+	}
+	b.tick()
+	b.pass(time.Minute)
+	if !b.HandleMessage(b.now, &b.out, message(2)) {
+		t.Error("after the restart it takes no command either")
+	}
+}
+
 func TestFirmwareThatDoesNotComeUpIsRolledBack(t *testing.T) {
 	for _, program := range []bootloader.Program{bootloader.ProgramHangs, bootloader.ProgramFailsSelfTest} {
 		t.Run(program.String(), func(t *testing.T) {
@@ -254,7 +286,7 @@ func TestFirmwareThatDoesNotComeUpIsRolledBack(t *testing.T) {
 			if s := b.Status(b.now); !b.On() || s.Version != 1 || s.Slot != "A" || s.Trial {
 				t.Errorf("on %v, %+v", b.On(), s)
 			}
-			if message, ok := b.Agent.Outgoing(); !ok || len(message) == 0 {
+			if message, ok := b.Remote.Outgoing(); !ok || len(message) == 0 {
 				t.Error("the supplier is told nothing")
 			}
 		})
@@ -287,15 +319,15 @@ func TestALedgerOutlivesAReset(t *testing.T) {
 // TestACallIsChargedForWhatItDid: frames and flash operations since the mark.
 func TestACallIsChargedForWhatItDid(t *testing.T) {
 	b := newBench(t, nil)
-	b.SendQuery(&b.out, ota.QueryNextImageRequest{}) // of a call before
+	zcl.Send(&b.Station, &b.out, b.HubPeer(ota.ClusterID), zcl.Header{}, zcl.Empty{}) // of a call before
 	mark := b.Mark(&b.out)
 	radioOn, spent := b.Ledger.RadioOn(), b.Ledger.Spent(battery.CauseFlash)
 	b.Account(b.now, &b.out, mark)
 	if b.Ledger.RadioOn() != radioOn || b.Ledger.Spent(battery.CauseFlash) != spent {
 		t.Error("a call that did nothing was charged")
 	}
-	b.SendBlockRequest(&b.out, ota.ImageBlockRequest{})
-	b.SendUpgradeEnd(&b.out, ota.UpgradeEndRequest{})
+	zcl.Send(&b.Station, &b.out, b.HubPeer(ota.ClusterID), zcl.Header{}, ota.ImageBlockRequest{})
+	zcl.Send(&b.Station, &b.out, b.HubPeer(ota.ClusterID), zcl.Header{}, ota.UpgradeEndRequest{})
 	b.KeepLedger()
 	b.Account(b.now, &b.out, mark)
 	want := time.Duration(0)
@@ -342,7 +374,7 @@ func TestTheCertifiedPartCountsOn(t *testing.T) {
 	first := b.Status(b.now).Register
 	b.take(version(2, bootloader.ProgramHangs))
 	b.activate()
-	b.pass(10*time.Hour - b.now.Sub(nodetest.Start))
+	b.pass(10*time.Hour - b.now.Sub(devicetest.Start))
 	b.powerUp()
 	if got, want := b.Status(b.now).Register-first, 10*b.Metrology.Load(); got != want || want == 0 {
 		t.Errorf("counted %d in 10 hours, want %d", got, want)
@@ -352,14 +384,14 @@ func TestTheCertifiedPartCountsOn(t *testing.T) {
 // TestSpoiledMetrologyFirmwareIsTold at the next boot.
 func TestSpoiledMetrologyFirmwareIsTold(t *testing.T) {
 	b := newBench(t, nil)
-	if _, ok := b.Agent.Outgoing(); ok {
+	if _, ok := b.Remote.Outgoing(); ok {
 		t.Fatal("a new meter has something to tell")
 	}
 	firmware := board.Cut(b.chip, bootloader.SlotSectors(b.cfg.SlotCapacity, board.SectorSize)).MetrologyFirmware
 	firmware.Program(0, []byte{0})
 	b.Restart(b.now)
 	b.pass(time.Minute)
-	message, ok := b.Agent.Outgoing()
+	message, ok := b.Remote.Outgoing()
 	if !ok || !b.On() {
 		t.Fatalf("nothing is told (on %v)", b.On())
 	}

@@ -23,7 +23,7 @@ type Status struct {
 	Update   firmware.UpdateReport
 	RadioOn  time.Duration // ever
 	Register uint64        // litres or watt-hours
-	Battery  uint8         // percent
+	Battery  float64       // left, in percent of a new cell
 }
 
 // Status returns the meter's status. SlotHash is computed from the bytes in the
@@ -43,15 +43,6 @@ func (c *Chassis) Status(now time.Time) Status {
 	s.Update = c.Agent.UpdateReport()
 	s.RadioOn = c.Ledger.RadioOn()
 	s.Register = c.Metrology.Register(now)
-	s.Battery = c.Ledger.Percent()
+	s.Battery = c.Ledger.PercentLeft()
 	return s
-}
-
-// HeldHash returns the SHA-256 of the image in the candidate slot, and whether
-// that is a verified image that can be activated.
-func (c *Chassis) HeldHash() ([sha256.Size]byte, bool) {
-	if c.boot == nil || !c.boot.HoldsImage() {
-		return [sha256.Size]byte{}, false
-	}
-	return sha256.Sum256(c.boot.Candidate().File()), true
 }

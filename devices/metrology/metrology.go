@@ -1,10 +1,10 @@
 // Package metrology is the certified part of a meter. It counts, whatever the
 // application firmware does: through download, verification, switching and
-// rollback not one unit is lost. The application has no handle to it but
-// [Unit.Register]: the registers' flash region is opened here and nowhere else,
+// rollback not one unit is lost. The application reads it and has it verified, and
+// can change nothing: the registers' flash region is opened here and nowhere else,
 // and the metrology firmware's region is read-only to everybody.
 //
-// The load is constant: the register follows from the origin that was stored in
+// Divergence: the load is constant. The register follows from the origin that was stored in
 // the factory and from emulated time. Metrology has a clock and supply of its
 // own, so a power cut of the application processor does not stop it.
 package metrology
@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/commshub/commshub/devices/flash"
@@ -32,6 +33,7 @@ type Config struct {
 type Unit struct {
 	firmware flash.Region
 	journal  *journal.Journal
+	found    journal.Condition
 	version  uint32
 	initial  uint64
 	perHour  uint64
@@ -40,27 +42,37 @@ type Unit struct {
 }
 
 const (
-	keyOrigin  journal.Key = 1
-	originSize             = 4 + 8 + 8 + 8 + sha256.Size
+	keyOrigin    journal.Key = 1
+	originLayout             = 1
+	originSize               = 1 + 4 + 8 + 8 + 8 + sha256.Size
 )
 
-// Open returns the unit on its two flash regions. On a blank part it is made in
-// the factory first: the firmware is written and the register's origin is set to
-// now. On any other part cfg is ignored.
-func Open(cfg Config, firmware, registers flash.Region, now time.Time) *Unit {
+// Open returns the unit on its two flash regions. kept is the origin as the meter
+// keeps it besides, nil in the factory: there the firmware is written and the
+// register's origin is set to now. On any other part cfg is ignored, and an origin
+// whose two copies are lost is the one kept. It fails on an origin that another
+// release stored.
+func Open(cfg Config, firmware, registers flash.Region, kept []byte, now time.Time) (*Unit, error) {
 	u := &Unit{firmware: firmware.ReadOnly(), journal: journal.Open(registers)}
-	if _, ok := u.journal.Get(keyOrigin); !ok {
+	u.found = u.journal.Check()
+	switch _, ok := u.journal.Get(keyOrigin); {
+	case ok:
+	case kept != nil:
+		u.found = journal.Lost
+		u.journal.Commit(journal.Entry{Key: keyOrigin, Data: kept})
+	default:
 		u.manufacture(cfg, firmware, now)
 	}
 	b, _ := u.journal.Get(keyOrigin)
-	if len(b) != originSize {
-		panic("metrology: origin record of another version")
+	if len(b) != originSize || b[0] != originLayout {
+		return nil, fmt.Errorf("origin of the register: %d bytes, want %d of layout %d", len(b), originSize, originLayout)
 	}
+	b = b[1:]
 	le := binary.LittleEndian
 	u.version, u.initial, u.perHour = le.Uint32(b), le.Uint64(b[4:]), le.Uint64(b[12:])
 	u.since = time.UnixMicro(int64(le.Uint64(b[20:]))).UTC()
 	u.digest = [sha256.Size]byte(b[28:])
-	return u
+	return u, nil
 }
 
 // manufacture writes the firmware, a stand-in of one sector that depends on the
@@ -75,12 +87,28 @@ func (u *Unit) manufacture(cfg Config, firmware flash.Region, now time.Time) {
 	firmware.Program(0, image)
 	digest := sha256.Sum256(image)
 	le := binary.LittleEndian
-	b := le.AppendUint32(nil, cfg.FirmwareVersion)
+	b := le.AppendUint32([]byte{originLayout}, cfg.FirmwareVersion)
 	b = le.AppendUint64(b, cfg.Initial)
 	b = le.AppendUint64(b, cfg.PerHour)
 	b = le.AppendUint64(b, uint64(now.UnixMicro()))
 	u.journal.Commit(journal.Entry{Key: keyOrigin, Data: append(b, digest[:]...)})
 }
+
+// Origin returns what Open wants kept. It must not be written to.
+func (u *Unit) Origin() []byte {
+	b, _ := u.journal.Get(keyOrigin)
+	return b
+}
+
+// Found returns in which condition Open found the origin's copies.
+func (u *Unit) Found() journal.Condition { return u.found }
+
+// Check reads both copies of the origin and mends a bad one. The running unit has it in
+// memory, so that two bad ones are mended too.
+func (u *Unit) Check() journal.Condition { return u.journal.Check() }
+
+// Since returns the instant at which the register left its initial value.
+func (u *Unit) Since() time.Time { return u.since }
 
 // Register returns the total register at now: litres of gas, or watt-hours.
 func (u *Unit) Register(now time.Time) uint64 {

@@ -1,22 +1,28 @@
 package metrology
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/commshub/commshub/devices/flash"
+	"github.com/commshub/commshub/devices/journal"
 )
 
 var (
-	geometry = flash.Geometry{SectorSize: 4096, PageSize: 256, Sectors: 3}
+	geometry = flash.Geometry{SectorSize: 4096, PageSize: 256, Sectors: 5}
 	factory  = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	gas      = Config{FirmwareVersion: 0x09030000, Initial: 1_234_567, PerHour: 250}
 )
 
 func open(chip *flash.Chip, cfg Config, now time.Time) *Unit {
-	return Open(cfg, chip.Region(0, 1), chip.Region(1, 2), now)
+	u, err := Open(cfg, chip.Region(0, 1), chip.Region(1, 4), nil, now)
+	if err != nil {
+		panic(err)
+	}
+	return u
 }
 
 func TestTheRegisterCounts(t *testing.T) {
@@ -131,7 +137,7 @@ func TestPowerFailsInTheFactory(t *testing.T) {
 	whole := flash.New(geometry)
 	open(whole, gas, factory)
 	for n := int64(1); n <= whole.Stats().Operations; n++ {
-		for _, cut := range []flash.Cut{flash.CutBefore, flash.CutTorn, flash.CutAfter} {
+		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
 			chip := flash.New(geometry)
 			chip.CutAt(n, cut)
 			func() {
@@ -146,6 +152,19 @@ func TestPowerFailsInTheFactory(t *testing.T) {
 			if err := u.SelfCheck(); err != nil || u.Load() != gas.PerHour {
 				t.Errorf("cut %s operation %d: self-check %v, load %d", cut, n, err, u.Load())
 			}
+		}
+	}
+}
+
+// TestAnOriginOfAnotherReleaseIsRefused, and the register is not made anew.
+func TestAnOriginOfAnotherReleaseIsRefused(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"without a layout": make([]byte, originSize-1), "a later layout": append([]byte{originLayout + 1}, make([]byte, originSize-1)...), "empty": {},
+	} {
+		chip := flash.New(geometry)
+		journal.Open(chip.Region(1, 4)).Commit(journal.Entry{Key: keyOrigin, Data: b})
+		if u, err := Open(gas, chip.Region(0, 1), chip.Region(1, 4), nil, factory); err == nil || !strings.Contains(err.Error(), "origin of the register") {
+			t.Errorf("%s: %v, %v", name, u, err)
 		}
 	}
 }

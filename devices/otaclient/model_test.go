@@ -86,7 +86,7 @@ func (a action) String() string { return a.name }
 func (m *model) offerImage(t *rapid.T) {
 	s := rapid.SampledFrom(served).Draw(t, "image")
 	querying := m.client.State() == StateQuerying
-	held := m.boot.HoldsImage() && m.boot.Candidate().ID() == imageID(s.version)
+	held := m.boot.HoldsImage() && m.boot.Candidate().ID() == imageID(s.version) && m.boot.Candidate().Size() == uint32(len(s.file))
 	m.answerQuery(s.version, len(s.file))
 	if querying && s.version != 1 && len(s.file) <= capacity && !held {
 		m.version, m.file = s.version, s.file
@@ -116,7 +116,7 @@ func (m *model) anyBlock(t *rapid.T) {
 }
 
 func (m *model) anyStatus(t *rapid.T) {
-	m.client.HandleImageBlockResponse(m.now, &m.out, ota.ImageBlockResponse{
+	m.client.handleImageBlockResponse(m.now, &m.out, ota.ImageBlockResponse{
 		Status: rapid.SampledFrom([]zcl.Status{
 			zcl.StatusAbort, zcl.StatusWaitForData, zcl.StatusWaitForData, zcl.StatusNoImageAvailable, zcl.StatusFailure,
 		}).Draw(t, "status"),
@@ -128,14 +128,14 @@ func (m *model) anyStatus(t *rapid.T) {
 }
 
 func (m *model) endResponse(t *rapid.T) {
-	m.client.HandleUpgradeEndResponse(ota.UpgradeEndResponse{
+	m.client.handleUpgradeEndResponse(ota.UpgradeEndResponse{
 		Image:       imageID(rapid.SampledFrom([]uint32{1, 2, 3, ota.WildcardFileVersion}).Draw(t, "version")),
 		UpgradeTime: zcl.UTCTime(rapid.Uint32().Draw(t, "at")),
 	})
 }
 
 func (m *model) refusal(t *rapid.T) {
-	m.client.HandleDefaultResponse(m.now, &m.out, zcl.DefaultResponse{
+	m.client.handleDefaultResponse(m.now, &m.out, zcl.DefaultResponse{
 		Command: rapid.Uint8Range(0, 9).Draw(t, "command"),
 		Status:  rapid.SampledFrom([]zcl.Status{zcl.StatusSuccess, zcl.StatusFailure, zcl.StatusMalformedCommand, zcl.StatusUnsupCommand}).Draw(t, "status"),
 	})
@@ -206,6 +206,7 @@ func (m *model) checkRecords(t *rapid.T) {
 		}
 	}
 	m.records = len(m.out.Records)
+	m.listen()
 	for _, said := range m.said {
 		var offset, version int
 		if n, _ := fmt.Sscanf(said, "block %d of %d", &offset, &version); n == 2 && offset > m.offset() {

@@ -14,7 +14,8 @@
 //	                         ▼
 //	                      waiting (for Activate Firmware)
 //
-// The stored offset in the slot is the truth: a client that starts with a
+// An image on offer that the slot holds already is not fetched again: querying leads
+// straight to ending, which tells the server. The stored offset in the slot is the truth: a client that starts with a
 // partial image goes straight on at its offset, without a new query. A sleeping
 // device opens and closes windows with Resume and Pause; a mains-powered one is
 // resumed once and then paused only by WAIT_FOR_DATA and lost answers.
@@ -30,42 +31,6 @@ import (
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/trace"
 )
-
-// State is what the client is doing.
-type State uint8
-
-// The states; see the package comment.
-const (
-	StateIdle State = iota
-	StateQuerying
-	StateDownloading
-	StatePaused
-	StateComplete
-	StateEnding
-	StateWaiting
-)
-
-var stateNames = [...]string{"idle", "querying", "downloading", "paused", "complete", "ending", "waiting"}
-
-// String returns the state's name.
-func (s State) String() string { return stateNames[s] }
-
-// UpgradeStatus returns the value of the ImageUpgradeStatus attribute.
-func (s State) UpgradeStatus() ota.UpgradeStatus {
-	switch s {
-	case StateIdle, StateQuerying:
-		return ota.UpgradeNormal
-	case StateDownloading, StatePaused:
-		return ota.UpgradeDownloading
-	case StateComplete, StateEnding:
-		return ota.UpgradeDownloaded
-	case StateWaiting:
-		// Activation is out of band (Smart Energy 1.2b UpgradeActivationPolicy 1).
-		return ota.UpgradeWaitingExternal
-	default:
-		panic(fmt.Sprintf("otaclient: no such state: %d", uint8(s)))
-	}
-}
 
 // Config is a client's character.
 type Config struct {
@@ -99,20 +64,30 @@ func DefaultConfig() Config {
 // Owner is the device around a client. Its methods are called from within the
 // client's, with the same now and outbox.
 type Owner interface {
-	SendQuery(out *han.Outbox, c ota.QueryNextImageRequest)
-	SendBlockRequest(out *han.Outbox, c ota.ImageBlockRequest)
-	SendPageRequest(out *han.Outbox, c ota.ImagePageRequest)
-	SendUpgradeEnd(out *han.Outbox, c ota.UpgradeEndRequest)
-	// MayRequestBlock asks whether the device can afford another block; if not,
-	// reason says why.
-	MayRequestBlock(now time.Time) (ok bool, reason string)
+	// ImageBegun tells that the candidate slot was made ready for a new image.
+	ImageBegun(now time.Time, out *han.Outbox)
 	// ImageComplete tells that all bytes are in the candidate slot. The owner
 	// verifies them and calls Finish, at once or later.
 	ImageComplete(now time.Time, out *han.Outbox)
-	// ImageGone tells that a download was given up and its slot emptied.
-	ImageGone(now time.Time, out *han.Outbox)
-	// ImageBegun tells that the candidate slot was made ready for a new image.
-	ImageBegun(now time.Time, out *han.Outbox)
+	// ImageHeld tells that the image on offer is in the candidate slot, found good
+	// before. The owner says so once more to whoever it told then.
+	ImageHeld(now time.Time, out *han.Outbox)
+}
+
+// Link is how a client reaches its server, and what that may cost.
+type Link struct {
+	Station *zcl.Station // the device's
+	Server  zcl.Peer
+	Limit   Limit
+}
+
+// Limit is what a device allows itself to fetch.
+type Limit interface {
+	// MayRequestBlock asks whether the device can afford another block; if not,
+	// reason says why.
+	MayRequestBlock(now time.Time) (ok bool, reason string)
+	// MayAsk asks the same of another request.
+	MayAsk(now time.Time) bool
 }
 
 // Stats count what one download took. They start at 0 with each image.
@@ -132,13 +107,15 @@ const (
 // Client is one device's OTA client.
 type Client struct {
 	cfg       Config
-	node      han.EUI64
+	link      Link
 	owner     Owner
 	boot      *bootloader.Bootloader
 	running   ota.ImageID
 	state     State
 	deadlines han.Deadlines[timer]
 	retries   uint32        // of the request in hand
+	refusals  int           // pauses in a row that a refusal began, on either side
+	invalid   bool          // the answer to the request in hand cannot be used
 	skip      int           // windows to let pass before the next block request
 	minPeriod time.Duration // MinimumBlockPeriod
 	page      page
@@ -152,17 +129,21 @@ type Client struct {
 // New returns a client of a device that runs the given image. What it does first
 // depends on the candidate slot: go on with a partial image, have a complete one
 // verified, or wait.
-func New(cfg Config, node han.EUI64, boot *bootloader.Bootloader, running ota.ImageID, owner Owner) *Client {
-	c := &Client{cfg: cfg, node: node, owner: owner, boot: boot, running: running}
+func New(cfg Config, link Link, boot *bootloader.Bootloader, running ota.ImageID, owner Owner) *Client {
+	return &Client{cfg: cfg, link: link, owner: owner, boot: boot, running: running, state: initialState(boot)}
+}
+
+func initialState(boot *bootloader.Bootloader) State {
 	switch slot := boot.Candidate(); {
 	case slot.State() == bootloader.SlotPartial:
-		c.state = StatePaused
+		return StatePaused
 	case slot.State() == bootloader.SlotComplete:
-		c.state = StateComplete
+		return StateComplete
 	case boot.HoldsImage():
-		c.state = StateWaiting
+		return StateWaiting
+	default:
+		return StateIdle
 	}
-	return c
 }
 
 // State returns what the client is doing.
@@ -182,6 +163,17 @@ func (c *Client) SetStats(s Stats) { c.stats = s }
 // device must stay awake.
 func (c *Client) Awaiting() bool {
 	return c.deadlines.IsSet(timerAnswer) || c.deadlines.IsSet(timerPeriod)
+}
+
+// Left returns how many bytes of the image are not stored yet.
+func (c *Client) Left() uint32 {
+	slot := c.boot.Candidate()
+	return slot.Size() - slot.Offset()
+}
+
+// Overdue reports whether an answer should have come by now.
+func (c *Client) Overdue(now time.Time) bool {
+	return c.deadlines.IsSet(timerAnswer) && !c.deadlines.At(timerAnswer).After(now)
 }
 
 // NextTimer returns the client's earliest deadline.
@@ -216,32 +208,51 @@ func (c *Client) Resume(now time.Time, out *han.Outbox) {
 
 // Pause closes a window: the client stops asking until the next Resume.
 func (c *Client) Pause() {
-	c.deadlines.Clear(timerAnswer)
-	c.deadlines.Clear(timerPeriod)
-	c.retries = 0
-	c.page.end = 0
+	c.stopAsking()
 	switch c.state {
 	case StateQuerying:
-		c.state = c.restingState()
+		c.becomeResting()
 	case StateDownloading:
-		c.state = StatePaused
+		c.becomePaused()
 	case StateIdle, StatePaused, StateComplete, StateEnding, StateWaiting:
 	}
 }
 
-// restingState is what a client without an answer to its query goes back to.
-func (c *Client) restingState() State {
-	if c.boot.HoldsImage() {
-		return StateWaiting
+// stopAsking drops the request in hand.
+func (c *Client) stopAsking() {
+	c.deadlines.Clear(timerAnswer)
+	c.deadlines.Clear(timerPeriod)
+	c.retries = 0
+	c.invalid = false
+	c.page.end = 0
+}
+
+// maxRefusals is how many pauses in a row may begin with a refusal.
+const maxRefusals = 3
+
+// refuse pauses a download because the server does not grant a block, or sends what
+// cannot be one. When that goes on the image is given up, and the server told: it would
+// cost battery for ever.
+func (c *Client) refuse(now time.Time, out *han.Outbox) {
+	if c.refusals++; c.refusals < maxRefusals {
+		c.Pause()
+		if c.cfg.RetryPause > 0 {
+			c.deadlines.Schedule(timerResume, now.Add(c.cfg.RetryPause))
+		}
+		return
 	}
-	return StateIdle
+	c.refusals = 0
+	image := c.boot.Candidate().ID()
+	c.drop(now, out, zcl.StatusAbort, "blocks of it were refused again and again")
+	c.stopAsking()
+	c.becomeEnding(now, out, zcl.StatusAbort, image)
 }
 
 // Finish ends a complete download: with StatusSuccess the image was verified and
 // is kept, with any other status it was rejected and the slot is emptied.
 func (c *Client) Finish(now time.Time, out *han.Outbox, status zcl.Status) {
 	if c.state != StateComplete {
-		c.impossible("finish")
+		panic(fmt.Sprintf("otaclient: finish in state %s", c.state))
 	}
 	slot := c.boot.Candidate()
 	image := slot.ID()
@@ -269,9 +280,14 @@ func (c *Client) HandleTimer(now time.Time, out *han.Outbox) {
 	}
 }
 
-// retry repeats the request in hand, or pauses after too many.
+// retry repeats the request in hand, or pauses after too many. Divergence: it never
+// gives up, as a widespread client does after ten errors in a row.
 func (c *Client) retry(now time.Time, out *han.Outbox) {
 	if c.retries >= c.cfg.MaxRetries {
+		if c.invalid {
+			c.refuse(now, out)
+			return
+		}
 		c.Pause()
 		if c.cfg.RetryPause > 0 {
 			c.deadlines.Schedule(timerResume, now.Add(c.cfg.RetryPause))
@@ -289,42 +305,15 @@ func (c *Client) retry(now time.Time, out *han.Outbox) {
 	case StateEnding:
 		c.sendEnd(now, out)
 	case StateIdle, StatePaused, StateComplete, StateWaiting:
-		c.impossible("retry")
+		panic(fmt.Sprintf("otaclient: retry in state %s", c.state))
 	}
-}
-
-func (c *Client) becomeQuerying(now time.Time, out *han.Outbox) {
-	c.state = StateQuerying
-	c.retries = 0
-	c.record(out, trace.Record{At: now, Kind: trace.QuerySent, Version: c.running.FileVersion})
-	c.sendQuery(now, out)
-}
-
-func (c *Client) becomeDownloading(now time.Time, out *han.Outbox) {
-	slot := c.boot.Candidate()
-	c.state = StateDownloading
-	c.retries = 0
-	c.skip = 0
-	c.deadlines.Clear(timerResume)
-	if slot.Offset() > 0 {
-		c.record(out, trace.Record{At: now, Kind: trace.DownloadResumed,
-			Version: slot.ID().FileVersion, Offset: slot.Offset(), Size: slot.Size()})
-	}
-	c.requestBlock(now, out)
-}
-
-func (c *Client) becomeEnding(now time.Time, out *han.Outbox, status zcl.Status, image ota.ImageID) {
-	c.state = StateEnding
-	c.retries = 0
-	c.endStatus, c.endImage = status, image
-	c.sendEnd(now, out)
 }
 
 // requestBlock asks for the block at the stored offset, or for a page from there,
 // if the device can afford it.
 func (c *Client) requestBlock(now time.Time, out *han.Outbox) {
 	slot := c.boot.Candidate()
-	if ok, reason := c.owner.MayRequestBlock(now); !ok {
+	if ok, reason := c.link.Limit.MayRequestBlock(now); !ok {
 		c.record(out, trace.Record{At: now, Kind: trace.BudgetSpent, Offset: slot.Offset(), Text: reason})
 		c.Pause()
 		if c.cfg.RetryPause > 0 {
@@ -337,24 +326,35 @@ func (c *Client) requestBlock(now time.Time, out *han.Outbox) {
 		c.requestPage(out, slot)
 		return
 	}
-	c.owner.SendBlockRequest(out, ota.ImageBlockRequest{Image: slot.ID(), Offset: slot.Offset(), MaxDataSize: c.cfg.MaxDataSize})
+	send(c, out, ota.CommandImageBlockRequest, ota.ImageBlockRequest{Image: slot.ID(), Offset: slot.Offset(), MaxDataSize: c.cfg.MaxDataSize})
 }
 
 func (c *Client) sendQuery(now time.Time, out *han.Outbox) {
+	if !c.link.Limit.MayAsk(now) {
+		c.Pause()
+		return
+	}
 	c.deadlines.Await(timerAnswer, now.Add(c.cfg.AnswerTimeout))
-	c.owner.SendQuery(out, ota.QueryNextImageRequest{Current: c.running, HasHardware: true, HardwareVersion: c.cfg.Hardware})
+	send(c, out, ota.CommandQueryNextImageRequest, ota.QueryNextImageRequest{Current: c.running, HasHardware: true, HardwareVersion: c.cfg.Hardware})
 }
 
 func (c *Client) sendEnd(now time.Time, out *han.Outbox) {
+	if !c.link.Limit.MayAsk(now) {
+		c.Pause()
+		return
+	}
 	c.deadlines.Await(timerAnswer, now.Add(c.cfg.AnswerTimeout))
-	c.owner.SendUpgradeEnd(out, ota.UpgradeEndRequest{Status: c.endStatus, Image: c.endImage})
+	h := zcl.Header{ClusterSpecific: true, Command: ota.CommandUpgradeEndRequest}
+	zcl.Send(c.link.Station, out, c.link.Server, h, ota.UpgradeEndRequest{Status: c.endStatus, Image: c.endImage})
+}
+
+// send sends a request that has an answer of its own.
+func send[C zcl.Command](c *Client, out *han.Outbox, command uint8, request C) {
+	h := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: command}
+	zcl.Send(c.link.Station, out, c.link.Server, h, request)
 }
 
 func (c *Client) record(out *han.Outbox, r trace.Record) {
-	r.Node = uint64(c.node)
+	r.Node = uint64(c.link.Station.Node)
 	out.Record(r)
-}
-
-func (c *Client) impossible(what string) {
-	panic(fmt.Sprintf("otaclient: %s in state %s", what, c.state))
 }

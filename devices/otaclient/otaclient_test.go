@@ -22,7 +22,7 @@ import (
 const capacity = 512
 
 var (
-	geometry = flash.Geometry{SectorSize: 256, PageSize: 64, Sectors: 2 + 2*4}
+	geometry = flash.Geometry{SectorSize: 256, PageSize: 64, Sectors: 4 + 2*4}
 	start    = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	factory  = testimage.VendorFile(1, 60)
 	next     = testimage.VendorFile(2, 300)
@@ -35,18 +35,19 @@ func imageID(version uint32) ota.ImageID {
 
 func openBoot(chip *flash.Chip) *bootloader.Bootloader {
 	n := bootloader.SlotSectors(capacity, geometry.SectorSize)
-	return bootloader.Open(testimage.Policy(bootloader.TrustAny), chip.Region(0, 2),
-		bootloader.OpenSlot(chip.Region(2, n), capacity), bootloader.OpenSlot(chip.Region(2+n, n), capacity))
+	return must(bootloader.Open(testimage.Policy(bootloader.TrustAny), chip.Region(0, 4),
+		bootloader.OpenSlot(chip.Region(4, n), capacity), bootloader.OpenSlot(chip.Region(4+n, n), capacity)))
 }
 
 // device is the owner of a client in a test: it writes down what the client asks
 // and tells, and verifies as it was told to.
 type device struct {
-	chip   *flash.Chip
-	boot   *bootloader.Bootloader
-	client *Client
-	now    time.Time
-	out    han.Outbox
+	chip    *flash.Chip
+	boot    *bootloader.Bootloader
+	client  *Client
+	station zcl.Station
+	now     time.Time
+	out     han.Outbox
 
 	said     []string
 	broke    bool       // MayRequestBlock says no
@@ -55,43 +56,36 @@ type device struct {
 }
 
 func newDevice(cfg Config) *device {
-	d := &device{chip: flash.New(geometry), now: start}
+	d := &device{chip: flash.New(geometry), station: zcl.Station{Node: 1, Endpoint: 1}, now: start}
 	d.boot = openBoot(d.chip)
 	if err := d.boot.Factory(factory); err != nil {
 		panic(err)
 	}
-	d.client = New(cfg, 1, d.boot, imageID(1), d)
+	d.client = New(cfg, d.link(), d.boot, imageID(1), d)
 	return d
 }
+
+// server is the other end of the tests' link.
+var server = zcl.Peer{Node: 2, Endpoint: 9, Cluster: ota.ClusterID}
+
+func (d *device) link() Link { return Link{Station: &d.station, Server: server, Limit: d} }
 
 // restart makes client and bootloader anew from flash.
 func (d *device) restart() {
 	d.boot = openBoot(d.chip)
-	d.client = New(d.client.cfg, 1, d.boot, imageID(1), d)
-}
-
-func (d *device) SendQuery(_ *han.Outbox, c ota.QueryNextImageRequest) {
-	d.say("query after %d, hardware %04X", c.Current.FileVersion, c.HardwareVersion)
-}
-
-func (d *device) SendBlockRequest(_ *han.Outbox, c ota.ImageBlockRequest) {
-	d.say("block %d of %d", c.Offset, c.Image.FileVersion)
-}
-
-func (d *device) SendPageRequest(_ *han.Outbox, c ota.ImagePageRequest) {
-	d.say("page of %d at %d of %d", c.PageSize, c.Offset, c.Image.FileVersion)
-}
-
-func (d *device) SendUpgradeEnd(_ *han.Outbox, c ota.UpgradeEndRequest) {
-	d.say("end of %d %s", c.Image.FileVersion, c.Status)
+	d.client = New(d.client.cfg, d.link(), d.boot, imageID(1), d)
 }
 
 func (d *device) MayRequestBlock(time.Time) (bool, string) { return !d.broke, "broke" }
+func (d *device) MayAsk(time.Time) bool                    { return !d.broke }
 
-func (d *device) ImageBegun(time.Time, *han.Outbox) { d.say("begun") }
-func (d *device) ImageGone(time.Time, *han.Outbox)  { d.say("gone") }
+func (d *device) ImageBegun(time.Time, *han.Outbox) {
+	d.listen()
+	d.say("begun")
+}
 
 func (d *device) ImageComplete(now time.Time, out *han.Outbox) {
+	d.listen()
 	d.say("complete")
 	if !d.postpone {
 		d.finish(now, out)
@@ -105,12 +99,52 @@ func (d *device) finish(now time.Time, out *han.Outbox) {
 	d.client.Finish(now, out, d.verdict)
 }
 
+func (d *device) ImageHeld(time.Time, *han.Outbox) {
+	d.listen()
+	d.say("held")
+}
+
+// listen writes down the requests that lie in the outbox.
+func (d *device) listen() {
+	for _, f := range d.out.Frames {
+		h, payload, err := zcl.ParseHeader(f.Payload)
+		if err != nil || f.Dst != server.Node || f.DstEndpoint != server.Endpoint || f.Cluster != server.Cluster {
+			panic(fmt.Sprintf("sent %s: %v", f, err))
+		}
+		switch h.Command {
+		case ota.CommandQueryNextImageRequest:
+			c := must(ota.ParseQueryNextImageRequest(payload))
+			d.say("query after %d, hardware %04X", c.Current.FileVersion, c.HardwareVersion)
+		case ota.CommandImageBlockRequest:
+			c := must(ota.ParseImageBlockRequest(payload))
+			d.say("block %d of %d", c.Offset, c.Image.FileVersion)
+		case ota.CommandImagePageRequest:
+			c := must(ota.ParseImagePageRequest(payload))
+			d.say("page of %d at %d of %d", c.PageSize, c.Offset, c.Image.FileVersion)
+		case ota.CommandUpgradeEndRequest:
+			c := must(ota.ParseUpgradeEndRequest(payload))
+			d.say("end of %d %s", c.Image.FileVersion, c.Status)
+		default:
+			panic(fmt.Sprintf("sent command %02X", h.Command))
+		}
+	}
+	d.out.Frames = d.out.Frames[:0]
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func (d *device) say(format string, args ...any) {
 	d.said = append(d.said, fmt.Sprintf(format, args...))
 }
 
 // hear returns what was said since the last time.
 func (d *device) hear() string {
+	d.listen()
 	s := strings.Join(d.said, ", ")
 	d.said = d.said[:0]
 	return s
@@ -128,18 +162,18 @@ func (d *device) overdue() {
 }
 
 func (d *device) answerQuery(version uint32, size int) zcl.Status {
-	return d.client.HandleQueryNextImageResponse(d.now, &d.out, ota.QueryNextImageResponse{Image: imageID(version), Size: uint32(size)})
+	return d.client.handleQueryNextImageResponse(d.now, &d.out, ota.QueryNextImageResponse{Image: imageID(version), Size: uint32(size)})
 }
 
 // block serves n bytes of a file at an offset.
 func (d *device) block(version uint32, file []byte, offset, n int) zcl.Status {
-	return d.client.HandleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{
+	return d.client.handleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{
 		Image: imageID(version), Offset: uint32(offset), Data: file[offset:min(offset+n, len(file))],
 	})
 }
 
 func (d *device) status(s zcl.Status) zcl.Status {
-	return d.client.HandleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{Status: s})
+	return d.client.handleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{Status: s})
 }
 
 func (d *device) offset() int { return int(d.boot.Candidate().Offset()) }
@@ -174,7 +208,7 @@ func enter(cfg Config, s State) *device {
 		d.download(2, next)
 	case StateWaiting:
 		d.download(2, next)
-		d.client.HandleUpgradeEndResponse(ota.UpgradeEndResponse{Image: imageID(2), UpgradeTime: zcl.UTCTimeInvalid})
+		d.client.handleUpgradeEndResponse(ota.UpgradeEndResponse{Image: imageID(2), UpgradeTime: zcl.UTCTimeInvalid})
 	}
 	d.hear()
 	if d.client.State() != s {
@@ -195,15 +229,15 @@ var inputs = []struct {
 	{"overdue", (*device).overdue},
 	{"image offered", func(d *device) { d.answerQuery(3, len(other)) }},
 	{"no image", func(d *device) {
-		d.client.HandleQueryNextImageResponse(d.now, &d.out, ota.QueryNextImageResponse{Status: zcl.StatusNoImageAvailable})
+		d.client.handleQueryNextImageResponse(d.now, &d.out, ota.QueryNextImageResponse{Status: zcl.StatusNoImageAvailable})
 	}},
 	{"next block", func(d *device) { d.block(2, next, 48, 48) }},
 	{"abort", func(d *device) { d.status(zcl.StatusAbort) }},
 	{"wait", func(d *device) {
-		d.client.HandleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{Status: zcl.StatusWaitForData, RequestTime: 60})
+		d.client.handleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{Status: zcl.StatusWaitForData, RequestTime: 60})
 	}},
 	{"end response", func(d *device) {
-		d.client.HandleUpgradeEndResponse(ota.UpgradeEndResponse{Image: imageID(2), UpgradeTime: zcl.UTCTimeInvalid})
+		d.client.handleUpgradeEndResponse(ota.UpgradeEndResponse{Image: imageID(2), UpgradeTime: zcl.UTCTimeInvalid})
 	}},
 	{"query refused", func(d *device) { d.refuse(ota.CommandQueryNextImageRequest) }},
 	{"block refused", func(d *device) { d.refuse(ota.CommandImageBlockRequest) }},
@@ -211,7 +245,7 @@ var inputs = []struct {
 }
 
 func (d *device) refuse(command uint8) {
-	d.client.HandleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: command, Status: zcl.StatusFailure})
+	d.client.handleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: command, Status: zcl.StatusFailure})
 }
 
 // grid says what each input leads to in each state: the next state and what the
@@ -229,7 +263,7 @@ var grid = map[State]map[string]string{
 		"pause":         "paused: ",
 		"overdue":       "downloading: block 48 of 2",
 		"next block":    "downloading: block 96 of 2",
-		"abort":         "idle: gone",
+		"abort":         "idle: ",
 		"wait":          "paused: ",
 		"block refused": "paused: ",
 	},
@@ -290,11 +324,11 @@ func TestAnImageIsDownloadedByteForByte(t *testing.T) {
 			if got := d.client.Stats(); got.Blocks != uint32(blocks) || got.Retries != 0 || d.client.BlocksEver() != uint32(blocks) {
 				t.Errorf("counted %+v and %d ever, want %d blocks", got, d.client.BlocksEver(), blocks)
 			}
-			d.client.HandleUpgradeEndResponse(ota.UpgradeEndResponse{Image: imageID(2), UpgradeTime: zcl.UTCTimeInvalid})
+			d.client.handleUpgradeEndResponse(ota.UpgradeEndResponse{Image: imageID(2), UpgradeTime: zcl.UTCTimeInvalid})
 			d.hear()
 			d.offer()
-			if d.answerQuery(2, len(next)) != zcl.StatusSuccess || d.client.State() != StateWaiting || d.hear() != "query after 1, hardware 0000" {
-				t.Errorf("an image that is held is fetched again: %s", d.client.State())
+			if d.answerQuery(2, len(next)) != zcl.StatusSuccess || d.client.State() != StateEnding || d.hear() != "query after 1, hardware 0000, held, end of 2 SUCCESS" {
+				t.Errorf("an image that is held is not told: %s", d.client.State())
 			}
 		})
 	}
@@ -377,4 +411,34 @@ func (d *device) kinds() []trace.Kind {
 		all = append(all, r.Kind)
 	}
 	return all
+}
+
+// TestAnImpossibleTransitionPanics, naming both states; the possible ones are those
+// of the package comment.
+func TestAnImpossibleTransitionPanics(t *testing.T) {
+	var possible []string
+	for from := StateIdle; from <= StateWaiting; from++ {
+		for to := StateIdle; to <= StateWaiting; to++ {
+			func() {
+				defer func() {
+					switch v := recover(); v {
+					case nil:
+						possible = append(possible, from.String()+" "+to.String())
+					case fmt.Sprintf("otaclient: no way from %s to %s", from, to):
+					default:
+						t.Errorf("from %s to %s: panic %v", from, to, v)
+					}
+				}()
+				(&Client{state: from}).enter(to)
+			}()
+		}
+	}
+	want := []string{
+		"idle querying", "querying idle", "querying downloading", "querying ending", "querying waiting",
+		"downloading idle", "downloading downloading", "downloading paused", "downloading complete", "downloading ending",
+		"paused downloading", "complete ending", "ending idle", "ending waiting", "waiting querying",
+	}
+	if diff := cmp.Diff(want, possible); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

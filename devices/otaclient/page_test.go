@@ -29,7 +29,7 @@ func begun(t *testing.T) *device {
 }
 
 func (d *device) refuseWith(command uint8, s zcl.Status) {
-	d.client.HandleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: command, Status: s})
+	d.client.handleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: command, Status: s})
 }
 
 // TestPagesFollowOneAnother: each is asked for when the one before is whole, and the
@@ -58,30 +58,36 @@ func TestPagesFollowOneAnother(t *testing.T) {
 	}
 }
 
-// TestABlockMissingFromAPage is asked for at once, again when more come behind it,
-// and what came out of order is not kept.
+// TestABlockMissingFromAPage may be late, and the others wait for it. When no more can
+// come it is asked for, and nothing else.
 func TestABlockMissingFromAPage(t *testing.T) {
 	d := begun(t)
 	d.block(2, next, 0, 32)
-	d.block(2, next, 64, 32) // 32 to 64 was lost
-	if got := d.hear(); got != "page of 128 at 32 of 2" {
-		t.Fatalf("said %q", got)
-	}
-	d.block(2, next, 96, 32) // under way
+	d.block(2, next, 64, 32) // before 32 to 64
+	d.block(2, next, 64, 32)
 	if got := d.hear(); got != "" || d.offset() != 32 {
-		t.Errorf("a block under way: %q, offset %d", got, d.offset())
-	}
-	d.block(2, next, 96, 32)
-	d.block(2, next, 96, 32)
-	if got := d.hear(); got != "page of 128 at 32 of 2" {
-		t.Errorf("the request was lost too: %q", got)
+		t.Errorf("a block that came early: %q, offset %d", got, d.offset())
 	}
 	d.block(2, next, 32, 32)
-	d.block(2, next, 0, 32) // a late copy
-	if got := d.hear(); got != "" || d.offset() != 64 {
-		t.Errorf("after the missing block: %q, offset %d", got, d.offset())
+	if got := d.hear(); got != "" || d.offset() != 96 {
+		t.Errorf("it was late: %q, offset %d", got, d.offset())
 	}
-	if got := d.client.Stats(); got.Retries != 2 || got.Blocks != 2 {
+	d.block(2, next, 96, 32)
+	if got := d.hear(); got != "page of 128 at 128 of 2" {
+		t.Fatalf("the page is whole: %q", got)
+	}
+	for offset := 160; offset < 256; offset += 32 { // 128 to 160 is lost
+		d.block(2, next, offset, 32)
+	}
+	d.overdue()
+	if got := d.hear(); got != "page of 32 at 128 of 2" || d.now.Sub(start) != time.Second {
+		t.Errorf("what was lost: %q after %v", got, d.now.Sub(start))
+	}
+	d.block(2, next, 128, 32)
+	if got := d.hear(); got != fmt.Sprintf("page of %d at 256 of 2", len(next)-256) || d.offset() != 256 {
+		t.Errorf("afterwards %q at %d", got, d.offset())
+	}
+	if got := d.client.Stats(); got.Retries != 1 || got.Blocks != 8 {
 		t.Errorf("%+v", got)
 	}
 }

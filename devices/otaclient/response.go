@@ -19,45 +19,50 @@ const (
 	badWait = 5 * time.Minute
 )
 
-// HandleQueryNextImageResponse takes the answer to a query. A status other than
+// handleQueryNextImageResponse takes the answer to a query. A status other than
 // SUCCESS is owed to the sender as a Default Response; so it is with the other
-// Handle methods.
-func (c *Client) HandleQueryNextImageResponse(now time.Time, out *han.Outbox, r ota.QueryNextImageResponse) zcl.Status {
+// answers.
+func (c *Client) handleQueryNextImageResponse(now time.Time, out *han.Outbox, r ota.QueryNextImageResponse) zcl.Status {
 	if c.state != StateQuerying {
 		return zcl.StatusSuccess // late
 	}
 	c.deadlines.Clear(timerAnswer)
-	c.state = c.restingState()
-	if r.Status != zcl.StatusSuccess {
-		return zcl.StatusSuccess
-	}
-	if r.Image.Manufacturer != c.running.Manufacturer || r.Image.ImageType != c.running.ImageType {
+	switch {
+	case r.Status != zcl.StatusSuccess:
+		c.becomeResting()
+	case r.Image.Manufacturer != c.running.Manufacturer || r.Image.ImageType != c.running.ImageType:
+		c.becomeResting()
 		return zcl.StatusInvalidValue
+	case r.Image == c.running:
+		c.becomeResting()
+	case c.boot.HoldsImage() && c.boot.Candidate().ID() == r.Image && c.boot.Candidate().Size() == r.Size:
+		// Divergence: the widespread client starts over; here what is held is not fetched
+		// again, and the server hears at once that it is there.
+		c.owner.ImageHeld(now, out)
+		c.becomeEnding(now, out, zcl.StatusSuccess, r.Image)
+	default:
+		c.begin(now, out, r.Image, r.Size)
 	}
-	held := c.boot.HoldsImage() && c.boot.Candidate().ID() == r.Image
-	if held || r.Image == c.running {
-		return zcl.StatusSuccess
-	}
-	return c.begin(now, out, r.Image, r.Size)
+	return zcl.StatusSuccess
 }
 
 // begin starts an image at offset 0.
-func (c *Client) begin(now time.Time, out *han.Outbox, image ota.ImageID, size uint32) zcl.Status {
+func (c *Client) begin(now time.Time, out *han.Outbox, image ota.ImageID, size uint32) {
 	c.stats = Stats{}
+	c.page.early = nil
 	if err := c.boot.BeginDownload(image, size); err != nil {
 		c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: image.FileVersion,
 			Code: uint32(zcl.StatusInsufficientSpace), Text: err.Error()})
 		c.becomeEnding(now, out, zcl.StatusAbort, image)
-		return zcl.StatusSuccess
+		return
 	}
 	c.record(out, trace.Record{At: now, Kind: trace.DownloadStarted, Version: image.FileVersion, Size: size})
 	c.owner.ImageBegun(now, out)
 	c.becomeDownloading(now, out)
-	return zcl.StatusSuccess
 }
 
-// HandleImageBlockResponse takes a block, or the reason why there is none.
-func (c *Client) HandleImageBlockResponse(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) zcl.Status {
+// handleImageBlockResponse takes a block, or the reason why there is none.
+func (c *Client) handleImageBlockResponse(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) zcl.Status {
 	if c.state != StateDownloading {
 		return zcl.StatusSuccess // late
 	}
@@ -77,30 +82,26 @@ func (c *Client) HandleImageBlockResponse(now time.Time, out *han.Outbox, r ota.
 func (c *Client) takeBlock(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) zcl.Status {
 	slot := c.boot.Candidate()
 	if r.Image != slot.ID() {
+		c.invalid = true
 		return zcl.StatusInvalidValue
 	}
 	if r.Offset != slot.Offset() {
-		// A block already stored, or one of a page behind one that was lost.
 		if r.Offset > slot.Offset() && r.Offset < c.page.end {
-			c.missing(now, out)
+			return c.takeEarly(now, out, r)
 		}
-		return zcl.StatusSuccess
+		return zcl.StatusSuccess // stored already
 	}
 	if n := len(r.Data); n == 0 || n > int(c.cfg.MaxDataSize) || uint32(n) > slot.Size()-r.Offset {
+		c.invalid = true
 		return zcl.StatusInvalidValue
 	}
 	c.deadlines.Clear(timerAnswer)
-	c.retries = 0
-	if err := slot.Write(r.Offset, r.Data); err != nil {
-		return c.startOver(now, out, err)
+	c.retries, c.refusals, c.invalid = 0, 0, false
+	if !c.store(now, out, r.Offset, r.Data) || !c.storeEarly(now, out, slot) {
+		return zcl.StatusSuccess
 	}
-	c.stats.Blocks++
-	c.blocksEver++
-	c.record(out, trace.Record{At: now, Kind: trace.BlockReceived, Offset: r.Offset, Size: uint32(len(r.Data))})
 	if slot.State() == bootloader.SlotComplete {
-		c.state = StateComplete
-		c.record(out, trace.Record{At: now, Kind: trace.DownloadComplete, Version: slot.ID().FileVersion, Size: slot.Size()})
-		c.owner.ImageComplete(now, out)
+		c.becomeComplete(now, out)
 		return zcl.StatusSuccess
 	}
 	if c.nextOfPage(now, slot) {
@@ -114,9 +115,22 @@ func (c *Client) takeBlock(now time.Time, out *han.Outbox, r ota.ImageBlockRespo
 	return zcl.StatusSuccess
 }
 
+// store writes a block into the slot. It reports false if the download began anew
+// instead.
+func (c *Client) store(now time.Time, out *han.Outbox, offset uint32, data []byte) bool {
+	if err := c.boot.Candidate().Write(offset, data); err != nil {
+		c.startOver(now, out, err)
+		return false
+	}
+	c.stats.Blocks++
+	c.blocksEver++
+	c.record(out, trace.Record{At: now, Kind: trace.BlockReceived, Offset: offset, Size: uint32(len(data))})
+	return true
+}
+
 // startOver drops what is stored because it is not the beginning of the image
 // that is being served.
-func (c *Client) startOver(now time.Time, out *han.Outbox, cause error) zcl.Status {
+func (c *Client) startOver(now time.Time, out *han.Outbox, cause error) {
 	if !errors.Is(cause, bootloader.ErrConflict) {
 		panic(fmt.Sprintf("otaclient: write block: %v", cause))
 	}
@@ -124,7 +138,7 @@ func (c *Client) startOver(now time.Time, out *han.Outbox, cause error) zcl.Stat
 	image, size := slot.ID(), slot.Size()
 	c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: image.FileVersion, Offset: slot.Offset(),
 		Code: uint32(zcl.StatusInvalidImage), Text: cause.Error()})
-	return c.begin(now, out, image, size)
+	c.begin(now, out, image, size)
 }
 
 // wait obeys WAIT_FOR_DATA.
@@ -151,24 +165,29 @@ func (c *Client) wait(now time.Time, out *han.Outbox, r ota.ImageBlockResponse) 
 
 // abort gives the image up on the server's word. No Upgrade End Request is owed.
 func (c *Client) abort(now time.Time, out *han.Outbox, status zcl.Status) {
-	slot := c.boot.Candidate()
-	c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: slot.ID().FileVersion,
-		Offset: slot.Offset(), Code: uint32(status), Text: "the server has this image no more"})
-	slot.Discard()
-	c.Pause()
-	c.state = StateIdle
-	c.owner.ImageGone(now, out)
+	c.drop(now, out, status, "the server has this image no more")
+	c.stopAsking()
+	c.enter(StateIdle)
 }
 
-// HandleUpgradeEndResponse takes the answer to an Upgrade End Request. In a GB
+// drop empties the slot.
+func (c *Client) drop(now time.Time, out *han.Outbox, status zcl.Status, why string) {
+	slot := c.boot.Candidate()
+	c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: slot.ID().FileVersion,
+		Offset: slot.Offset(), Code: uint32(status), Text: why})
+	slot.Discard()
+	c.page.early = nil
+}
+
+// handleUpgradeEndResponse takes the answer to an Upgrade End Request. In a GB
 // home it says "wait". A server that names a time to switch is answered with
 // NOT_AUTHORIZED: activation is out of band (Smart Energy 1.2b §11.10.12).
-func (c *Client) HandleUpgradeEndResponse(r ota.UpgradeEndResponse) zcl.Status {
+func (c *Client) handleUpgradeEndResponse(r ota.UpgradeEndResponse) zcl.Status {
 	if c.state != StateEnding || !matches(r.Image, c.endImage) {
 		return zcl.StatusSuccess
 	}
 	c.deadlines.Clear(timerAnswer)
-	c.state = c.restingState()
+	c.becomeResting()
 	if c.endStatus == zcl.StatusSuccess && r.UpgradeTime != zcl.UTCTimeInvalid {
 		return zcl.StatusNotAuthorized
 	}
@@ -182,24 +201,29 @@ func matches(r, image ota.ImageID) bool {
 		(r.FileVersion == ota.WildcardFileVersion || r.FileVersion == image.FileVersion)
 }
 
-// HandleDefaultResponse takes the server's word on a request that has no answer of
+// handleDefaultResponse takes the server's word on a request that has no answer of
 // its own. For an image that was rejected that is how an Upgrade End Request is
 // answered (ZCL §11.13.9.5); for other requests it says that the server could not
 // carry them out, and the client pauses as if no answer had come.
-func (c *Client) HandleDefaultResponse(now time.Time, out *han.Outbox, r zcl.DefaultResponse) {
+func (c *Client) handleDefaultResponse(now time.Time, out *han.Outbox, r zcl.DefaultResponse) {
 	if !c.deadlines.IsSet(timerAnswer) {
 		return
 	}
 	switch {
 	case c.state == StateEnding && r.Command == ota.CommandUpgradeEndRequest:
 		c.deadlines.Clear(timerAnswer)
-		c.state = c.restingState()
+		if c.endStatus == zcl.StatusSuccess && r.Status == zcl.StatusAbort {
+			// Divergence: the server knows that this is not the image it offers.
+			c.drop(now, out, r.Status, "the server offers another image under this name")
+		}
+		c.becomeResting()
 	case r.Status == zcl.StatusSuccess:
 	case c.state == StateDownloading && r.Command == ota.CommandImagePageRequest && r.Status != zcl.StatusMalformedCommand:
 		c.page = page{unsupported: true} // from now on block by block
 		c.requestBlock(now, out)
-	case c.state == StateDownloading && (r.Command == ota.CommandImageBlockRequest || r.Command == ota.CommandImagePageRequest),
-		c.state == StateQuerying && r.Command == ota.CommandQueryNextImageRequest:
+	case c.state == StateDownloading && (r.Command == ota.CommandImageBlockRequest || r.Command == ota.CommandImagePageRequest):
+		c.refuse(now, out)
+	case c.state == StateQuerying && r.Command == ota.CommandQueryNextImageRequest:
 		c.Pause()
 		if c.cfg.RetryPause > 0 {
 			c.deadlines.Schedule(timerResume, now.Add(c.cfg.RetryPause))

@@ -3,6 +3,7 @@ package otaclient
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func TestWaitForDataIsObeyed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			mains := enter(DefaultConfig(), StateDownloading)
-			mains.client.HandleImageBlockResponse(mains.now, &mains.out, tt.give)
+			mains.client.handleImageBlockResponse(mains.now, &mains.out, tt.give)
 			due, ok := mains.client.NextTimer()
 			if got := due.At.Sub(mains.now); !ok || got != tt.delay || due.Patience {
 				t.Errorf("waits %v (%v), want %v", got, ok, tt.delay)
@@ -63,7 +64,7 @@ func TestWaitForDataIsObeyed(t *testing.T) {
 			cfg := DefaultConfig()
 			cfg.HeartbeatPeriod, cfg.RetryPause = 30*time.Minute, 0
 			sleepy := enter(cfg, StateDownloading)
-			sleepy.client.HandleImageBlockResponse(sleepy.now, &sleepy.out, tt.give)
+			sleepy.client.handleImageBlockResponse(sleepy.now, &sleepy.out, tt.give)
 			if due, ok := sleepy.client.NextTimer(); ok {
 				t.Errorf("a sleeping client has a deadline: %v", due)
 			}
@@ -85,7 +86,7 @@ func TestWaitForDataIsObeyed(t *testing.T) {
 func TestTheMinimumPeriodSpacesRequests(t *testing.T) {
 	d := enter(DefaultConfig(), StateDownloading)
 	pace := func(ms uint16, has bool) {
-		d.client.HandleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{
+		d.client.handleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{
 			Status: zcl.StatusWaitForData, HasMinPeriod: has, MinPeriod: ms})
 		d.overdue()
 		d.hear()
@@ -130,7 +131,7 @@ func TestBlocksThatAreNotTheOneAskedFor(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := enter(DefaultConfig(), StateDownloading)
 			operations, due := d.chip.Stats().Operations, mustNext(d)
-			if got := d.client.HandleImageBlockResponse(d.now, &d.out, tt.give); got != tt.want {
+			if got := d.client.handleImageBlockResponse(d.now, &d.out, tt.give); got != tt.want {
 				t.Errorf("answered %s, want %s", got, tt.want)
 			}
 			if d.client.State() != StateDownloading || d.offset() != 48 || d.chip.Stats().Operations != operations || mustNext(d) != due {
@@ -145,7 +146,7 @@ func TestBlocksThatAreNotTheOneAskedFor(t *testing.T) {
 		}
 		at := uint32(d.offset())
 		r := ota.ImageBlockResponse{Image: imageID(2), Offset: at, Data: data(len(next) - int(at) + 1)}
-		if got := d.client.HandleImageBlockResponse(d.now, &d.out, r); got != zcl.StatusInvalidValue || d.offset() != int(at) {
+		if got := d.client.handleImageBlockResponse(d.now, &d.out, r); got != zcl.StatusInvalidValue || d.offset() != int(at) {
 			t.Errorf("answered %s, offset %d", got, d.offset())
 		}
 	})
@@ -270,7 +271,7 @@ func TestOffersThatAreNotTaken(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := enter(DefaultConfig(), StateQuerying)
-			if got := d.client.HandleQueryNextImageResponse(d.now, &d.out, tt.give); got != tt.want {
+			if got := d.client.handleQueryNextImageResponse(d.now, &d.out, tt.give); got != tt.want {
 				t.Errorf("answered %s, want %s", got, tt.want)
 			}
 			if got := d.hear(); got != tt.says {
@@ -294,7 +295,7 @@ func TestARejectedImageIsReportedAndDropped(t *testing.T) {
 		t.Errorf("reports %q", got)
 	}
 	// ZCL §11.13.9.5: a Default Response of whatever status ends it.
-	d.client.HandleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: ota.CommandUpgradeEndRequest})
+	d.client.handleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: ota.CommandUpgradeEndRequest})
 	if _, waits := d.client.NextTimer(); waits || d.client.State() != StateIdle || d.boot.Candidate().State() != bootloader.SlotEmpty {
 		t.Errorf("state %s, slot %s", d.client.State(), d.boot.Candidate().State())
 	}
@@ -318,7 +319,7 @@ func TestUpgradeEndResponses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := enter(DefaultConfig(), StateEnding)
-			if got := d.client.HandleUpgradeEndResponse(tt.give); got != tt.want || d.client.State() != tt.then {
+			if got := d.client.handleUpgradeEndResponse(tt.give); got != tt.want || d.client.State() != tt.then {
 				t.Errorf("answered %s in state %s, want %s in %s", got, d.client.State(), tt.want, tt.then)
 			}
 			if d.boot.Running().ID().FileVersion != 1 || !d.boot.HoldsImage() {
@@ -337,8 +338,95 @@ func TestAnAbortedDownloadIsForgotten(t *testing.T) {
 		d.restart()
 		d.offer()
 		d.answerQuery(2, len(next))
-		if diff := cmp.Diff("gone, query after 1, hardware 0000, begun, block 0 of 2", d.hear()); diff != "" {
+		if diff := cmp.Diff("query after 1, hardware 0000, begun, block 0 of 2", d.hear()); diff != "" {
 			t.Errorf("after %s (-want +got):\n%s", status, diff)
 		}
 	}
+}
+
+// TestAnImageHeldUnderTheNameOfAnother: the server knows that it offers other bytes than
+// those that the client holds, and says so; the client fetches them.
+func TestAnImageHeldUnderTheNameOfAnother(t *testing.T) {
+	t.Run("told", func(t *testing.T) {
+		d := enter(DefaultConfig(), StateWaiting)
+		d.offer()
+		d.answerQuery(2, len(next))
+		d.client.handleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: ota.CommandUpgradeEndRequest, Status: zcl.StatusAbort})
+		if d.client.State() != StateIdle || d.boot.Candidate().State() != bootloader.SlotEmpty {
+			t.Fatalf("%s, slot %s", d.client.State(), d.boot.Candidate().State())
+		}
+		d.hear()
+		d.offer()
+		d.answerQuery(2, len(next))
+		if got := d.hear(); got != "query after 1, hardware 0000, begun, block 0 of 2" {
+			t.Errorf("afterwards %s", got)
+		}
+	})
+	t.Run("seen by its size", func(t *testing.T) {
+		d := enter(DefaultConfig(), StateWaiting)
+		d.offer()
+		d.answerQuery(2, len(next)-1)
+		if got := d.hear(); got != "query after 1, hardware 0000, begun, block 0 of 2" {
+			t.Errorf("offered another size: %s", got)
+		}
+	})
+	t.Run("a rejected image that the server wants gone", func(t *testing.T) {
+		d := newDevice(DefaultConfig())
+		d.verdict = zcl.StatusInvalidImage
+		d.download(2, next)
+		d.client.handleDefaultResponse(d.now, &d.out, zcl.DefaultResponse{Command: ota.CommandUpgradeEndRequest, Status: zcl.StatusAbort})
+		if d.client.State() != StateIdle {
+			t.Errorf("%s", d.client.State())
+		}
+	})
+}
+
+// TestARefusalThatGoesOnEndsTheDownload, whichever side refuses; a block in between
+// begins the count anew.
+func TestARefusalThatGoesOnEndsTheDownload(t *testing.T) {
+	refusals := map[string]func(d *device){
+		"the server's": func(d *device) { d.refuse(ota.CommandImageBlockRequest) },
+		"a rest that is too long": func(d *device) {
+			for d.client.State() == StateDownloading {
+				long := make([]byte, 63)
+				d.client.handleImageBlockResponse(d.now, &d.out, ota.ImageBlockResponse{Image: imageID(2), Offset: uint32(d.offset()), Data: long})
+				d.overdue()
+			}
+		},
+	}
+	for name, refuse := range refusals {
+		t.Run(name, func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.RetryPause = 0 // a sleeping device
+			d := newDevice(cfg)
+			d.offer()
+			d.answerQuery(2, len(next))
+			for len(next)-d.offset() > 48 {
+				d.block(2, next, d.offset(), 48)
+			}
+			for range 2 {
+				refuse(d)
+				if d.client.State() != StatePaused {
+					t.Fatalf("%s", d.client.State())
+				}
+				d.resume()
+			}
+			d.hear()
+			refuse(d)
+			if got := d.hear(); !strings.HasSuffix(got, "end of 2 ABORT") || d.boot.Candidate().State() != bootloader.SlotEmpty {
+				t.Errorf("the third time it said %q, slot %s", got, d.boot.Candidate().State())
+			}
+		})
+	}
+	t.Run("not in a row", func(t *testing.T) {
+		d := enter(DefaultConfig(), StateDownloading)
+		for range 5 {
+			d.refuse(ota.CommandImageBlockRequest)
+			d.resume()
+			d.block(2, next, d.offset(), 16)
+		}
+		if d.client.State() != StateDownloading {
+			t.Errorf("%s", d.client.State())
+		}
+	})
 }

@@ -34,6 +34,9 @@ func (c *Clock) gain(elapsed time.Duration) time.Duration {
 // When returns the emulated instant at which the clock will read t.
 func (c *Clock) When(t time.Time) time.Time {
 	reading := t.Sub(c.base.Add(c.offset)).Microseconds() // clock time since base
+	if c.DriftPPM == 0 {
+		return c.base.Add(time.Duration(reading) * time.Microsecond)
+	}
 	perSecond := 1_000_000 + c.DriftPPM
 	// In two steps: the product alone does not fit for a time months ahead.
 	whole, rest := reading/perSecond, reading%perSecond

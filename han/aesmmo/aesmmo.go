@@ -21,29 +21,57 @@ const shortMax = 1 << 13
 // Sum returns the hash of data. Messages of 8192 bytes and more use the long
 // padding with a 32-bit length and two zero bytes.
 func Sum(data []byte) [Size]byte {
-	if len(data) < shortMax {
-		return SumShort(data)
-	}
-	tail := binary.BigEndian.AppendUint32(nil, uint32(len(data))*8)
-	return sum(data, append(tail, 0, 0))
+	var d Digest
+	d.Write(data)
+	return d.Sum()
 }
 
-// SumShort returns the hash with the short padding at any length, the bit
-// length modulo 65536. One vendor's integrity codes are made so.
-func SumShort(data []byte) [Size]byte {
-	return sum(data, binary.BigEndian.AppendUint16(nil, uint16(len(data)*8)))
+// Digest hashes data that come piece by piece, or that are to be padded in more than one way.
+// The zero value has hashed nothing; a copy goes on by itself.
+type Digest struct {
+	hash [Size]byte // of the whole blocks so far
+	rest [Size]byte // the n modulo Size bytes behind them
+	n    int        // bytes so far
 }
 
-// sum hashes data, a one bit, zeros up to a block border, and tail as the end
-// of the last block.
-func sum(data, tail []byte) [Size]byte {
-	var hash [Size]byte
-	whole := len(data) / Size * Size
-	for i := 0; i < whole; i += Size {
-		compress(&hash, data[i:i+Size])
+// Write hashes more data.
+func (d *Digest) Write(data []byte) {
+	have := d.n % Size
+	d.n += len(data)
+	if have > 0 {
+		taken := copy(d.rest[have:], data)
+		if have+taken < Size {
+			return
+		}
+		compress(&d.hash, d.rest[:])
+		data = data[taken:]
 	}
-	last := append(make([]byte, 0, 2*Size), data[whole:]...)
-	last = append(last, 0x80)
+	for ; len(data) >= Size; data = data[Size:] {
+		compress(&d.hash, data[:Size])
+	}
+	copy(d.rest[:], data)
+}
+
+// Sum returns the hash of the data so far, as Sum does.
+func (d *Digest) Sum() [Size]byte {
+	if d.n < shortMax {
+		return d.SumShort()
+	}
+	tail := binary.BigEndian.AppendUint32(nil, uint32(d.n)*8)
+	return d.pad(append(tail, 0, 0))
+}
+
+// SumShort returns the hash of the data so far with the short padding at any length,
+// the bit length modulo 65536. One vendor's integrity codes are made so.
+func (d *Digest) SumShort() [Size]byte {
+	return d.pad(binary.BigEndian.AppendUint16(nil, uint16(d.n*8)))
+}
+
+// pad hashes a one bit, zeros up to a block border, and tail as the end of the last
+// block.
+func (d *Digest) pad(tail []byte) [Size]byte {
+	hash := d.hash
+	last := append(append(make([]byte, 0, 2*Size), d.rest[:d.n%Size]...), 0x80)
 	for (len(last)+len(tail))%Size != 0 {
 		last = append(last, 0)
 	}

@@ -17,6 +17,12 @@ func counting(n int) []byte {
 	return b
 }
 
+func sumShort(data []byte) [Size]byte {
+	var d Digest
+	d.Write(data)
+	return d.SumShort()
+}
+
 func TestSumOfTheSpecificationsVectors(t *testing.T) {
 	tests := []struct {
 		name, want string
@@ -31,7 +37,7 @@ func TestSumOfTheSpecificationsVectors(t *testing.T) {
 			if got := Sum(tt.give); !bytes.Equal(got[:], want) {
 				t.Errorf("Sum = % X, want % X", got, want)
 			}
-			if got := SumShort(tt.give); !bytes.Equal(got[:], want) {
+			if got := sumShort(tt.give); !bytes.Equal(got[:], want) {
 				t.Errorf("SumShort = % X, want % X", got, want)
 			}
 		})
@@ -78,7 +84,7 @@ func TestSumAgreesWithAPlainReferenceAtEveryPaddingBoundary(t *testing.T) {
 		if got, want := Sum(data[:n]), reference(t, data[:n], n >= 8192); !bytes.Equal(got[:], want) {
 			t.Errorf("Sum of %d bytes = % X, want % X", n, got, want)
 		}
-		if got, want := SumShort(data[:n]), reference(t, data[:n], false); !bytes.Equal(got[:], want) {
+		if got, want := sumShort(data[:n]), reference(t, data[:n], false); !bytes.Equal(got[:], want) {
 			t.Errorf("SumShort of %d bytes = % X, want % X", n, got, want)
 		}
 	}
@@ -89,5 +95,27 @@ func TestSumDoesNotChangeItsInput(t *testing.T) {
 	Sum(data[:17])
 	if !bytes.Equal(data, counting(20)) {
 		t.Errorf("input is now % X", data)
+	}
+}
+
+// TestADigestTakesDataInAnyPieces, and a copy of it goes on by itself.
+func TestADigestTakesDataInAnyPieces(t *testing.T) {
+	data := counting(100)
+	for from := range data {
+		for to := from; to <= len(data); to++ {
+			var d Digest
+			d.Write(data[:from])
+			first := d
+			d.Write(data[from:to])
+			again := first
+			again.Write(data[50:])
+			if d.Sum() != Sum(data[:to]) || d.SumShort() != sumShort(data[:to]) || first.Sum() != Sum(data[:from]) {
+				t.Fatalf("%d bytes and %d: another hash than of all at once", from, to-from)
+			}
+			d.Write(data[to:])
+			if d.Sum() != Sum(data) {
+				t.Fatalf("%d bytes, %d, and the rest: another hash than of all at once", from, to-from)
+			}
+		}
 	}
 }

@@ -6,6 +6,14 @@ import (
 	"github.com/commshub/commshub/han/zcl"
 )
 
+// CodeActivateFirmwareAlert is the code of the alert with the outcome of a dated
+// activation.
+const CodeActivateFirmwareAlert MessageCode = 0x00CA
+
+func init() {
+	reads(CodeActivateFirmwareAlert, Alert, ParseActivateFirmwareAlert)
+}
+
 // ActivateFirmwareAlert tells how a dated activation ended (message code
 // 0x00CA, CS06). The device signs it and adds no MAC. On the wire:
 //
@@ -41,4 +49,12 @@ func ParseActivateFirmwareAlert(payload []byte) (ActivateFirmwareAlert, error) {
 		return ActivateFirmwareAlert{}, err
 	}
 	return c, nil
+}
+
+// Fields implements [Payload].
+func (c ActivateFirmwareAlert) Fields() []Field {
+	return append([]Field{
+		field("alert code", c.Code), timeField("execution date-time", c.ExecutionTime),
+		field("originator counter", c.OriginatorCounter),
+	}, c.Outcome.fields()...)
 }

@@ -6,6 +6,14 @@ import (
 	"github.com/commshub/commshub/han/zcl"
 )
 
+// CodeActivateFirmware is the code of Activate Firmware (CS06).
+const CodeActivateFirmware MessageCode = 0x0012
+
+func init() {
+	reads(CodeActivateFirmware, Command, ParseActivateFirmwareCommand)
+	reads(CodeActivateFirmware, Response, ParseActivateFirmwareResponse)
+}
+
 // Execution says when a device carries an [ActivateFirmwareCommand] out.
 type Execution uint8
 
@@ -71,4 +79,16 @@ func ParseActivateFirmwareCommand(payload []byte) (ActivateFirmwareCommand, erro
 		return ActivateFirmwareCommand{}, err
 	}
 	return c, nil
+}
+
+// Fields implements [Payload].
+func (c ActivateFirmwareCommand) Fields() []Field {
+	fields := []Field{
+		bytesField("manufacturer image hash", c.ImageHash[:]), field("originator counter", c.OriginatorCounter),
+		field("execution", c.Execution),
+	}
+	if c.Execution == ExecuteAt {
+		fields = append(fields, timeField("execution date-time", c.ExecutionTime))
+	}
+	return fields
 }

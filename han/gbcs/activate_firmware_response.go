@@ -33,3 +33,11 @@ func ParseActivateFirmwareResponse(payload []byte) (ActivateFirmwareResponse, er
 	}
 	return c, nil
 }
+
+// Fields implements [Payload].
+func (c ActivateFirmwareResponse) Fields() []Field {
+	if c.Accepted {
+		return []Field{field("accepted", true)}
+	}
+	return c.Outcome.fields()
+}

@@ -44,6 +44,10 @@ func (o ActivationOutcome) append(b []byte) []byte {
 	return appendDERSequence(b, content)
 }
 
+func (o ActivationOutcome) fields() []Field {
+	return []Field{field("activation code", o.Code), versionField(o.FirmwareVersion)}
+}
+
 // activationOutcome takes an outcome that ends the payload.
 func (r *reader) activationOutcome() ActivationOutcome {
 	r.sequence("execution outcome")

@@ -1,18 +1,20 @@
 package gbcs
 
 import (
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // AlertCode numbers an alert or an entry of a device's event log (GBCS "alert
 // code").
 type AlertCode uint16
 
-// The codes a communications hub and its meters raise, by what they are about.
-// Two independent decoders of GBCS messages agree on them, except that only one
-// knows 8F89, 8F8A and 8F8B.
+// The codes that are named somewhere in this house, by what they are about. All of them,
+// with their text, are in alert_codes.txt.
 const (
 	// About firmware. Mind the order of the first two.
 	AlertFirmwareVerificationSuccessful       AlertCode = 0x8F72
@@ -115,91 +117,28 @@ const (
 	AlertNoMoreSubGHzCapacity        AlertCode = 0x8F2D
 )
 
-var alertCodeNames = map[AlertCode]string{
-	AlertFirmwareVerificationSuccessful:       "Firmware Verification Successful",
-	AlertFirmwareVerificationFailed:           "Firmware Verification Failed",
-	AlertFirmwareVerificationFailedAtPowerOn:  "Firmware Verification Failed At Power On",
-	AlertFirmwareVersionChanged:               "Change in the executing Firmware version",
-	AlertMetrologyFirmwareVerificationFailure: "Error Metrology Firmware Verification Failure",
-	AlertFirmwareTransferSuccess:              "Firmware transfer alert SUCCESS",
-	AlertFirmwareTransferFail:                 "Firmware transfer alert FAIL",
-	AlertReadFirmwareVersion:                  "Read Firmware version alert",
-	AlertImmediateCommandActioned:             "Immediate HAN Interface Command Received and Successfully Actioned",
-	AlertImmediateCommandNotActioned:          "Immediate HAN Interface Command Received but not Successfully Actioned",
-	AlertFutureDatedCommandActioned:           "Future-date HAN Interface Command Successfully Actioned",
-	AlertFutureDatedCommandNotActioned:        "Future-date HAN Interface Command not Successfully Actioned",
-	AlertCommandIntegrityCheckFailed:          "Integrity check of content or format of command failed",
-	AlertSourceLacksAuthority:                 "Source Does not have Authority for Command",
-	AlertTrustedSourceAuthenticationFailure:   "Trusted Source Authentication Failure",
-	AlertOtherAuthenticationFailure:           "Failed Authentication or Authorisation not covered by other codes",
-	AlertUnusualMalformedCommands:             "Unusual numbers of malformed, out-of-order or unexpected Commands received",
-	AlertGSMECommandNotRetrieved:              "GSME Command Not Retrieved",
-	AlertTapOffFailure:                        "Tap Off Message Response or Alert Failure",
-	AlertFailureToDeliverToESME:               "Failure to Deliver Remote Party Message to ESME",
-	AlertCHFDeviceLogChanged:                  "CHF Device Log Changed",
-	AlertGPFDeviceLogChanged:                  "GPF Device Log Changed",
-	AlertDeviceJoinedSMHAN:                    "Device joined SMHAN",
-	AlertDeviceJoiningFailed:                  "Device joining failed",
-	AlertDeviceJoiningSucceeded:               "Device joining succeeded",
-	AlertDeviceCommissioned:                   "Device commissioned",
-	AlertCloseTunnelRejected:                  "Close Tunnel Command Rejected",
-	AlertRequestTunnelRejected:                "Request Tunnel Command Rejected",
-	AlertGSMEPowerSupplyLoss:                  "GSME Power Supply Loss",
-	AlertLowBatteryCapacity:                   "Low Battery Capacity",
-	AlertBatteryCapacityReset:                 "Remaining Battery Capacity reset",
-	AlertBatteryCoverRemoved:                  "Unauthorised Physical Access - Battery Cover Removed",
-	AlertBatteryCoverClosed:                   "Battery Cover Closed",
-	AlertMeterCoverRemoved:                    "Unauthorised Physical Access - Meter Cover Removed",
-	AlertMeterCoverClosed:                     "Meter Cover Closed",
-	AlertMagneticField:                        "Unauthorised Physical Access - Strong Magnetic field",
-	AlertMagneticFieldRemoved:                 "Strong Magnetic Field Removed",
-	AlertTilt:                                 "Tilt Tamper",
-	AlertTiltEnded:                            "Tilt Tamper Ended",
-	AlertTamperDetect:                         "Unauthorised Physical Access - Tamper Detect",
-	AlertIntegrityIssue:                       "Smart Meter Integrity Issue - Warning",
-	AlertMeasurementFault:                     "Error Measurement Fault",
-	AlertNonVolatileMemory:                    "Error Non Volatile Memory",
-	AlertProgramExecution:                     "Error Program Execution",
-	AlertProgramStorage:                       "Error Program Storage",
-	AlertRAM:                                  "Error RAM",
-	AlertUnexpectedHardwareReset:              "Error Unexpected Hardware Reset",
-	AlertWatchdog:                             "Error Watchdog",
-	AlertExcessGasFlow:                        "Excess Gas Flow Beyond Meter Capacity",
-	AlertAirInGasFlow:                         "Flow Sensor Detects Air in Gas Flow",
-	AlertReverseGasFlow:                       "Flow Sensor Detects Reverse Flow of Gas",
-	AlertSupplyConnectFailure:                 "Supply Connect Failure (Valve or Load Switch)",
-	AlertSupplyDisconnectFailure:              "Supply Disconnect Failure (Valve or Load Switch)",
-	AlertSupplyLockedByTamper:                 "Supply Disabled Then Locked - Supply Tamper State Cause",
-	AlertSupplyArmedByUncontrolledFlow:        "Supply Disabled Then Armed - Uncontrolled Gas Flow Rate",
-	AlertSupplyArmed:                          "Supply Armed",
-	AlertValveTested:                          "Valve tested",
-	AlertSupplyOutageRestored:                 "Supply Outage Restored",
-	AlertSupplyOutageRestoredLong:             "Supply Outage Restored - Outage >= 3 minutes",
-	AlertCreditBelowDisablementThreshold:      "Credit Below Disablement Threshold (prepayment mode)",
-	AlertCreditExceedsMaximumBalance:          "Credit would cause Meter Balance to exceed Maximum Meter Balance Threshold",
-	AlertDuplicateUTRN:                        "Duplicate UTRN entered",
-	AlertUTRNExceedsMaximumCredit:             "UTRN exceeds Maximum Credit Threshold",
-	AlertUTRNNotAuthentic:                     "UTRN not Authentic",
-	AlertUTRNNotForThisDevice:                 "UTRN not for this Device",
-	AlertUTRNEntrySuspended:                   "UTRN Manual Entry Suspended",
-	AlertUTRNLockedOut:                        "UTRN rejected as locked out",
-	AlertClockAdjusted:                        "Clock adjusted (within tolerance)",
-	AlertClockNotAdjusted:                     "Clock not adjusted (adjustment greater than 10 seconds)",
-	AlertClockOutsideTolerance:                "Clock not adjusted (outside tolerance)",
-	AlertLimitedDutyCycle:                     "Limited Duty Cycle Action Taken",
-	AlertLimitedDutyCycleEnded:                "Duty Cycle fallen below Normal-Limited Duty Cycle Threshold",
-	AlertCriticalDutyCycle:                    "Critical Duty Cycle Action Taken",
-	AlertCriticalDutyCycleEnded:               "Duty Cycle fallen below Limited-Critical Duty Cycle Threshold",
-	AlertRegulatedDutyCycle:                   "Regulated Duty Cycle Action Taken",
-	AlertRegulatedDutyCycleEnded:              "Duty Cycle fallen below Critical-Regulated Duty Cycle Threshold",
-	AlertSubGHzChannelChanged:                 "Sub GHz Channel Changed",
-	AlertSubGHzChannelScan:                    "Sub GHz Channel Scan initiated",
-	AlertSubGHzChannelScanOutcome:             "Sub GHz Channel Scan Request Assessment Outcome",
-	AlertLostGSMESearchesFailed:               "Three Lost GSME Searches Failed",
-	AlertSubGHzConfigurationChanged:           "Sub GHz Configuration Changed",
-	AlertSubGHzChannelNotChanged:              "Sub GHz Channel not changed due to Frequency Agility Parameters",
-	AlertMessageDiscardedByDutyCycle:          "Message Discarded Due to Duty Cycle Management",
-	AlertNoMoreSubGHzCapacity:                 "No More Sub GHz Device Capacity",
+//go:embed alert_codes.txt
+var alertCodeTable string
+
+// alertCodeNames is the table by code.
+var alertCodeNames = readAlertCodes(alertCodeTable)
+
+// readAlertCodes reads the table: a code and its text in each row. A row that cannot be
+// read is a programmer's error and panics.
+func readAlertCodes(table string) map[AlertCode]string {
+	names := make(map[AlertCode]string)
+	for line := range strings.Lines(table) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		code, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		v, err := strconv.ParseUint(code, 16, 16)
+		if _, twice := names[AlertCode(v)]; err != nil || twice || text == "" {
+			panic(fmt.Sprintf("gbcs: alert_codes.txt: row %q, want a code of its own and a text", line))
+		}
+		names[AlertCode(v)] = text
+	}
+	return names
 }
 
 // String returns the alert's name, or the code in hex.

@@ -6,41 +6,24 @@ import (
 	"github.com/commshub/commshub/han/zcl"
 )
 
-// AlertLayout tells the two encodings of an alert payload apart. Parse
-// functions recognise them by their first byte.
-type AlertLayout uint8
-
-// The layouts.
-const (
-	// LayoutDLMS is a DLMS data notification, sent by an ESME or the hub:
-	//
-	//	0F 20 invoke-id(3) 00         no date-time
-	//	02 n                          structure of n elements
-	//	   12 alert-code(2)           long-unsigned
-	//	   09 0C date-time(12)        octet string
-	//	   …                          what the use case adds
-	LayoutDLMS AlertLayout = iota
-	// LayoutGBZ is the GBZ form, sent by a GSME or the gas proxy:
-	//
-	//	01 09                         profile
-	//	n                             number of what the use case adds
-	//	alert-code(2)
-	//	time(4)                       UTCTime, big-endian
-	//	…                             what the use case adds
-	LayoutGBZ
-)
-
-// String returns the layout's name.
-func (l AlertLayout) String() string {
-	if l == LayoutGBZ {
-		return "GBZ"
-	}
-	return "DLMS"
-}
-
-// AlertHead is what alerts outside ASN.1 start with.
+// AlertHead is what alerts outside ASN.1 start with. In [LayoutDLMS] it is a data
+// notification:
+//
+//	0F 20 invoke-id(3) 00         no date-time
+//	02 n                          structure of n elements
+//	   12 alert-code(2)           long-unsigned
+//	   09 0C date-time(12)        octet string
+//	   …                          what the use case adds
+//
+// and in [LayoutGBZ] the GBZ form:
+//
+//	01 09                         profile
+//	n                             number of what the use case adds
+//	alert-code(2)
+//	time(4)                       UTCTime, big-endian
+//	…                             what the use case adds
 type AlertHead struct {
-	Layout   AlertLayout
+	Layout   Layout
 	InvokeID uint32 // only with LayoutDLMS: [InvokeIDOf] the message's counter
 	Code     AlertCode
 	Time     zcl.UTCTime
@@ -73,6 +56,10 @@ func (r *reader) invokeID() uint32 {
 	r.expect("priority of the invoke identifier", dlmsInvokePriority)
 	high := uint32(r.uint8())
 	return high<<16 | uint32(r.uint16())
+}
+
+func (h AlertHead) fields() []Field {
+	return []Field{field("alert code", h.Code), timeField("time", h.Time)}
 }
 
 // append appends the head of an alert to which the use case adds extra elements.

@@ -1,5 +1,16 @@
 package gbcs
 
+// The codes of the receipt that a meter gives for an image.
+const (
+	CodeDistributionReceiptESME MessageCode = 0x00CE
+	CodeDistributionReceiptGSME MessageCode = 0x00CF
+)
+
+func init() {
+	reads(CodeDistributionReceiptESME, Alert, ParseDistributionReceiptAlert)
+	reads(CodeDistributionReceiptGSME, Alert, ParseDistributionReceiptAlert)
+}
+
 // DistributionReceiptAlert is the Firmware Distribution Receipt Alert (message
 // codes 0x00CE with LayoutDLMS and 0x00CF with LayoutGBZ, GBCS 11.2.6): a meter
 // tells its supplier whether the image it received is good. The meter signs it
@@ -27,4 +38,9 @@ func ParseDistributionReceiptAlert(payload []byte) (DistributionReceiptAlert, er
 		return DistributionReceiptAlert{}, err
 	}
 	return c, nil
+}
+
+// Fields implements [Payload].
+func (c DistributionReceiptAlert) Fields() []Field {
+	return append(c.fields(), bytesField("manufacturer image hash", c.ImageHash[:]))
 }

@@ -9,6 +9,13 @@ import (
 	"github.com/commshub/commshub/han/zcl"
 )
 
+// CodeFirmwareTransferAlert is the code of the hub's report on a transfer (CCS08).
+const CodeFirmwareTransferAlert MessageCode = 0x0128
+
+func init() {
+	reads(CodeFirmwareTransferAlert, Alert, ParseFirmwareTransferAlert)
+}
+
 // TransferOutcome says how the transfer of an image to a device ended.
 type TransferOutcome uint8
 
@@ -72,4 +79,12 @@ func ParseFirmwareTransferAlert(payload []byte) (FirmwareTransferAlert, error) {
 		return FirmwareTransferAlert{}, err
 	}
 	return c, nil
+}
+
+// Fields implements [Payload].
+func (c FirmwareTransferAlert) Fields() []Field {
+	return []Field{
+		field("alert code", c.Code), timeField("time", c.Time), field("entity identifier", c.Device),
+		versionField(c.FirmwareVersion), field("outcome", c.Outcome),
+	}
 }

@@ -1,7 +1,8 @@
 // Package gbcs encodes and decodes the messages of the Great Britain Companion
 // Specification (GBCS) that concern firmware: the [Message] around every use
 // case, and the payloads of Activate Firmware, Read Firmware Version and the
-// firmware alerts, one per file.
+// firmware alerts, one per file. What a message code stands for is in one table,
+// use_cases.txt, see [UseCaseOf]; the file of a use case enters how it is read.
 //
 // A message travels between a device and a remote party (supplier, access
 // control broker) and passes the hub unread. All integers are big-endian,
@@ -22,8 +23,8 @@
 //
 // Parse functions are strict, because a message is signed as a whole: lengths
 // must be minimal and add up, and bytes after the last field are refused.
-// Parsed byte slices alias the input. Signatures and MACs are carried here, not
-// made or checked.
+// Parsed byte slices alias the input. Signatures and MACs are carried here; package
+// seal makes and checks them.
 //
 // The layouts follow the messages published as the GBCS RTDS 4.5.0 test set.
 // The text of the GBCS itself was not at hand: clause numbers are given as
@@ -31,8 +32,8 @@
 package gbcs
 
 // MaxMessage is the longest message taken, in bytes. GBCS sends a message of
-// more than 1,200 bytes in blocks (general block transfer, not spoken here);
-// the rest is room for headers, signature and MAC, up to what a tunnel
+// more than 1,200 bytes in blocks. Divergence: general block transfer is not
+// spoken here; the rest is room for headers, signature and MAC, up to what a tunnel
 // transfers at once. A message fetched with GET-RESPONSE has two bytes of
 // prefix in front, see package tunnel.
 const MaxMessage = 1500

@@ -1,5 +1,16 @@
 package gbcs
 
+// The codes of alerts that say no more than their alert code and time.
+const (
+	CodeGenericCriticalAlert    MessageCode = 0x1000
+	CodeGenericNonCriticalAlert MessageCode = 0x1001
+)
+
+func init() {
+	reads(CodeGenericCriticalAlert, Alert, ParseGenericAlert)
+	reads(CodeGenericNonCriticalAlert, Alert, ParseGenericAlert)
+}
+
 // GenericAlert is an alert that says no more than its code and time (message
 // codes 0x1000 critical and 0x1001 non critical).
 type GenericAlert struct{ AlertHead }
@@ -16,3 +27,6 @@ func ParseGenericAlert(payload []byte) (GenericAlert, error) {
 	}
 	return c, nil
 }
+
+// Fields implements [Payload].
+func (c GenericAlert) Fields() []Field { return c.fields() }

@@ -35,7 +35,7 @@ type Message struct {
 	OriginatorCounter     uint64
 	Originator, Recipient han.EUI64
 	HasDateTime           bool
-	DateTime              DateTime // only with HasDateTime; responses to critical commands carry it
+	DateTime              DateTime // only with HasDateTime; see Form.DateTime of the table of use cases
 	Code                  MessageCode
 	// OtherInfo is what follows the message code in the other-information
 	// field: nothing, the supplementary remote party's identifier (8 bytes) and
@@ -61,18 +61,34 @@ func (m Message) Append(b []byte) []byte {
 		panic("gbcs: append message: a pre-command is a command without signature and MAC")
 	}
 	if !m.HasMAC {
-		return m.appendSigned(b)
+		return m.AppendMACed(b)
 	}
-	signed := m.appendSigned(nil)
-	b = append(b, macHeaderStart...)
-	b = appendLength(b, len(securityHeader)+len(signed)+MACSize)
-	b = append(b, securityHeader...)
-	return append(append(b, signed...), m.MAC[:]...)
+	return AppendWithMAC(b, m.AppendMACed(nil), m.MAC)
 }
 
-// appendSigned appends what the MAC covers: grouping header, payload, signature.
-func (m Message) appendSigned(b []byte) []byte {
-	b = append(b, tagGeneralSigning, counterFieldSize, byte(m.CRA))
+// AppendWithMAC appends the message whose MAC covers what is given: the MAC header, that,
+// and the MAC.
+func AppendWithMAC(b, covered []byte, mac [MACSize]byte) []byte {
+	b = append(b, macHeaderStart...)
+	b = appendLength(b, len(securityHeader)+len(covered)+MACSize)
+	b = append(b, securityHeader...)
+	return append(append(b, covered...), mac[:]...)
+}
+
+// AppendMACed appends what a MAC covers of the message: grouping header, payload, and
+// signature with its length.
+func (m Message) AppendMACed(b []byte) []byte {
+	b = m.AppendSigned(append(b, tagGeneralSigning))
+	if m.PreCommand {
+		return b
+	}
+	return append(append(b, byte(len(m.Signature))), m.Signature...)
+}
+
+// AppendSigned appends what the originator signs of the message: the grouping header
+// without its tag, and the payload.
+func (m Message) AppendSigned(b []byte) []byte {
+	b = append(b, counterFieldSize, byte(m.CRA))
 	b = binary.BigEndian.AppendUint64(b, m.OriginatorCounter)
 	b = m.Originator.AppendPrint(append(b, han.EUI64Size))
 	b = m.Recipient.AppendPrint(append(b, han.EUI64Size))
@@ -84,11 +100,7 @@ func (m Message) appendSigned(b []byte) []byte {
 	b = appendLength(b, messageCodeSize+len(m.OtherInfo))
 	b = binary.BigEndian.AppendUint16(b, uint16(m.Code))
 	b = append(b, m.OtherInfo...)
-	b = append(appendLength(b, len(m.Payload)), m.Payload...)
-	if m.PreCommand {
-		return b
-	}
-	return append(append(b, byte(len(m.Signature))), m.Signature...)
+	return append(appendLength(b, len(m.Payload)), m.Payload...)
 }
 
 // ParseMessage reads a whole message of at most MaxMessage bytes. It does not

@@ -1,5 +1,14 @@
 package gbcs
 
+// CodeReadESMEFirmwareVersion is the code of Read Firmware Version for an ESME or
+// a communications hub (ECS52).
+const CodeReadESMEFirmwareVersion MessageCode = 0x0059
+
+func init() {
+	reads(CodeReadESMEFirmwareVersion, Command, ParseReadESMEFirmwareVersionCommand)
+	reads(CodeReadESMEFirmwareVersion, Response, ParseReadESMEFirmwareVersionResponse)
+}
+
 // ReadESMEFirmwareVersionCommand asks an ESME or a communications hub for its
 // firmware version (message code 0x0059, ECS52). It is MACed, not signed. On
 // the wire it is a DLMS access request with one Get and no data:
@@ -42,4 +51,9 @@ func ParseReadESMEFirmwareVersionCommand(payload []byte) (ReadESMEFirmwareVersio
 		return ReadESMEFirmwareVersionCommand{}, err
 	}
 	return c, nil
+}
+
+// Fields implements [Payload].
+func (c ReadESMEFirmwareVersionCommand) Fields() []Field {
+	return []Field{field("invoke identifier", c.InvokeID)}
 }

@@ -86,3 +86,12 @@ func ParseReadESMEFirmwareVersionResponse(payload []byte) (ReadESMEFirmwareVersi
 	}
 	return c, nil
 }
+
+// Fields implements [Payload].
+func (c ReadESMEFirmwareVersionResponse) Fields() []Field {
+	fields := []Field{field("invoke identifier", c.InvokeID), field("result", c.Result)}
+	if c.Result == AccessSuccess {
+		fields = append(fields, versionField(c.FirmwareVersion))
+	}
+	return fields
+}

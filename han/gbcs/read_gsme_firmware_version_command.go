@@ -1,5 +1,13 @@
 package gbcs
 
+// CodeReadGSMEFirmwareVersion is the code of Read Firmware Version for a GSME (GCS38).
+const CodeReadGSMEFirmwareVersion MessageCode = 0x0084
+
+func init() {
+	reads(CodeReadGSMEFirmwareVersion, Command, ParseReadGSMEFirmwareVersionCommand)
+	reads(CodeReadGSMEFirmwareVersion, Response, ParseReadGSMEFirmwareVersionResponse)
+}
+
 // ReadGSMEFirmwareVersionCommand asks a gas proxy, or the GSME itself, for the
 // meter's firmware version (message code 0x0084, GCS38). It is MACed, not
 // signed. On the wire it is a GBZ payload with one ZCL Read Attributes for
@@ -27,3 +35,6 @@ func ParseReadGSMEFirmwareVersionCommand(payload []byte) (ReadGSMEFirmwareVersio
 	r.expect("request", readCurrentMeterID...)
 	return ReadGSMEFirmwareVersionCommand{}, r.done()
 }
+
+// Fields implements [Payload]: the command says nothing more than its code.
+func (ReadGSMEFirmwareVersionCommand) Fields() []Field { return nil }

@@ -55,3 +55,12 @@ func ParseReadGSMEFirmwareVersionResponse(payload []byte) (ReadGSMEFirmwareVersi
 	}
 	return c, nil
 }
+
+// Fields implements [Payload].
+func (c ReadGSMEFirmwareVersionResponse) Fields() []Field {
+	fields := []Field{field("status", c.Status)}
+	if c.Status == zcl.StatusSuccess {
+		fields = append(fields, versionField(c.FirmwareVersion))
+	}
+	return fields
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,12 @@ func TestEveryPublishedMessageSurvivesParsingAndAppending(t *testing.T) {
 	for name, b := range published(t) {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseMessage(b)
+			if len(b) > MaxMessage {
+				if err == nil || !strings.Contains(err.Error(), "want at most 1500") {
+					t.Errorf("%d bytes: %v, want them refused as too many", len(b), err)
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,59 +75,78 @@ func TestEveryPublishedMessageSurvivesParsingAndAppending(t *testing.T) {
 			if want := strings.ToLower(strings.TrimPrefix(kind, "PRE")); m.CRA.String() != want {
 				t.Errorf("%v, but the file's name says %s", m.CRA, want)
 			}
-			if strings.HasPrefix(m.Code.String(), "message code") {
-				t.Errorf("%v has no name", m.Code)
+			if u, ok := UseCaseOf(m.Code); ok {
+				comparesWithItsRow(t, name, m, u)
 			}
 		})
 	}
 }
 
-// payload is a payload type.
-type payload interface{ Append([]byte) []byte }
-
-func parsePayload[P payload](parse func([]byte) (P, error)) func([]byte) (payload, error) {
-	return func(b []byte) (payload, error) { return parse(b) }
+// rtdsRoles tells by its last byte which device a published identity belongs to.
+var rtdsRoles = map[uint8]Roles{
+	0xA0: RoleESME, 0xA1: RoleGSME, 0xA2: RoleCHF, 0xA3: RoleGPF, 0xA4: RolePPMID, 0xA5: RoleHCALCS, 0xA6: RoleSAPC,
 }
 
-type useCase struct {
-	code MessageCode
-	cra  CRA
+// comparesWithItsRow holds a row of the table against a published message.
+func comparesWithItsRow(t *testing.T, name string, m Message, u UseCase) {
+	t.Helper()
+	if number := strings.ReplaceAll(u.Number, "/", ""); !strings.HasPrefix(name, number) && !strings.HasSuffix(name, number) {
+		t.Errorf("the table calls it %s", u)
+	}
+	device := m.Originator
+	if m.CRA == Command {
+		device = m.Recipient
+	}
+	if role := rtdsRoles[uint8(device)]; u.Devices&role == 0 {
+		t.Errorf("message with %v, which the table does not have among its devices", device)
+	}
+	layout := LayoutDER
+	switch m.Payload[0] {
+	case 0x01: // high byte of the profile; no DER tag here
+		layout = LayoutGBZ
+	case dlmsAccessRequest, dlmsAccessResponse, dlmsDataNotification:
+		layout = LayoutDLMS
+	}
+	if !slices.ContainsFunc(u.Forms, func(f Form) bool {
+		protected := f.Signed == (len(m.Signature) > 0) && f.MACed == m.HasMAC || m.PreCommand && f.Signed
+		return f.CRA == m.CRA && f.Layout == layout && protected && f.DateTime == m.HasDateTime
+	}) {
+		t.Errorf("a %v in %v with signature of %d bytes, MAC %v, date-time %v, which the table does not have among %+v",
+			m.CRA, layout, len(m.Signature), m.HasMAC, m.HasDateTime, u.Forms)
+	}
 }
 
-var payloads = map[useCase]func([]byte) (payload, error){
-	{CodeActivateFirmware, Command}:         parsePayload(ParseActivateFirmwareCommand),
-	{CodeActivateFirmware, Response}:        parsePayload(ParseActivateFirmwareResponse),
-	{CodeActivateFirmwareAlert, Alert}:      parsePayload(ParseActivateFirmwareAlert),
-	{CodeDistributionReceiptESME, Alert}:    parsePayload(ParseDistributionReceiptAlert),
-	{CodeDistributionReceiptGSME, Alert}:    parsePayload(ParseDistributionReceiptAlert),
-	{CodeFirmwareTransferAlert, Alert}:      parsePayload(ParseFirmwareTransferAlert),
-	{CodeReadESMEFirmwareVersion, Command}:  parsePayload(ParseReadESMEFirmwareVersionCommand),
-	{CodeReadESMEFirmwareVersion, Response}: parsePayload(ParseReadESMEFirmwareVersionResponse),
-	{CodeReadGSMEFirmwareVersion, Command}:  parsePayload(ParseReadGSMEFirmwareVersionCommand),
-	{CodeReadGSMEFirmwareVersion, Response}: parsePayload(ParseReadGSMEFirmwareVersionResponse),
-}
-
-func TestEveryPublishedFirmwarePayloadSurvivesParsingAndAppending(t *testing.T) {
-	unmet := make(map[useCase]bool)
-	for u := range payloads {
-		unmet[u] = true
+// TestEveryPayloadThatIsReadHereIsPublished: a form with a parser is held against
+// at least one published message, which comes out of it as it went in.
+func TestEveryPayloadThatIsReadHereIsPublished(t *testing.T) {
+	type key struct {
+		code MessageCode
+		cra  CRA
+	}
+	unmet := make(map[key]bool)
+	for _, u := range useCases {
+		for _, f := range u.Forms {
+			if f.parse != nil {
+				unmet[key{u.Code, f.CRA}] = true
+			}
+		}
 	}
 	for name, b := range published(t) {
+		if len(b) > MaxMessage {
+			continue
+		}
 		m, err := ParseMessage(b)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		u := useCase{m.Code, m.CRA}
-		parse := payloads[u]
-		if parse == nil {
-			continue
-		}
-		delete(unmet, u)
-		p, err := parse(m.Payload)
+		p, err := m.ParsePayload()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
+		}
+		if _, opaque := p.(Opaque); !opaque {
+			delete(unmet, key{m.Code, m.CRA})
 		}
 		if diff := cmp.Diff(m.Payload, p.Append(nil)); diff != "" {
 			t.Errorf("%s: appended again (-published +got):\n%s", name, diff)
@@ -144,7 +170,7 @@ func TestPublishedFirmwareMessagesSayWhatTheirNamesSay(t *testing.T) {
 		name     string
 		from, to han.EUI64
 		counter  uint64
-		want     payload
+		want     Payload
 	}{
 		{"CS06_11.3_IMMEDIATE_SUCCESS_COMMAND", rtdsSupplier, rtdsESME, 1000,
 			ActivateFirmwareCommand{ImageHash: hash, OriginatorCounter: 1000}},
@@ -179,7 +205,7 @@ func TestPublishedFirmwareMessagesSayWhatTheirNamesSay(t *testing.T) {
 				t.Errorf("%v -> %v, counter %d; want %v -> %v, counter %d",
 					m.Originator, m.Recipient, m.OriginatorCounter, tt.from, tt.to, tt.counter)
 			}
-			p, err := payloads[useCase{m.Code, m.CRA}](m.Payload)
+			p, err := m.ParsePayload()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -69,16 +69,6 @@ func Parse(text string) (Code, error) {
 // Key returns the link key that both sides derive from the code.
 func (c Code) Key() [KeySize]byte { return aesmmo.Sum(c[:]) }
 
-// Format returns the printed form. It is not called String, so that a code does
-// not end up in a log by accident.
-func (c Code) Format() string {
-	var groups []string
-	for i := 0; i < Size; i += 2 {
-		groups = append(groups, fmt.Sprintf("%X", c[i:i+2]))
-	}
-	return strings.Join(groups, " ")
-}
-
 // crc16 is CRC-16/X-25: polynomial 0x1021 reflected, preset and final XOR 0xFFFF.
 func crc16(data []byte) uint16 {
 	const reflected = 0x8408

@@ -5,8 +5,8 @@
 //	Manufacturer Image = COSE_Sign1( manifest ) ‖ payload
 //
 // The manifest is a CBOR map in deterministic encoding. Its fields are the
-// elements of the SUIT information model (RFC 9124) that a meter needs; it is
-// not a SUIT manifest (docs/divergence.md). The signature is ES256 by the
+// elements of the SUIT information model (RFC 9124) that a meter needs. Divergence:
+// it is not a SUIT manifest, nor any manufacturer's format. The signature is ES256 by the
 // manufacturer's key, which a meter has burnt in. The bootloader checks it at
 // every boot, the application before it reports an image as verified.
 package manifest

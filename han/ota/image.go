@@ -35,11 +35,11 @@ func (h ImageHash) String() string { return fmt.Sprintf("%x", h[:]) }
 
 // Image is a parsed OTA upgrade file. Its slices alias the parsed bytes.
 type Image struct {
-	Header    ImageHeader
-	Layout    Layout
-	Elements  []SubElement // LayoutElements
-	Trailing  []byte       // LayoutElements: bytes behind the last whole sub-element
-	Integrity Integrity    // LayoutElements
+	Header       ImageHeader
+	Layout       Layout
+	ElementCount int       // LayoutElements: see Elements
+	Trailing     []byte    // LayoutElements: bytes behind the last whole sub-element
+	Integrity    Integrity // LayoutElements
 
 	// ManufacturerImage is what the image hash covers: all bytes behind the
 	// header, in LayoutGB without flag byte and signature.
@@ -70,21 +70,21 @@ func ParseImage(file []byte) (*Image, error) {
 	if len(im.ManufacturerImage) == 0 {
 		return nil, fmt.Errorf("parse OTA file: no image behind the header")
 	}
-	elements, end := splitSubElements(file, h.Size())
+	n, end := skipSubElements(file, h.Size())
 	switch {
 	case end == len(file):
 		im.Layout = LayoutElements
 	case im.splitTrailer():
 		im.Layout = LayoutGB
 		return im, nil
-	case len(elements) > 0:
+	case n > 0:
 		im.Layout = LayoutElements
 	default:
 		im.Layout = LayoutOpaque
 		return im, nil
 	}
-	im.Elements, im.Trailing = elements, file[end:]
-	im.Integrity = checkIntegrity(file, elements)
+	im.ElementCount, im.Trailing = n, file[end:]
+	im.Integrity = im.checkIntegrity()
 	return im, nil
 }
 

@@ -10,6 +10,14 @@ import (
 // MaxBlock is the most data one Image Block Response can hold.
 const MaxBlock = 255
 
+// Sizes of ZCL frames in bytes, header included, by which radio time and charge are
+// reckoned.
+const (
+	BlockRequestSize = 3 + 14 // an Image Block Request without its optional fields
+	BlockOverhead    = 3 + 14 // an Image Block Response with a block, without the data
+	WaitSize         = 3 + 11 // an Image Block Response with WAIT_FOR_DATA
+)
+
 // ImageBlockResponse answers a block or page request (ZCL §11.13.8). Which
 // fields are present depends on Status:
 //

@@ -9,14 +9,15 @@ import (
 	"github.com/commshub/commshub/han/rawsig"
 )
 
-// The trailer of a GB image: flag byte ‖ 0x40 ‖ raw ECDSA P-256 signature.
-const trailerSize = 1 + 1 + rawsig.Size
+// TrailerSize is the length of a GB image's trailer in bytes: flag byte ‖ 0x40 ‖ raw
+// ECDSA P-256 signature.
+const TrailerSize = 1 + 1 + rawsig.Size
 
 // splitTrailer recognises the GB layout: hardware versions in the header, a
 // flag byte of 0 or 1, and the signature's length in front of the last 64 bytes.
 func (im *Image) splitTrailer() bool {
 	body := im.ManufacturerImage
-	n := len(body) - trailerSize
+	n := len(body) - TrailerSize
 	if !im.Header.HasHardware || n <= 0 || body[n] > 1 || body[n+1] != rawsig.Size {
 		return false
 	}
@@ -29,7 +30,7 @@ func (im *Image) splitTrailer() bool {
 // TotalSize is set here; HasHardware must be set. A file that [ParseImage] would
 // not take for a GB image is refused.
 func BuildGB(h ImageHeader, manufacturerImage []byte, forceReplace bool, signer crypto.Signer) ([]byte, error) {
-	size := h.Size() + len(manufacturerImage) + trailerSize
+	size := h.Size() + len(manufacturerImage) + TrailerSize
 	switch {
 	case !h.HasHardware:
 		return nil, errors.New("build GB image: hardware versions missing from the header")

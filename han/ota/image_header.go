@@ -17,12 +17,13 @@ const (
 
 const (
 	magic            uint32 = 0x0BEEF11E
-	headerVersion    uint16 = 0x0100
+	headerMajor      uint8  = 0x01
 	headerStringSize        = 32
 
 	fieldSecurityCredential = 1 << 0
 	fieldDestination        = 1 << 1
 	fieldHardware           = 1 << 2
+	fieldsKnown             = fieldSecurityCredential | fieldDestination | fieldHardware
 )
 
 // StackVersionPRO is the Zigbee stack version of all images seen in the field.
@@ -42,6 +43,12 @@ type ImageHeader struct {
 	Destination               han.EUI64 // the one device this file is for
 	HasHardware               bool
 	HardwareMin, HardwareMax  uint16 // inclusive
+
+	// What this package does not know it skips and keeps (ZCL §11.4.2: a change of the
+	// minor version, and fields behind the known ones, keep old readers working).
+	MinorVersion   uint8  // of the header; 0 in all that is published
+	ReservedFields uint16 // bits 3 to 15 of the field control
+	Extra          string // bytes of the header behind the known fields
 }
 
 // Size returns the header's length in bytes.
@@ -56,7 +63,7 @@ func (h ImageHeader) Size() int {
 	if h.HasHardware {
 		n += 4
 	}
-	return n
+	return n + len(h.Extra)
 }
 
 // Append appends the header. A Text of more than 32 bytes is a programmer's
@@ -65,7 +72,7 @@ func (h ImageHeader) Append(b []byte) []byte {
 	if len(h.Text) > headerStringSize {
 		panic(fmt.Sprintf("ota: header string of %d bytes, want at most %d", len(h.Text), headerStringSize))
 	}
-	var control uint16
+	control := h.ReservedFields &^ fieldsKnown
 	if h.HasSecurityCredential {
 		control |= fieldSecurityCredential
 	}
@@ -77,7 +84,7 @@ func (h ImageHeader) Append(b []byte) []byte {
 	}
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, magic)
-	b = le.AppendUint16(b, headerVersion)
+	b = append(b, h.MinorVersion, headerMajor)
 	b = le.AppendUint16(b, uint16(h.Size()))
 	b = le.AppendUint16(b, control)
 	b = h.append(b)
@@ -96,21 +103,33 @@ func (h ImageHeader) Append(b []byte) []byte {
 		b = le.AppendUint16(b, h.HardwareMin)
 		b = le.AppendUint16(b, h.HardwareMax)
 	}
-	return b
+	return append(b, h.Extra...)
+}
+
+// HeaderLength reads from the first HeaderSizeMin bytes of an OTA file how long its
+// header is, 0 if they are no header.
+func HeaderLength(head []byte) int {
+	if len(head) < HeaderSizeMin || !bytes.HasPrefix(head, magicBytes) {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint16(head[6:]))
 }
 
 // ParseImageHeader reads the header at the start of an OTA file. It checks the
 // header against itself, not against the bytes that follow.
 func ParseImageHeader(file []byte) (ImageHeader, error) {
-	const what = "OTA header"
-	r := zcl.NewReader(file)
-	if m := r.Uint32(); r.Err(what) == nil && m != magic {
-		return ImageHeader{}, fmt.Errorf("parse %s: upgrade file identifier %08X, want %08X", what, m, magic)
+	if len(file) >= len(magicBytes) && !bytes.HasPrefix(file, magicBytes) {
+		return ImageHeader{}, fmt.Errorf("parse OTA header: upgrade file identifier %08X, want %08X", binary.LittleEndian.Uint32(file), magic)
 	}
-	if v := r.Uint16(); r.Err(what) == nil && v != headerVersion {
-		return ImageHeader{}, fmt.Errorf("parse %s: header version %04X, want %04X", what, v, headerVersion)
+	if len(file) < HeaderSizeMin {
+		return ImageHeader{}, fmt.Errorf("parse OTA header: the file ends after %d bytes, the header has at least %d (truncated?)", len(file), HeaderSizeMin)
 	}
-	length, control := r.Uint16(), r.Uint16()
+	r := zcl.NewReader(file[len(magicBytes):])
+	minor, major := r.Uint8(), r.Uint8()
+	if major != headerMajor {
+		return ImageHeader{}, fmt.Errorf("parse OTA header: header version %02X%02X, want %02X00 to %02XFF", major, minor, headerMajor, headerMajor)
+	}
+	length, control := int(r.Uint16()), r.Uint16()
 	h := ImageHeader{
 		ImageID:               readImageID(&r),
 		StackVersion:          r.Uint16(),
@@ -119,6 +138,15 @@ func ParseImageHeader(file []byte) (ImageHeader, error) {
 		HasSecurityCredential: control&fieldSecurityCredential != 0,
 		HasDestination:        control&fieldDestination != 0,
 		HasHardware:           control&fieldHardware != 0,
+		MinorVersion:          minor,
+		ReservedFields:        control &^ fieldsKnown,
+	}
+	known := h.Size()
+	switch {
+	case length < known:
+		return ImageHeader{}, fmt.Errorf("parse OTA header: header length %d, want at least %d for field control %04X", length, known, control)
+	case length > len(file):
+		return ImageHeader{}, fmt.Errorf("parse OTA header: the file ends after %d bytes, in the header of %d (truncated?)", len(file), length)
 	}
 	if h.HasSecurityCredential {
 		h.SecurityCredentialVersion = r.Uint8()
@@ -129,20 +157,13 @@ func ParseImageHeader(file []byte) (ImageHeader, error) {
 	if h.HasHardware {
 		h.HardwareMin, h.HardwareMax = r.Uint16(), r.Uint16()
 	}
-	if err := r.Err(what); err != nil {
-		return ImageHeader{}, err
-	}
-	return h, h.check(int(length), control)
+	h.Extra = string(file[known:length])
+	return h, h.check()
 }
 
 // check refuses a header that contradicts itself.
-func (h ImageHeader) check(length int, control uint16) error {
-	const known = fieldSecurityCredential | fieldDestination | fieldHardware
+func (h ImageHeader) check() error {
 	switch {
-	case control&^known != 0:
-		return fmt.Errorf("parse OTA header: field control %04X has reserved bits, want only bits 0 to 2", control)
-	case length != h.Size():
-		return fmt.Errorf("parse OTA header: header length %d, want %d for field control %04X", length, h.Size(), control)
 	case h.TotalSize < uint32(h.Size()):
 		return fmt.Errorf("parse OTA header: total image size %d, want at least the header's %d", h.TotalSize, h.Size())
 	case h.HasHardware && h.HardwareMin > h.HardwareMax:

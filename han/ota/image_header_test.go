@@ -86,12 +86,9 @@ func TestParseImageHeaderRefusesHeadersThatLie(t *testing.T) {
 		{"first byte of the identifier", 0, 0x1F, "upgrade file identifier"},
 		{"last byte of the identifier", 3, 0x0C, "upgrade file identifier"},
 		{"header version", 5, 0x02, "header version"},
-		{"header length one too small", 6, 68, "header length 68, want 69"},
-		{"header length one too large", 6, 70, "header length 70, want 69"},
-		{"header length far too large", 7, 0xFF, "header length"},
-		{"field missing from the field control", 8, 0x03, "header length 69, want 65"},
-		{"reserved bit in the field control", 8, 0x0F, "reserved bits"},
-		{"reserved high bit in the field control", 9, 0x80, "reserved bits"},
+		{"header length one too small", 6, 68, "header length 68, want at least 69"},
+		{"header length one too large", 6, 70, "the file ends after 69 bytes, in the header of 70"},
+		{"header length far too large", 7, 0xFF, "the file ends after 69 bytes, in the header of 65349"},
 		{"total size smaller than the header", 53, 0, "total image size 0"},
 		{"minimum hardware version above the maximum", 66, 0x13, "hardware versions"},
 	}
@@ -101,6 +98,39 @@ func TestParseImageHeaderRefusesHeadersThatLie(t *testing.T) {
 			b[tt.offset] = tt.give
 			if _, err := ParseImageHeader(b); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestImageHeaderKeepsWhatItDoesNotKnow: the header length is there so that old readers
+// skip new fields, and a change of the minor version keeps them working (ZCL §11.4.2).
+func TestImageHeaderKeepsWhatItDoesNotKnow(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(h *ImageHeader)
+	}{
+		{"minor version", func(h *ImageHeader) { h.MinorVersion = 1 }},
+		{"lowest reserved bit", func(h *ImageHeader) { h.ReservedFields = 1 << 3 }},
+		{"highest reserved bit", func(h *ImageHeader) { h.ReservedFields = 1 << 15 }},
+		{"a byte more", func(h *ImageHeader) { h.Extra = "\x00" }},
+		{"a header as long as there can be", func(h *ImageHeader) {
+			h.TotalSize = 1 << 20
+			h.Extra = strings.Repeat("\xFF", 0xFFFF-HeaderSizeMax)
+		}},
+		{"all of it", func(h *ImageHeader) { h.MinorVersion, h.ReservedFields, h.Extra = 0xFF, 0xFFF8, "new field" }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := fullHeader()
+			tt.change(&h)
+			b := h.Append(nil)
+			if len(b) != h.Size() || HeaderLength(b) != h.Size() {
+				t.Errorf("%d bytes, Size() %d, header length %d", len(b), h.Size(), HeaderLength(b))
+			}
+			codectest.RoundTrip(t, b, h, ImageHeader.Append, ParseImageHeader)
+			if len(b) < 1000 {
+				codectest.RefusesPrefixes(t, b, ParseImageHeader)
 			}
 		})
 	}

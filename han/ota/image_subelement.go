@@ -3,6 +3,7 @@ package ota
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"github.com/commshub/commshub/han/aesmmo"
 )
@@ -56,11 +57,6 @@ type SubElement struct {
 
 const subElementHeader = 6
 
-// maxSubElements bounds what a hostile file can make of its bytes: 10 MB of
-// empty elements would take hundreds of megabytes. Published files have a
-// handful.
-const maxSubElements = 64
-
 // Append appends the sub-element.
 func (e SubElement) Append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(e.Tag))
@@ -68,25 +64,51 @@ func (e SubElement) Append(b []byte) []byte {
 	return append(b, e.Data...)
 }
 
-// splitSubElements takes whole sub-elements off file from offset on and returns
-// them with the offset behind the last. It stops at the first that does not fit,
-// and after maxSubElements.
-func splitSubElements(file []byte, offset int) ([]SubElement, int) {
-	var elements []SubElement
-	for len(elements) < maxSubElements && len(file)-offset >= subElementHeader {
-		length := binary.LittleEndian.Uint32(file[offset+2:])
-		end := uint64(offset) + subElementHeader + uint64(length)
-		if end > uint64(len(file)) {
-			break
-		}
-		elements = append(elements, SubElement{
-			Tag:    Tag(binary.LittleEndian.Uint16(file[offset:])),
-			Offset: offset,
-			Data:   file[offset+subElementHeader : end],
-		})
-		offset = int(end)
+// cutSubElement takes the sub-element at an offset off a file; there is none if the file
+// ends before it does.
+func cutSubElement(file []byte, offset int) (e SubElement, next int, ok bool) {
+	if len(file)-offset < subElementHeader {
+		return SubElement{}, offset, false
 	}
-	return elements, offset
+	tag, length := subElementAt(file[offset:])
+	end := uint64(offset) + subElementHeader + uint64(length)
+	if end > uint64(len(file)) {
+		return SubElement{}, offset, false
+	}
+	return SubElement{Tag: tag, Offset: offset, Data: file[offset+subElementHeader : end]}, int(end), true
+}
+
+// subElementAt reads the tag and length of a sub-element at the start of b.
+func subElementAt(b []byte) (Tag, uint32) {
+	return Tag(binary.LittleEndian.Uint16(b)), binary.LittleEndian.Uint32(b[2:])
+}
+
+// skipSubElements returns how many whole sub-elements there are from an offset on, and
+// where the last one ends.
+func skipSubElements(file []byte, offset int) (n, end int) {
+	for {
+		_, next, ok := cutSubElement(file, offset)
+		if !ok {
+			return n, offset
+		}
+		n, offset = n+1, next
+	}
+}
+
+// Elements are the sub-elements of a file in their order, none unless it has
+// LayoutElements. They are made one at a time: a file can have as many as a sixth of
+// its bytes.
+func (im *Image) Elements() iter.Seq[SubElement] {
+	return func(yield func(SubElement) bool) {
+		offset := im.Header.Size()
+		for range im.ElementCount {
+			e, next, _ := cutSubElement(im.File, offset)
+			if !yield(e) {
+				return
+			}
+			offset = next
+		}
+	}
 }
 
 // Integrity is the result of checking a file's image integrity code.
@@ -103,18 +125,22 @@ const (
 
 // checkIntegrity compares the integrity code with the AES-MMO hash of the bytes
 // before it (ZCL §11.4.6; variants as measured on 141 public files).
-func checkIntegrity(file []byte, elements []SubElement) Integrity {
-	for _, e := range elements {
+func (im *Image) checkIntegrity() Integrity {
+	for e := range im.Elements() {
 		if e.Tag != TagIntegrityCode || len(e.Data) != aesmmo.Size {
 			continue
 		}
 		code := [aesmmo.Size]byte(e.Data)
+		var hash aesmmo.Digest
+		hash.Write(im.File[:e.Offset])
+		withTag := hash
+		withTag.Write(im.File[e.Offset : e.Offset+subElementHeader])
 		switch code {
-		case aesmmo.Sum(file[:e.Offset]):
+		case hash.Sum():
 			return IntegrityGood
-		case aesmmo.SumShort(file[:e.Offset]):
+		case hash.SumShort():
 			return IntegrityGoodShort
-		case aesmmo.Sum(file[:e.Offset+subElementHeader]):
+		case withTag.Sum():
 			return IntegrityGoodWithTag
 		default:
 			return IntegrityBad

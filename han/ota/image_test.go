@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestParseImageOfSubElements(t *testing.T) {
 		{TagPicture, 56 + 6 + 8, []byte{}},
 		{0xF001, 56 + 6 + 8 + 6, []byte{1, 2}},
 	}
-	if diff := cmp.Diff(want, im.Elements); diff != "" {
+	if diff := cmp.Diff(want, slices.Collect(im.Elements())); diff != "" {
 		t.Errorf("elements (-want +got):\n%s", diff)
 	}
 	if im.Layout != LayoutElements || len(im.Trailing) != 0 || im.Integrity != IntegrityAbsent {
@@ -92,27 +93,52 @@ func TestSubElementsThatLieAboutTheirLengthAreNotTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 			if im.Layout != LayoutElements || len(im.Trailing) == 0 {
-				t.Errorf("layout %v, %d elements, %d trailing bytes", im.Layout, len(im.Elements), len(im.Trailing))
+				t.Errorf("layout %v, %d elements, %d trailing bytes", im.Layout, im.ElementCount, len(im.Trailing))
 			}
 		})
 	}
 	alone := buildElements([]SubElement{{Tag: TagPicture, Data: []byte{1, 2, 3, 4}}})
 	alone[len(alone)-8] = 5
-	if im, err := ParseImage(alone); err != nil || im.Layout != LayoutOpaque || im.Elements != nil {
+	if im, err := ParseImage(alone); err != nil || im.Layout != LayoutOpaque || im.ElementCount != 0 {
 		t.Errorf("a file whose only element does not fit: %+v, %v; want it opaque", im, err)
 	}
 }
 
+// TestAFileWithManySubElementsIsTakenApartWhole: published files have up to 175, and an
+// integrity code behind them counts like any other.
+func TestAFileWithManySubElementsIsTakenApartWhole(t *testing.T) {
+	for _, n := range []int{1, 64, 65, 175, 5000} {
+		elements := slices.Repeat([]SubElement{{Tag: TagUpgradeImage, Data: []byte("firmware")}}, n)
+		file := buildElements(append(elements, SubElement{Tag: TagIntegrityCode, Data: make([]byte, aesmmo.Size)}))
+		codeAt := len(file) - aesmmo.Size
+		code := aesmmo.Sum(file[:codeAt-subElementHeader])
+		copy(file[codeAt:], code[:])
+		p, err := Open(file)
+		if err != nil || p.ElementCount != n+1 || len(slices.Collect(p.Elements())) != n+1 || len(p.Trailing) != 0 || p.Integrity != IntegrityGood || p.Warnings != nil {
+			t.Errorf("%d elements and a code: %d elements, %d trailing bytes, integrity %q, warnings %v, %v",
+				n, p.ElementCount, len(p.Trailing), p.Integrity, p.Warnings, err)
+		}
+		file[HeaderSizeMin+subElementHeader] ^= 1
+		if p, err := Open(file); err != nil || p.Integrity != IntegrityBad {
+			t.Errorf("%d elements, a byte changed: integrity %q, %v; want %q", n, p.Integrity, err, IntegrityBad)
+		}
+	}
+}
+
 func TestAFileOfEmptySubElementsDoesNotEatMemory(t *testing.T) {
-	im, err := ParseImage(buildElements(nil, make([]byte, 6*(maxSubElements+1))...))
-	if err != nil || len(im.Elements) != maxSubElements || len(im.Trailing) != 6 {
-		t.Errorf("%d elements and %d trailing bytes, %v; want %d and 6", len(im.Elements), len(im.Trailing), err, maxSubElements)
+	file := buildElements(nil, make([]byte, MaxFileSize-HeaderSizeMin)...)
+	im, err := ParseImage(file)
+	if err != nil || im.ElementCount != (MaxFileSize-HeaderSizeMin)/subElementHeader {
+		t.Fatalf("%d elements and %d trailing bytes, %v", im.ElementCount, len(im.Trailing), err)
+	}
+	if n := testing.AllocsPerRun(1, func() { _, _ = ParseImage(file) }); n > 10 {
+		t.Errorf("%v allocations, want no more than for one element", n)
 	}
 }
 
 func TestTrailingBytesBehindSubElementsAreKept(t *testing.T) {
 	im, err := ParseImage(buildElements([]SubElement{{Tag: TagUpgradeImage, Data: []byte("firmware")}}, 1, 2, 3))
-	if err != nil || !bytes.Equal(im.Trailing, []byte{1, 2, 3}) || len(im.Elements) != 1 {
+	if err != nil || !bytes.Equal(im.Trailing, []byte{1, 2, 3}) || im.ElementCount != 1 {
 		t.Errorf("got %+v, %v; want three trailing bytes", im, err)
 	}
 }
@@ -127,7 +153,7 @@ func TestIntegrityCode(t *testing.T) {
 	}{
 		{"short file", short, func(b, _ []byte) [16]byte { return aesmmo.Sum(b) }, IntegrityGood},
 		{"long file", long, func(b, _ []byte) [16]byte { return aesmmo.Sum(b) }, IntegrityGood},
-		{"long file, short padding", long, func(b, _ []byte) [16]byte { return aesmmo.SumShort(b) }, IntegrityGoodShort},
+		{"long file, short padding", long, func(b, _ []byte) [16]byte { var d aesmmo.Digest; d.Write(b); return d.SumShort() }, IntegrityGoodShort},
 		{"hash includes the tag", long, func(_, b []byte) [16]byte { return aesmmo.Sum(b) }, IntegrityGoodWithTag},
 		{"wrong code", short, func(_, _ []byte) [16]byte { return [16]byte{1} }, IntegrityBad},
 	}
@@ -175,7 +201,7 @@ func TestParseImageWithEveryOptionalField(t *testing.T) {
 		t.Errorf("header (-want +got):\n%s", diff)
 	}
 	var tags []Tag
-	for _, e := range im.Elements {
+	for e := range im.Elements() {
 		tags = append(tags, e.Tag)
 	}
 	if diff := cmp.Diff([]Tag{TagUpgradeImage, TagCertificateSuite1, TagSignatureSuite1}, tags); diff != "" {
@@ -226,8 +252,8 @@ func TestVendorImages(t *testing.T) {
 			if diff := cmp.Diff(tt.header, im.Header); diff != "" {
 				t.Errorf("header (-want +got):\n%s", diff)
 			}
-			if im.Layout != LayoutElements || im.Integrity != tt.integrity || im.Elements[0].Tag != TagUpgradeImage {
-				t.Errorf("layout %v, integrity %q, first tag %v; want integrity %q", im.Layout, im.Integrity, im.Elements[0].Tag, tt.integrity)
+			if im.Layout != LayoutElements || im.Integrity != tt.integrity || slices.Collect(im.Elements())[0].Tag != TagUpgradeImage {
+				t.Errorf("layout %v, integrity %q, first tag %v; want integrity %q", im.Layout, im.Integrity, slices.Collect(im.Elements())[0].Tag, tt.integrity)
 			}
 			checkReassembles(t, im)
 		})
@@ -240,7 +266,7 @@ func checkReassembles(t *testing.T, im *Image) {
 	b := im.Header.Append(nil)
 	switch im.Layout {
 	case LayoutElements:
-		for _, e := range im.Elements {
+		for e := range im.Elements() {
 			if e.Offset != len(b) {
 				t.Errorf("%v at offset %d, but the parts before it have %d bytes", e.Tag, e.Offset, len(b))
 			}

@@ -11,37 +11,38 @@ type Wrapper struct {
 	Name   string // "none", or the wrapper's
 	Prefix int    // bytes before the OTA file
 	Suffix int    // bytes after it
+	Fault  string // what the wrapper says of the OTA file and is not so; empty if nothing
 }
 
 // wrapperSearch is how far into a file an OTA file may start. The farthest seen
 // in 1,348 public files is 712 bytes.
 const wrapperSearch = 4096
 
+const ngisName = "NGIS"
+
 var (
 	magicBytes = binary.LittleEndian.AppendUint32(nil, magic)
-	ngisBytes  = []byte("NGIS")
+	ngisBytes  = []byte(ngisName)
 )
 
 // Unwrap finds the OTA file inside a file and returns exactly its TotalSize
 // bytes. It knows bare files, IKEA's NGIS container, and any other wrapper that
-// puts the OTA file within the first 4 KiB (Legrand, ThirdReality).
+// puts the OTA file within the first 4 KiB (Legrand, ThirdReality). The error for a
+// file without one says what the file is instead, and what to do.
 func Unwrap(file []byte) ([]byte, Wrapper, error) {
 	w := Wrapper{Name: "none"}
-	switch {
-	case bytes.HasPrefix(file, magicBytes):
-	case bytes.HasPrefix(file, ngisBytes):
-		offset, err := ngisOffset(file)
-		if err != nil {
-			return nil, Wrapper{}, err
+	if !bytes.HasPrefix(file, magicBytes) {
+		if k, ok := archiveOf(file); ok {
+			return nil, Wrapper{}, k.err()
 		}
-		w = Wrapper{Name: "NGIS", Prefix: offset}
-	default:
-		at := bytes.Index(file[:min(len(file), wrapperSearch)], magicBytes)
-		if at < 0 {
-			return nil, Wrapper{}, fmt.Errorf("parse OTA file: upgrade file identifier %08X not found in the first %d of %d bytes",
-				magic, min(len(file), wrapperSearch), len(file))
+		at, fault, ok := locate(file)
+		if !ok {
+			return nil, Wrapper{}, notFound(file)
 		}
-		w = Wrapper{Name: "prefix", Prefix: at}
+		w = Wrapper{Name: "prefix", Prefix: at, Fault: fault}
+		if bytes.HasPrefix(file, ngisBytes) {
+			w.Name = ngisName
+		}
 	}
 	h, err := ParseImageHeader(file[w.Prefix:])
 	if err != nil {
@@ -55,16 +56,54 @@ func Unwrap(file []byte) ([]byte, Wrapper, error) {
 	return file[w.Prefix : w.Prefix+int(h.TotalSize)], w, nil
 }
 
-// ngisOffset reads where the OTA file starts in an NGIS container: 32 bits at
-// byte 16.
-func ngisOffset(file []byte) (int, error) {
+// locate returns where the OTA file begins in a file that does not begin with it, and
+// what of the wrapper around it is wrong.
+func locate(file []byte) (at int, fault string, ok bool) {
+	at, h, ok := findHeader(file[:min(len(file), wrapperSearch+HeaderSizeMax)])
+	ok = ok && at <= wrapperSearch-len(magicBytes)
+	if !bytes.HasPrefix(file, ngisBytes) {
+		return at, "", ok
+	}
+	offset, size, err := ngisImage(file)
+	switch {
+	case err != nil:
+		return at, err.Error(), ok
+	case bytes.HasPrefix(file[min(uint64(offset), uint64(len(file))):], magicBytes):
+		if !ok || at != int(offset) {
+			if h, err = ParseImageHeader(file[offset:]); err != nil {
+				return int(offset), "", true // whoever reads the header says what is wrong with it
+			}
+		}
+		if size != h.TotalSize {
+			fault = fmt.Sprintf("the NGIS container says %d bytes, the OTA file in it %d", size, h.TotalSize)
+		}
+		return int(offset), fault, true
+	default:
+		return at, fmt.Sprintf("the NGIS container says that the OTA file begins at byte %d; it begins at byte %d", offset, at), ok
+	}
+}
+
+// findHeader returns the first OTA header in some bytes: an identifier alone can be there
+// by chance.
+func findHeader(b []byte) (at int, h ImageHeader, ok bool) {
+	for from := 0; ; from++ {
+		i := bytes.Index(b[from:], magicBytes)
+		if i < 0 {
+			return 0, ImageHeader{}, false
+		}
+		from += i
+		if h, err := ParseImageHeader(b[from:]); err == nil {
+			return from, h, true
+		}
+	}
+}
+
+// ngisImage reads from an NGIS container where the OTA file starts and how long it is: 32
+// bits each at bytes 16 and 20.
+func ngisImage(file []byte) (offset, size uint32, err error) {
 	const at = 16
-	if len(file) < at+4 {
-		return 0, fmt.Errorf("parse NGIS container: %d bytes, want at least %d", len(file), at+4)
+	if len(file) < at+8 {
+		return 0, 0, fmt.Errorf("the NGIS container ends after %d bytes, want at least %d", len(file), at+8)
 	}
-	offset := binary.LittleEndian.Uint32(file[at:])
-	if uint64(offset) >= uint64(len(file)) {
-		return 0, fmt.Errorf("parse NGIS container: image offset %d, but only %d bytes are there", offset, len(file))
-	}
-	return int(offset), nil
+	return binary.LittleEndian.Uint32(file[at:]), binary.LittleEndian.Uint32(file[at+4:]), nil
 }

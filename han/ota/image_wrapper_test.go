@@ -28,6 +28,15 @@ func TestUnwrap(t *testing.T) {
 		{"NGIS", ngis(24, file, 512), Wrapper{Name: "NGIS", Prefix: 24, Suffix: 512}},
 		{"length prefix and suffix", slices.Concat(make([]byte, 4), file, make([]byte, 17)),
 			Wrapper{Name: "prefix", Prefix: 4, Suffix: 17}},
+		{"a chance identifier in front", slices.Concat([]byte("prefix"), magicBytes, make([]byte, 60), file, make([]byte, 2)),
+			Wrapper{Name: "prefix", Prefix: 70, Suffix: 2}},
+		{"an identifier half over another", slices.Concat(magicBytes[:3], magicBytes[:2], file), Wrapper{Name: "prefix", Prefix: 5}},
+		{"NGIS with an offset beside the image", ngis(25, file, 0),
+			Wrapper{Name: "NGIS", Prefix: 24, Fault: "the NGIS container says that the OTA file begins at byte 25; it begins at byte 24"}},
+		{"NGIS with an offset behind the end", ngis(2000, file, 1),
+			Wrapper{Name: "NGIS", Prefix: 24, Suffix: 1, Fault: "the NGIS container says that the OTA file begins at byte 2000; it begins at byte 24"}},
+		{"NGIS with another length", func() []byte { b := ngis(24, file, 0); b[20]++; return b }(),
+			Wrapper{Name: "NGIS", Prefix: 24, Fault: "the NGIS container says 71 bytes, the OTA file in it 70"}},
 		{"as far in as is searched", slices.Concat(make([]byte, wrapperSearch-4), file), Wrapper{Name: "prefix", Prefix: wrapperSearch - 4}},
 	}
 	for _, tt := range tests {
@@ -50,14 +59,14 @@ func TestUnwrapRefuses(t *testing.T) {
 		give []byte
 		want string // in the error
 	}{
-		{"nothing", nil, "not found"},
-		{"no OTA file", make([]byte, 10000), "not found in the first 4096 of 10000 bytes"},
-		{"too far in", slices.Concat(make([]byte, wrapperSearch-3), file), "not found"},
-		{"truncated", file[:len(file)-1], "truncated"},
-		{"truncated header", file[:40], "too short"},
-		{"short NGIS", []byte("NGIS0123456789ABCDE"), "parse NGIS container"},
-		{"NGIS offset behind the end", ngis(2000, file, 0), "image offset 2000"},
-		{"NGIS offset beside the image", ngis(25, file, 0), "upgrade file identifier"},
+		{"no OTA file", bytes.Repeat([]byte{0xA5}, 10000), "upgrade file identifier 0BEEF11E (bytes 1E F1 EE 0B) is nowhere in 10000 bytes, which begin A5 A5"},
+		{"too far in", slices.Concat(make([]byte, wrapperSearch-3), file), "one, 109A/0001/00000201, begins at byte 4093: cut it out (tail -c +4094)"},
+		{"a chance identifier alone", slices.Concat([]byte{0xA5}, magicBytes, make([]byte, 60)), "an upgrade file identifier is at byte 1, but no header: parse OTA header: header version 0000"},
+		{"truncated", file[:len(file)-1], "total image size 70, but only 69 bytes are there (truncated?)"},
+		{"truncated header", file[:40], "the file ends after 40 bytes, the header has at least 56"},
+		{"truncated identifier", file[:3], "the file ends after 3 bytes, the header has at least 56"},
+		{"short NGIS", []byte("NGIS\x0C\x00\x00\x00"), "the NGIS container ends after 8 bytes"},
+		{"NGIS without its image", ngis(2000, nil, 200), "the NGIS container says that one begins at byte 2000 of 224, and there is none"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

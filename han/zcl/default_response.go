@@ -10,6 +10,12 @@ type DefaultResponse struct {
 // Append implements [Command].
 func (c DefaultResponse) Append(b []byte) []byte { return append(b, c.Command, byte(c.Status)) }
 
+// Confirms reports whether the peer took a command. One that it refused may be another
+// than was sent: a bit may have been turned on the way.
+func (c DefaultResponse) Confirms(command uint8) bool {
+	return c.Command == command && c.Status == StatusSuccess
+}
+
 // ParseDefaultResponse reads the 2-byte payload.
 func ParseDefaultResponse(payload []byte) (DefaultResponse, error) {
 	r := NewReader(payload)

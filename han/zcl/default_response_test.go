@@ -17,6 +17,14 @@ func TestDefaultResponse(t *testing.T) {
 	codectest.RefusesPrefixes(t, golden, ParseDefaultResponse)
 }
 
+func TestARefusalConfirmsNothing(t *testing.T) {
+	took := DefaultResponse{Command: 5}
+	refused := DefaultResponse{Command: 5, Status: StatusUnsupCommand}
+	if !took.Confirms(5) || took.Confirms(6) || refused.Confirms(5) {
+		t.Error("one for another command or with another status than success confirms, or success does not")
+	}
+}
+
 func FuzzParseDefaultResponse(f *testing.F) {
 	f.Add(codectest.Hex(f, defaultResponseGolden))
 	f.Fuzz(func(t *testing.T, data []byte) {

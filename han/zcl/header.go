@@ -20,6 +20,14 @@ type Header struct {
 	Command              uint8
 }
 
+// ForServer reports whether the frame is a command of the cluster for its server side, as
+// the specification numbers them: those of the other side and of manufacturers have
+// numbers of their own.
+func (h Header) ForServer() bool { return h.ClusterSpecific && !h.ManufacturerSpecific && !h.ToClient }
+
+// ForClient is ForServer of the other side.
+func (h Header) ForClient() bool { return h.ClusterSpecific && !h.ManufacturerSpecific && h.ToClient }
+
 const (
 	frameTypeMask         = 0b11
 	frameTypeProfileWide  = 0

@@ -53,6 +53,19 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+// TestACommandIsForOneSide of its cluster, or the manufacturer's own.
+func TestACommandIsForOneSide(t *testing.T) {
+	for frame, want := range map[string][2]bool{
+		"01 06 05": {true, false}, "11 06 05": {true, false}, "09 06 05": {false, true}, "19 06 05": {false, true},
+		"05 1D 12 06 05": {}, "0D 1D 12 06 05": {}, "00 06 05": {}, "08 06 05": {},
+	} {
+		h, _, err := ParseHeader(codectest.Hex(t, frame))
+		if got := [2]bool{h.ForServer(), h.ForClient()}; err != nil || got != want {
+			t.Errorf("%s: for server and client %v, want %v (error %v)", frame, got, want, err)
+		}
+	}
+}
+
 func TestParseHeaderReturnsThePayloadBehindIt(t *testing.T) {
 	_, payload, err := ParseHeader(codectest.Hex(t, "11 01 02 AA BB"))
 	if err != nil || !bytes.Equal(payload, []byte{0xAA, 0xBB}) {

@@ -12,7 +12,6 @@ package api
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"log/slog"
 	"net/http"
 	"time"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
@@ -32,26 +32,40 @@ import (
 type Backend struct {
 	// Operate runs an operation on the hub between two of its calls.
 	Operate func(f func(h *hub.Hub, now time.Time, out *han.Outbox) error) error
-	// Clock returns the emulated clock.
-	Clock func() Clock
+	// HeadEnd is the supplier's end of the line to the hub; but for Authorise it is
+	// called within Operate alone.
+	HeadEnd *headend.HeadEnd
+	// Clock returns the emulated clock, Control moves it; nil if it cannot be moved.
+	Clock   func() Clock
+	Control ClockControl
+	// Now returns the emulated instant, also in the middle of an operation or of a
+	// condition that the clock runs until, where Clock must not be called; nil takes
+	// Clock's.
+	Now   func() time.Time
 	Store *store.Store
 	Cache *imagecache.Cache
 	// Observer looks on; it is fed by the hub's driver.
-	Observer *observe.Observer
-	Config   hub.Config
-	// SupplierKey checks the authorising signature of GB images. Without it they
-	// are taken unchecked.
-	SupplierKey *ecdsa.PublicKey
-	Version     string
+	Observer  *observe.Observer
+	Config    hub.Config
+	Version   string
+	Encrypted bool // what is kept is encrypted at rest
+	// Home is what no other home has, also not one with the same EUI64s.
+	Home string
 
 	// Token is what a request that changes something has to bear; empty for none.
 	Token string
 	// Hosts are names that the Host header may have, besides localhost and IP addresses.
 	Hosts []string
 	// Connected reports whether a device has a DTLS session, BrokerUp whether the
-	// hub has its broker. Nil means nobody knows.
-	Connected func(device han.EUI64) bool
-	BrokerUp  func() bool
+	// hub has its broker, and since when, on the wall clock; BrokerReason why it has
+	// none, "" for no reason known. Nil means nobody knows.
+	Connected    func(device han.EUI64) bool
+	BrokerUp     func() (up bool, since time.Time)
+	BrokerReason func() string
+	// Beside returns why a bridge that runs beside the hub cannot do its work; "" if it can.
+	Beside func() string
+	// Unkept returns why records cannot be written at present; nil if they can.
+	Unkept func() error
 	// Node looks at a device that runs in this process, between two of its calls,
 	// and reports whether there is one. n is nil while its power is off.
 	Node func(device han.EUI64, look func(now time.Time, n han.Node)) bool
@@ -101,16 +115,20 @@ func New(b Backend) *API {
 	mux := http.NewServeMux()
 	a.described = humago.New(mux, describe(b.Version))
 	a.registerHub()
+	a.registerClock()
 	a.registerDevices()
 	a.registerImages(mux)
 	a.registerImageFile(mux)
 	a.registerUpdates()
 	a.registerSupplier()
+	a.registerOrders()
+	a.registerCounters()
 	a.registerMessages()
 	a.registerMirror()
 	a.registerBridged()
 	a.registerBattery()
 	a.registerTraffic()
+	a.registerCapture(mux)
 	a.registerLab()
 	a.registerStream(mux)
 	a.registerPages(mux)
@@ -122,6 +140,9 @@ func New(b Backend) *API {
 
 // fillIn gives what a backend leaves out a meaning.
 func (b *Backend) fillIn() {
+	if b.Now == nil {
+		b.Now = func() time.Time { return b.Clock().Now }
+	}
 	if b.Observer == nil {
 		b.Observer = observe.New(b.Config, b.Store, b.Clock().Now)
 	}
@@ -129,7 +150,16 @@ func (b *Backend) fillIn() {
 		b.Connected = func(han.EUI64) bool { return false }
 	}
 	if b.BrokerUp == nil {
-		b.BrokerUp = func() bool { return true }
+		b.BrokerUp = func() (bool, time.Time) { return true, time.Time{} }
+	}
+	if b.BrokerReason == nil {
+		b.BrokerReason = func() string { return "" }
+	}
+	if b.Beside == nil {
+		b.Beside = func() string { return "" }
+	}
+	if b.Unkept == nil {
+		b.Unkept = func() error { return nil }
 	}
 	if b.Node == nil {
 		b.Node = func(han.EUI64, func(time.Time, han.Node)) bool { return false }
@@ -157,7 +187,7 @@ func (a *API) Close() {
 }
 
 // now returns the emulated instant.
-func (b *Backend) now() time.Time { return b.Clock().Now }
+func (b *Backend) now() time.Time { return b.Now() }
 
 // operate runs an operation and turns its error into a problem.
 func (b *Backend) operate(f func(h *hub.Hub, now time.Time, out *han.Outbox) error) error {

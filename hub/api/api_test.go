@@ -4,21 +4,26 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/nodetest"
 	"github.com/commshub/commshub/internal/testimage"
 )
 
@@ -44,7 +49,10 @@ func newServer(t *testing.T, changes ...func(*api.Backend)) *server {
 	t.Helper()
 	s := &server{t: t, store: store.NewMemory(), cache: imagecache.NewMemory()}
 	var out han.Outbox
-	h := hub.New(hub.DefaultConfig(), s.store, s.cache, start, &out)
+	supplier := headend.New(headend.Config{Supplier: hub.DefaultConfig().Supplier, Key: &testimage.Supplier().PublicKey,
+		Security: nodetest.SupplierSecurity()}, s.store)
+	h := hub.New(nodetest.WithKeys(hub.DefaultConfig()), s.store, s.cache, supplier, start, &out)
+	supplier.Connect(start, &out, h)
 	s.observer = observe.New(hub.DefaultConfig(), s.store, start)
 	b := api.Backend{
 		Operate: func(f func(*hub.Hub, time.Time, *han.Outbox) error) error {
@@ -56,12 +64,13 @@ func newServer(t *testing.T, changes ...func(*api.Backend)) *server {
 				s.observer.Record(&out.Records[i])
 			}
 			for i := range out.Frames {
-				s.observer.Frame(start, &out.Frames[i])
+				s.observer.Frame(start, &out.Frames[i], han.Unharmed)
 			}
 			return err
 		},
-		Clock: func() api.Clock { return api.Clock{Now: start, Speed: 600, Wall: start, Emulated: start} },
-		Store: s.store, Cache: s.cache, Observer: s.observer, SupplierKey: &testimage.Supplier().PublicKey, Version: "test", Config: hub.DefaultConfig(),
+		Clock:   func() api.Clock { return api.Clock{Now: start, Speed: 600, Wall: start, Emulated: start} },
+		HeadEnd: supplier,
+		Store:   s.store, Cache: s.cache, Observer: s.observer, Version: "test", Config: hub.DefaultConfig(),
 	}
 	for _, change := range changes {
 		change(&b)
@@ -124,6 +133,25 @@ func (s *server) json(method, path, body string) (int, map[string]any) {
 func (s *server) upload(file []byte) (int, map[string]any) {
 	s.t.Helper()
 	return s.call("POST", "/v1/images", "application/octet-stream", bytes.NewReader(file))
+}
+
+// TestAnInstallCodeGoesInAndNotOut of the device log.
+func TestAnInstallCodeGoesInAndNotOut(t *testing.T) {
+	s := newServer(t)
+	const code = "83FE D340 7A93 9723 A5C6 39B2 6916 D505 C3B5"
+	status, v := s.json("POST", "/v1/devices", `{"eui64":"`+gsme+`","kind":"GSME","install_code":"`+code+`"}`)
+	if status != 201 || v["install_code"] != true {
+		t.Errorf("added: %d %v", status, v)
+	}
+	if d := s.store.Devices()[0]; d.InstallCode != [16]byte{0x83, 0xFE, 0xD3, 0x40, 0x7A, 0x93, 0x97, 0x23, 0xA5, 0xC6, 0x39, 0xB2, 0x69, 0x16, 0xD5, 0x05} {
+		t.Errorf("kept % X", d.InstallCode)
+	}
+	for _, wrong := range []string{"", code[:len(code)-1] + "6", "83FE"} {
+		status, v := s.json("POST", "/v1/devices", `{"eui64":"`+esme+`","kind":"ESME","install_code":"`+wrong+`"}`)
+		if detail, _ := v["detail"].(string); status != 422 || wrong != "" && strings.Contains(detail, wrong) {
+			t.Errorf("%q: %d %v", wrong, status, v)
+		}
+	}
 }
 
 func TestAnUpdateThroughTheInterface(t *testing.T) {
@@ -193,15 +221,15 @@ func TestRefusalsSayWhyAndChangeNothing(t *testing.T) {
 		{"one device twice", "POST", "/v1/updates", `{"image":"` + image + `","devices":["` + gsme + `","` + gsme + `"]}`, 422, "is named twice"},
 		{"nothing to cancel", "DELETE", "/v1/updates/" + gsme, "", 409, "there is none"},
 		{"nothing to activate", "POST", "/v1/devices/" + gsme + "/activation", `{}`, 409, "name the image's hash"},
-		{"a hash that is none", "POST", "/v1/devices/" + gsme + "/activation", `{"hash":"12"}`, 422, "want 64 hex digits"},
+		{"a hash that is none", "POST", "/v1/devices/" + gsme + "/activation", `{"image_hash":"12"}`, 422, "want 64 hex digits"},
 		{"a time that is none", "POST", "/v1/devices/" + gsme + "/activation", `{"at":"soon"}`, 422, ""},
 		{"no readings yet", "GET", "/v1/mirror/" + gsme, "", 404, "no readings are kept"},
 		{"a limit out of range", "GET", "/v1/alerts?limit=0", "", 422, ""},
-		{"an empty file", "POST", "/v1/images", "", 422, "identifier"},
-		{"a spoiled signature", "POST", "/v1/images", string(spoiled), 422, "signature does not match"},
+		{"an empty file", "POST", "/v1/images", "", 422, "an empty file"},
+		{"a spoiled signature", "POST", "/v1/images", string(spoiled), 422, "GB trailer (the last 66 bytes) is not by the home's supplier"},
 		{"a truncated image", "POST", "/v1/images", string(good[:200]), 422, "truncated"},
 	}
-	alerts := len(s.store.Alerts(0, 100))
+	alerts := len(s.store.Inbox(0, 100))
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			status, v := s.json(tt.method, tt.path, tt.body)
@@ -216,7 +244,7 @@ func TestRefusalsSayWhyAndChangeNothing(t *testing.T) {
 	if hashes, err := s.cache.List(); err != nil || len(hashes) != 0 {
 		t.Errorf("the cache holds %v, %v", hashes, err)
 	}
-	if len(s.store.Devices()) != 1 || len(s.store.Images()) != 0 || len(s.store.Messages()) != 0 || len(s.store.Alerts(0, 100)) != alerts {
+	if len(s.store.Devices()) != 1 || len(s.store.Images()) != 0 || len(s.store.Messages()) != 0 || len(s.store.Inbox(0, 100)) != alerts {
 		t.Error("a refusal left something in the store")
 	}
 }
@@ -253,5 +281,48 @@ func TestTheInterfaceDescribesItself(t *testing.T) {
 	}
 	if _, v := s.json("GET", "/v1/clock", ""); v["speed"] != 600.0 {
 		t.Errorf("clock: %v", v)
+	}
+}
+
+// TestAHubWithoutItsBrokerIsNotWell, says since when, and is well again with it; the
+// process is alive all the while.
+func TestAHubWithoutItsBrokerIsNotWell(t *testing.T) {
+	var up atomic.Bool
+	since := time.Date(2026, 3, 1, 19, 23, 4, 0, time.UTC)
+	s := newServer(t, func(b *api.Backend) {
+		b.BrokerUp = func() (bool, time.Time) { return up.Load(), since }
+		b.BrokerReason = func() string { return "connect to mqtt://broker:1883: not authorized" }
+	})
+	if status, v := s.json("GET", "/v1/health", ""); status != 503 || !strings.Contains(fmt.Sprint(v["detail"]), "no MQTT broker since 2026-03-01T19:23:04Z (wall clock) and reaches no device: connect to mqtt://broker:1883: not authorized") {
+		t.Errorf("without its broker: %d %v", status, v)
+	}
+	if status, v := s.json("GET", "/v1/hub", ""); status != 200 || v["broker_connected"] != false || v["broker_since_wall"] != "2026-03-01T19:23:04Z" || v["broker_reason"] != "connect to mqtt://broker:1883: not authorized" {
+		t.Errorf("without its broker: %d %v", status, v)
+	}
+	if status, _ := s.json("GET", "/v1/health/live", ""); status != 200 {
+		t.Errorf("alive without its broker: %d", status)
+	}
+	up.Store(true)
+	if status, v := s.json("GET", "/v1/health", ""); status != 200 {
+		t.Errorf("with its broker again: %d %v", status, v)
+	}
+	if _, v := s.json("GET", "/v1/hub", ""); v["broker_reason"] != nil {
+		t.Errorf("with its broker again: %v", v)
+	}
+}
+
+// TestAHubThatCannotWriteIsNotWell: it says why, and is well again when it can.
+func TestAHubThatCannotWriteIsNotWell(t *testing.T) {
+	unkept := errors.New("no space left on device")
+	s := newServer(t, func(b *api.Backend) { b.Unkept = func() error { return unkept } })
+	if status, v := s.json("GET", "/v1/health", ""); status != 503 || !strings.Contains(fmt.Sprint(v["detail"]), "cannot write its records") || !strings.Contains(fmt.Sprint(v["detail"]), unkept.Error()) {
+		t.Errorf("without room: %d %v", status, v)
+	}
+	if status, _ := s.json("GET", "/v1/health/ready", ""); status != 503 {
+		t.Errorf("ready without room: %d", status)
+	}
+	unkept = nil
+	if status, v := s.json("GET", "/v1/health", ""); status != 200 {
+		t.Errorf("with room again: %d %v", status, v)
 	}
 }

@@ -14,40 +14,45 @@ import (
 	"github.com/commshub/commshub/devices/meter"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
 )
 
 // CauseCharge is what was spent on one cause.
 type CauseCharge struct {
-	Cause        string  `json:"cause"`
-	Charge       float64 `json:"uah" doc:"µAh"`
-	Nanocoulombs int64   `json:"nanocoulombs"`
+	Cause  string  `json:"cause"`
+	Charge float64 `json:"charge_uah"`
 }
 
 // UpdateCost is what the update in hand, or the last one, cost the battery.
 type UpdateCost struct {
-	Version    string   `json:"version" doc:"8 hex digits"`
-	Image      string   `json:"image,omitempty" doc:"SHA-256 of the OTA file, if the hub distributed it"`
-	Charge     float64  `json:"uah" doc:"µAh spent on work in the windows of the update"`
-	RadioOn    float64  `json:"radio_on_ms"`
-	Windows    uint32   `json:"windows"`
-	DaysOfLife *float64 `json:"days_of_life,omitempty" doc:"days that the same charge would have lasted without an update; absent until a heartbeat without one was seen"`
+	Version  string   `json:"version" doc:"8 hex digits"`
+	Image    string   `json:"image" doc:"SHA-256 of the OTA file"`
+	Charge   float64  `json:"charge_uah" doc:"spent on work in the windows of the update, those that the meter told of"`
+	RadioOn  float64  `json:"radio_on_s"`
+	Windows  uint32   `json:"windows" doc:"in which blocks were asked for, also where the meter was only told to wait"`
+	CostDays *float64 `json:"cost_days,omitempty" doc:"ordinary days that the same charge would have lasted"`
+	CostText string   `json:"cost_text,omitempty" doc:"the same for a person"`
 }
 
-// Battery is the state of a device's battery.
+// Battery is the state of a device's battery. Numbers have the full resolution of
+// what the meter says; the texts are for people.
 type Battery struct {
-	Device    han.EUI64     `json:"device"`
-	Source    string        `json:"source" enum:"meter,mirror" doc:"meter: it runs in this process, everything is known. mirror: what it reported last"`
-	At        *time.Time    `json:"at,omitempty"`
-	Percent   *uint8        `json:"percent,omitempty"`
-	DaysLeft  *int64        `json:"days_left,omitempty"`
-	Set       string        `json:"set,omitempty" doc:"parameter set of the charge model"`
-	Capacity  *float64      `json:"capacity_uah,omitempty" doc:"of a new cell"`
-	Spent     *float64      `json:"spent_uah,omitempty" doc:"since the cell was put in"`
-	RadioOn   *float64      `json:"radio_on_ms,omitempty" doc:"since the cell was put in"`
-	Heartbeat *float64      `json:"heartbeat_uah,omitempty" doc:"what a heartbeat without an update cost last"`
-	Causes    []CauseCharge `json:"causes,omitempty"`
-	Update    *UpdateCost   `json:"update,omitempty"`
+	Device      han.EUI64     `json:"device"`
+	Source      string        `json:"source" enum:"meter,mirror" doc:"meter: it reports what it spends. mirror: no more than percentage and days"`
+	At          *time.Time    `json:"at,omitempty" doc:"when the meter said so"`
+	Percent     *float64      `json:"battery_left_percent,omitempty" doc:"of a new cell"`
+	PercentText string        `json:"left_text,omitempty"`
+	DaysLeft    *float64      `json:"battery_left_days,omitempty" doc:"until the cell is empty, if all days are ordinary"`
+	DaysText    string        `json:"lasts_text,omitempty"`
+	Capacity    *float64      `json:"capacity_uah,omitempty" doc:"of a new cell"`
+	Remaining   *float64      `json:"battery_left_uah,omitempty"`
+	Spent       *float64      `json:"spent_uah,omitempty" doc:"since the cell was put in"`
+	RadioOn     *float64      `json:"radio_on_s,omitempty" doc:"since the cell was put in"`
+	Window      *float64      `json:"window_uah,omitempty" doc:"what the last window took"`
+	WindowRadio *float64      `json:"window_radio_on_s,omitempty"`
+	Heartbeat   *float64      `json:"heartbeat_uah,omitempty" doc:"what a heartbeat without an update took last, since the hub started"`
+	Causes      []CauseCharge `json:"causes,omitempty"`
+	Update      *UpdateCost   `json:"update,omitempty"`
 }
 
 type batteryOutput struct{ Body Battery }
@@ -74,36 +79,81 @@ func (a *API) registerBattery() {
 func (a *API) Battery(eui han.EUI64) (Battery, error) {
 	d, ok := a.Store.Device(eui)
 	if !ok {
-		return Battery{}, fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice)
+		return Battery{}, fmt.Errorf("device %s: %w", eui, store.ErrUnknownDevice)
 	}
-	if hub.Kind(d.Kind) != hub.KindGSME {
-		return Battery{}, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: %s devices have no battery", eui, hub.Kind(d.Kind)))
+	if d.Kind != store.KindGSME {
+		return Battery{}, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: %s devices have no battery", eui, d.Kind))
 	}
-	inside, ok := a.batteryInside(eui)
-	if ok && inside.DaysLeft != nil {
-		return inside, nil
+	if c, at, ok := a.Observer.Consumption(eui); ok {
+		return a.consumed(eui, at, &c), nil
 	}
-	out := Battery{Device: eui, Source: "mirror"}
 	m, _ := a.Store.Mirror(eui)
+	out := Battery{Device: eui, Source: "mirror", At: instant(m.UpdatedAt)}
 	for _, at := range m.Attributes {
+		n := float64(at.Number)
 		switch at.ID {
 		case metering.AttributeRemainingBatteryLife:
-			percent := uint8(at.Number)
-			out.Percent = &percent
+			out.Percent, out.PercentText = &n, fmt.Sprintf("%d %%", at.Number)
 		case metering.AttributeRemainingBatteryLifeInDays:
-			days := int64(at.Number)
-			out.DaysLeft = &days
+			out.DaysLeft, out.DaysText = &n, fmt.Sprintf("%d days", at.Number)
 		}
-	}
-	if ok {
-		inside.DaysLeft = out.DaysLeft // as the meter reported it
-		return inside, nil
 	}
 	if out.Percent == nil && out.DaysLeft == nil {
 		return Battery{}, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: it reported nothing about its battery", eui))
 	}
-	out.At = instant(m.UpdatedAt)
 	return out, nil
+}
+
+// consumed is the battery of a meter that says what it spends.
+func (a *API) consumed(eui han.EUI64, at time.Time, c *metering.Consumption) Battery {
+	capacity, spent := float64(c.Capacity)*1000, 0.0
+	b := Battery{Device: eui, Source: "meter", At: optional(at), Capacity: &capacity}
+	for i, charge := range c.Charge[:c.Causes] {
+		nanocoulombs := battery.Charge(charge * metering.ChargeUnit)
+		spent += nanocoulombs.MicroampHours()
+		b.Causes = append(b.Causes, CauseCharge{battery.Cause(i).String(), nanocoulombs.MicroampHours()})
+	}
+	remaining := max(0, capacity-spent)
+	percent := 100 * remaining / max(1, capacity)
+	window, radioOn, windowRadio := battery.Charge(c.WindowCharge).MicroampHours(), c.RadioOn.Seconds(), c.WindowRadioOn.Seconds()
+	b.Spent, b.Remaining, b.Percent, b.PercentText = &spent, &remaining, &percent, battery.Percent(percent)
+	b.RadioOn, b.Window, b.WindowRadio = &radioOn, &window, &windowRadio
+	seen, _ := a.Observer.Device(eui, a.now())
+	if seen.PlainHeartbeat > 0 {
+		plain := battery.Charge(seen.PlainHeartbeat).MicroampHours()
+		b.Heartbeat = &plain
+	}
+	day := battery.Charge(c.Day * metering.ChargeUnit).MicroampHours()
+	if day > 0 {
+		days := remaining / day
+		b.DaysLeft, b.DaysText = &days, battery.Days(days)
+	}
+	b.Update = a.updateCost(eui, day)
+	return b
+}
+
+// updateCost adds up the windows of a meter's newest update; day is what an ordinary
+// day takes in µAh.
+func (a *API) updateCost(eui han.EUI64, day float64) *UpdateCost {
+	u, err := a.currentUpdate(eui)
+	if err != nil {
+		return nil
+	}
+	t, watched := a.Observer.Timeline(eui, u.FileHash, a.now())
+	sum := t.Sum()
+	if !watched || sum.Charge == 0 {
+		return nil
+	}
+	im, _ := a.Store.ImageByFileHash(u.FileHash)
+	out := &UpdateCost{
+		Version: versionText(im.FileVersion), Image: fmt.Sprintf("%x", u.FileHash),
+		Charge: battery.Charge(sum.Charge).MicroampHours(), RadioOn: sum.RadioOn.Seconds(), Windows: sum.Windows,
+	}
+	if day > 0 {
+		days := out.Charge / day
+		out.CostDays, out.CostText = &days, battery.Days(days)
+	}
+	return out
 }
 
 // chassis returns the common part of a meter, nil of anything else.
@@ -116,52 +166,4 @@ func chassis(n han.Node) *meter.Chassis {
 	default:
 		return nil
 	}
-}
-
-// batteryInside reads the ledger of a meter in this process.
-func (a *API) batteryInside(eui han.EUI64) (b Battery, ok bool) {
-	seen, _ := a.Observer.Device(eui, a.now())
-	a.Node(eui, func(now time.Time, n han.Node) {
-		c := chassis(n)
-		if c == nil || c.Ledger == nil {
-			return
-		}
-		b, ok = ledgerView(c, battery.Charge(seen.PlainHeartbeat), seen.Period), true
-		b.Device, b.At = eui, optional(now)
-	})
-	if b.Update != nil {
-		for _, u := range a.Store.UpdatesOf(eui) {
-			if im, _ := a.Store.ImageByFileHash(u.FileHash); versionText(im.FileVersion) == b.Update.Version {
-				b.Update.Image = fmt.Sprintf("%x", u.FileHash)
-			}
-		}
-	}
-	return b, ok
-}
-
-func ledgerView(c *meter.Chassis, plain battery.Charge, period time.Duration) Battery {
-	l := c.Ledger
-	percent, capacity, spent, radio := l.Percent(), l.Set().Capacity().MicroampHours(), l.Total().MicroampHours(), milliseconds(l.RadioOn())
-	b := Battery{
-		Source: "meter", Percent: &percent, Set: l.Set().Name, Capacity: &capacity, Spent: &spent, RadioOn: &radio,
-	}
-	for _, cause := range battery.Causes() {
-		b.Causes = append(b.Causes, CauseCharge{cause.String(), l.Spent(cause).MicroampHours(), int64(l.Spent(cause))})
-	}
-	day := l.Set().Day(plain, period)
-	if plain > 0 {
-		heartbeat, days := plain.MicroampHours(), l.DaysLeft(plain, period)
-		b.Heartbeat, b.DaysLeft = &heartbeat, &days
-	}
-	if c.Agent == nil {
-		return b
-	}
-	if u := c.Agent.UpdateReport(); u.StartedAt != 0 {
-		b.Update = &UpdateCost{Version: versionText(u.Version), Charge: u.Charge.MicroampHours(), RadioOn: milliseconds(u.RadioOn), Windows: u.Windows}
-		if plain > 0 {
-			days := float64(u.Charge) / float64(max(1, day))
-			b.Update.DaysOfLife = &days
-		}
-	}
-	return b
 }

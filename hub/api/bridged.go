@@ -12,7 +12,9 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/store"
 )
 
 // BridgedReport is what a bridge tells of an outside device. It says everything
@@ -34,9 +36,9 @@ type bridgedReportInput struct {
 }
 
 // bridgedStates are the states that a bridge may report.
-var bridgedStates = map[string]hub.UpdateState{
-	"": hub.UpdatePending, "pending": hub.UpdatePending, "downloading": hub.UpdateDownloading,
-	"transferred": hub.UpdateTransferred, "activated": hub.UpdateActivated, "failed": hub.UpdateFailed,
+var bridgedStates = map[string]store.UpdateState{
+	"": store.UpdatePending, "pending": store.UpdatePending, "downloading": store.UpdateDownloading,
+	"transferred": store.UpdateTransferred, "activated": store.UpdateActivated, "failed": store.UpdateFailed,
 }
 
 func (a *API) registerBridged() {
@@ -48,12 +50,12 @@ func (a *API) registerBridged() {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.ReportBridged(now, out, r) })
+		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return a.HeadEnd.ReportBridged(now, out, r) })
 	})
 }
 
-func (in *bridgedReportInput) parse() (hub.BridgedReport, error) {
-	r := hub.BridgedReport{
+func (in *bridgedReportInput) parse() (headend.BridgedReport, error) {
+	r := headend.BridgedReport{
 		Heard: in.Body.Heard, State: bridgedStates[in.Body.State], Outcome: in.Body.Outcome,
 		Offset: in.Body.Offset, Windows: in.Body.Windows, Blocks: in.Body.Blocks,
 	}

@@ -21,7 +21,7 @@ func TestBridgedDevice(t *testing.T) {
 	if status, v := s.json("POST", "/v1/devices", `{"eui64":"`+outside+`","kind":"BRIDGED"}`); status != 201 || v["kind"] != "BRIDGED" {
 		t.Fatalf("add device: %d %v", status, v)
 	}
-	if alerts := s.store.Alerts(0, 10); len(alerts) != 0 {
+	if alerts := s.store.Inbox(0, 10); len(alerts) != 0 {
 		t.Errorf("alerts of a device log that did not change: %+v", alerts)
 	}
 	file := testimage.GB(testimage.Options{Version: 2})
@@ -53,7 +53,7 @@ func TestBridgedDevice(t *testing.T) {
 	report(204, `{"image":"`+image+`","state":"activated","firmware_version":"00000002"}`)
 	report(204, `{"image":"`+image+`","state":"activated","firmware_version":"00000002"}`)
 	report(409, `{"image":"`+image+`","state":"downloading"}`)
-	if alerts := s.store.Alerts(0, 10); len(alerts) != 1 || alerts[0].Code != 0x8F8A {
+	if alerts := s.store.Inbox(0, 10); len(alerts) != 1 || alerts[0].Code != 0x8F8A {
 		t.Errorf("alerts %+v, want one 8F8A", alerts)
 	}
 }
@@ -77,7 +77,7 @@ func TestBridgedReportsAreChecked(t *testing.T) {
 		{"no such update", "PUT", "/v1/bridged/" + outside, `{"image":"` + strings.Repeat("0", 62) + `11","state":"failed"}`, 409, "no update"},
 		{"a state that is the supplier's", "PUT", "/v1/bridged/" + outside, `{"state":"cancelled"}`, 422, ""},
 		{"a version that is none", "PUT", "/v1/bridged/" + outside, `{"firmware_version":"2"}`, 422, "8 hex digits"},
-		{"an order to switch", "POST", "/v1/devices/" + outside + "/activation", `{"hash":"` + strings.Repeat("0", 64) + `"}`, 409, "by itself"},
+		{"an order to switch", "POST", "/v1/devices/" + outside + "/activation", `{"image_hash":"` + strings.Repeat("0", 64) + `"}`, 409, "by itself"},
 		{"a question for its version", "POST", "/v1/devices/" + outside + "/firmware-version", "", 409, "none that the hub can read"},
 	}
 	for _, tt := range tests {

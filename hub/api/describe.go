@@ -2,11 +2,14 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/commshub/commshub/internal/foreign"
 )
 
 func init() {
@@ -22,6 +25,9 @@ func describe(version string) huma.Config {
 	c.CreateHooks = nil // no $schema links in answers
 	c.DocsPath, c.SchemasPath = "", ""
 	c.OpenAPIPath = "/openapi"
+	json := huma.DefaultJSONFormat
+	json.Marshal = func(w io.Writer, v any) error { return huma.DefaultJSONFormat.Marshal(foreign.Writer(w), v) }
+	c.Formats = map[string]huma.Format{"application/json": json, "json": json}
 	c.RejectUnknownQueryParameters = true
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		tokenScheme: {Type: "http", Scheme: "bearer", Description: "The token in the file api-token of the state folder."},
@@ -43,8 +49,12 @@ func describe(version string) huma.Config {
 const tokenScheme = "token"
 
 // register adds an operation. failures are the statuses it can fail with, besides
-// those that every operation of its kind can; see documentFailures.
+// those that every operation of its kind can; see documentFailures. Two operations of
+// one name are a programmer's error and panic.
 func register[I, O any](a *API, o huma.Operation, failures []int, handle func(context.Context, *I) (*O, error)) {
+	if _, twice := a.failures[o.OperationID]; twice {
+		panic("api: two operations are named " + o.OperationID)
+	}
 	o.MaxBodyBytes = maxBody + 1
 	a.failures[o.OperationID] = failures
 	huma.Register(a.described, o, handle)

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/installcode"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/store"
 )
@@ -19,13 +20,19 @@ type Device struct {
 	Kind            string     `json:"kind" enum:"ESME,GSME,HCALCS,IHD,CAD,PPMID,BRIDGED"`
 	AddedAt         *time.Time `json:"added_at,omitempty"`
 	LastHeard       *time.Time `json:"last_heard,omitempty" doc:"when its last readings, the last report of its bridge, or in this run of the hub its last frame, came"`
+	InstallCode     bool       `json:"install_code" doc:"its install code is in the device log; nobody reads it from there"`
 	FirmwareVersion string     `json:"firmware_version,omitempty" doc:"as the device reported it, 8 hex digits"`
+	Manufacturer    string     `json:"manufacturer,omitempty" doc:"Zigbee manufacturer code, 4 hex digits; this and the next two as the device said when it asked for an image"`
+	ImageType       string     `json:"image_type,omitempty" doc:"4 hex digits"`
+	HardwareVersion string     `json:"hardware_version,omitempty" doc:"4 hex digits"`
+	Unsigned        bool       `json:"unsigned" doc:"a meter whose messages nobody can check: there are no certificates of it for GBCS messages; it is given no orders unless the hub takes any messages"`
 	Sleeps          bool       `json:"sleeps" doc:"it wakes for its heartbeats only"`
 	Awake           bool       `json:"awake"`
 	Period          float64    `json:"period_s,omitempty" doc:"of the heartbeats of a device that sleeps"`
-	NextHeartbeat   *time.Time `json:"next_heartbeat,omitempty" doc:"when a device that sleeps should wake, if it was heard in this run of the hub"`
+	NextHeartbeat   *time.Time `json:"next_heartbeat,omitempty" doc:"when a device that sleeps should wake, if it was heard in this run of the hub and is not overdue"`
 	Overdue         bool       `json:"overdue" doc:"its heartbeat did not come"`
-	Connected       bool       `json:"connected" doc:"it has a DTLS session"`
+	OverdueSince    *time.Time `json:"overdue_since,omitempty" doc:"when the heartbeat that did not come was due; the device is silent since last_heard"`
+	Connected       bool       `json:"connected" doc:"it has a DTLS session, and the hub its broker"`
 	Mailbox         int        `json:"mailbox" doc:"messages that wait for it"`
 	InProcess       bool       `json:"in_process" doc:"it runs in the hub's process, so that one can look inside"`
 }
@@ -33,17 +40,20 @@ type Device struct {
 func (a *API) device(d store.Device, now time.Time) Device {
 	heard := a.Store.LastHeard(d)
 	out := Device{
-		EUI64: d.EUI64, Kind: hub.Kind(d.Kind).String(), AddedAt: instant(d.AddedAt), LastHeard: instant(heard),
-		Connected: a.Connected(d.EUI64), InProcess: a.Node(d.EUI64, func(time.Time, han.Node) {}),
+		EUI64: d.EUI64, Kind: d.Kind.String(), AddedAt: instant(d.AddedAt), LastHeard: instant(heard),
+		InstallCode: d.HasInstallCode, Connected: a.reaches(d.EUI64), InProcess: a.Node(d.EUI64, func(time.Time, han.Node) {}),
+		Unsigned: d.Kind.IsMeter() && !a.HeadEnd.Signs(d.EUI64),
 	}
-	if heard != 0 && hub.Kind(d.Kind).TakesFirmware() {
+	if heard != 0 && d.Kind.TakesFirmware() {
 		out.FirmwareVersion = versionText(d.FirmwareVersion)
 	}
-	for _, m := range a.Store.MessagesOf(d.EUI64) {
-		if hub.IsQueued(m) {
-			out.Mailbox++
-		}
+	if d.Manufacturer != 0 || d.ImageType != 0 {
+		out.Manufacturer, out.ImageType = fmt.Sprintf("%04X", d.Manufacturer), fmt.Sprintf("%04X", d.ImageType)
 	}
+	if d.HasHardware {
+		out.HardwareVersion = fmt.Sprintf("%04X", d.HardwareVersion)
+	}
+	out.Mailbox = len(a.Store.MessagesOf(d.EUI64))
 	seen, ok := a.Observer.Device(d.EUI64, now)
 	if !ok {
 		return out
@@ -57,10 +67,21 @@ func (a *API) device(d store.Device, now time.Time) Device {
 		return out
 	}
 	if next, ok := seen.NextHeartbeat(); ok {
-		out.Period, out.NextHeartbeat = seen.Period.Seconds(), optional(next)
-		out.Overdue = seen.Overdue(now)
+		out.Period = seen.Period.Seconds()
+		if out.Overdue = seen.Overdue(now); out.Overdue {
+			out.OverdueSince = optional(next)
+		} else {
+			out.NextHeartbeat = optional(next)
+		}
 	}
 	return out
+}
+
+// reaches reports whether frames come through between the hub and a device: a session
+// without a broker under it carries none.
+func (a *API) reaches(eui han.EUI64) bool {
+	up, _ := a.BrokerUp()
+	return up && a.Connected(eui)
 }
 
 func deviceTag(d store.Device) string { return etag(d.EUI64, d.Kind, d.AddedAt) }
@@ -83,7 +104,7 @@ func (i DevicePath) parse() (han.EUI64, error) {
 type devicesOutput struct {
 	Body struct {
 		Devices []Device `json:"devices"`
-		Size    int      `json:"size" doc:"how many entries the device log holds at most"`
+		Size    int      `json:"max_entries" doc:"how many entries the device log holds at most"`
 		Next    string   `json:"next,omitempty" doc:"cursor of the next page"`
 	}
 }
@@ -97,6 +118,8 @@ type addDeviceInput struct {
 	Body struct {
 		EUI64 string `json:"eui64" doc:"16 hex digits"`
 		Kind  string `json:"kind" enum:"ESME,GSME,HCALCS,IHD,CAD,PPMID,BRIDGED"`
+		// A pointer, so that an empty one is a mistake and none is none.
+		InstallCode *string `json:"install_code,omitempty" doc:"as printed on the device: 36 hex digits, grouped or not"`
 	}
 }
 
@@ -166,7 +189,7 @@ func (a *API) listDevices(_ context.Context, in *Paging) (*devicesOutput, error)
 func (a *API) readDevice(eui han.EUI64) (*deviceOutput, error) {
 	d, ok := a.Store.Device(eui)
 	if !ok {
-		return nil, problem(fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice))
+		return nil, problem(fmt.Errorf("device %s: %w", eui, store.ErrUnknownDevice))
 	}
 	return &deviceOutput{ETag: deviceTag(d), Body: a.device(d, a.now())}, nil
 }
@@ -176,15 +199,23 @@ func (a *API) addDevice(_ context.Context, in *addDeviceInput) (*deviceOutput, e
 	if err != nil {
 		return nil, invalid("body.eui64", in.Body.EUI64, err)
 	}
-	kind, err := hub.ParseKind(in.Body.Kind)
+	kind, err := store.ParseKind(in.Body.Kind)
 	if err != nil {
 		return nil, invalid("body.kind", in.Body.Kind, err)
+	}
+	d := store.Device{EUI64: eui, Kind: kind}
+	if in.Body.InstallCode != nil {
+		code, err := installcode.Parse(*in.Body.InstallCode)
+		if err != nil {
+			return nil, invalid("body.install_code", nil, err) // a secret is not told again
+		}
+		d.HasInstallCode, d.InstallCode = true, [installcode.SecretSize]byte(code[:installcode.SecretSize])
 	}
 	if err := a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
 		if err := h.CheckAddress(eui); err != nil {
 			return invalid("body.eui64", in.Body.EUI64, err)
 		}
-		return h.AddDevice(now, out, eui, kind)
+		return h.AddDevice(now, out, d)
 	}); err != nil {
 		return nil, err
 	}

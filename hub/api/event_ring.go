@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/commshub/commshub/internal/foreign"
 )
 
 // eventRing holds the newest events, encoded once for all readers. A reader has a
@@ -47,7 +49,7 @@ func (r *eventRing) publish(kind string, v any) {
 	if err != nil {
 		panic(fmt.Sprintf("api: encode event %s: %v", kind, err))
 	}
-	r.add(kind, data)
+	r.add(kind, foreign.JSON(data))
 }
 
 // add adds an event, and drops the oldest beyond the bounds.

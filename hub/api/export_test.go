@@ -10,5 +10,8 @@ func (a *API) Kept() (events, bytes int) {
 	return len(a.events.events), a.events.bytes
 }
 
-// Crowd makes the stream look as if n read it.
-func (a *API) Crowd(n int64) { a.readers.all.Store(n) }
+// Crowd makes the streams look as if n read each.
+func (a *API) Crowd(n int64) {
+	a.readers.all.Store(n)
+	a.readers.captures.Store(n)
+}

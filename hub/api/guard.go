@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/commshub/commshub/hub/client"
 )
 
 // maxBody is the largest JSON body, in bytes. Uploads have a bound of their own.
@@ -31,6 +33,7 @@ func (a *API) guard(mux *http.ServeMux) http.Handler {
 		route := "none"
 		defer func() { a.Answered(r.Method, route, recorder.status, time.Since(began)) }()
 		setSecurityHeaders(recorder.Header())
+		recorder.Header().Set(client.Header, a.Version)
 		if !a.allowsHost(r.Host) {
 			refuse(recorder, http.StatusMisdirectedRequest, fmt.Sprintf("host %q: not a name of this hub; start it with --allow-host to allow it", r.Host))
 			return

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -18,27 +19,24 @@ import (
 
 // Hub is who the hub is and how it was started.
 type Hub struct {
-	EUI64           han.EUI64 `json:"eui64" doc:"HAN address, the GPF's identifier"`
-	CHF             han.EUI64 `json:"chf"`
-	Supplier        han.EUI64 `json:"supplier"`
-	Pacing          string    `json:"pacing" doc:"how much a sleeping meter may fetch per window"`
-	BlockSize       int       `json:"block_size" doc:"most bytes of an image in one block"`
-	MailboxTime     float64   `json:"mailbox_time_s" doc:"how long a message waits for a sleeping meter"`
-	Lab             bool      `json:"lab" doc:"faults can be ordered"`
-	Auth            string    `json:"auth" enum:"token,none" doc:"whether changing something takes a token"`
-	Version         string    `json:"version"`
-	Instance        string    `json:"instance" doc:"another one after each start"`
-	Started         time.Time `json:"started_wall"`
-	BrokerConnected bool      `json:"broker_connected"`
-	MaxUpload       int64     `json:"max_upload" doc:"bytes"`
-}
-
-// Clock is the emulated clock.
-type Clock struct {
-	Now      time.Time `json:"now" doc:"emulated time"`
-	Speed    float64   `json:"speed" doc:"emulated seconds per second"`
-	Wall     time.Time `json:"wall" doc:"anchor: at this instant of the wall clock it was …"`
-	Emulated time.Time `json:"emulated" doc:"… this emulated time"`
+	EUI64           han.EUI64  `json:"eui64" doc:"HAN address, the GPF's identifier"`
+	Home            string     `json:"home,omitempty" doc:"what no other home has, also not one with the same EUI64s"`
+	CHF             han.EUI64  `json:"chf"`
+	Supplier        han.EUI64  `json:"supplier"`
+	Pacing          string     `json:"pacing" doc:"how much a sleeping meter may fetch per window"`
+	BlockSize       int        `json:"block_size" doc:"most bytes of an image in one block"`
+	MailboxTime     float64    `json:"mailbox_time_s" doc:"how long a message waits for a sleeping meter"`
+	Messages        string     `json:"messages" enum:"signed,any" doc:"which GBCS messages of devices are taken: signed ones, or any"`
+	Lab             bool       `json:"lab" doc:"faults can be ordered"`
+	Auth            string     `json:"auth" enum:"token,none" doc:"whether changing something takes a token"`
+	Version         string     `json:"version"`
+	Instance        string     `json:"instance" doc:"another one after each start"`
+	Started         time.Time  `json:"started_wall"`
+	BrokerConnected bool       `json:"broker_connected"`
+	BrokerSince     *time.Time `json:"broker_since_wall,omitempty" doc:"since when it has its broker, or has it not"`
+	BrokerReason    string     `json:"broker_reason,omitempty" doc:"why it has not its broker"`
+	MaxUpload       int64      `json:"max_upload_size" doc:"bytes"`
+	Encrypted       bool       `json:"encrypted_at_rest" doc:"records and images are encrypted on the disk"`
 }
 
 // Version is what this program was built from.
@@ -48,10 +46,11 @@ type Version struct {
 	Commit  string `json:"commit,omitempty"`
 }
 
-// Health tells that the process answers.
+// Health tells that the process answers, or that the hub is well.
 type Health struct {
-	Status  string `json:"status" enum:"ok"`
-	Version string `json:"version"`
+	Status    string `json:"status" enum:"ok"`
+	Version   string `json:"version"`
+	Encrypted bool   `json:"encrypted_at_rest" doc:"records and images are encrypted on the disk"`
 }
 
 // Check is one thing that a hub needs to be ready.
@@ -68,7 +67,6 @@ type Ready struct {
 
 type (
 	hubOutput     struct{ Body Hub }
-	clockOutput   struct{ Body Clock }
 	versionOutput struct{ Body Version }
 	healthOutput  struct{ Body Health }
 	readyOutput   struct{ Body Ready }
@@ -89,18 +87,29 @@ func (a *API) registerHub() {
 		func(context.Context, *struct{}) (*versionOutput, error) {
 			return &versionOutput{Body: Version{Version: a.Version, Go: runtime.Version(), Commit: Commit()}}, nil
 		})
-	register(a, get("read-clock", "/v1/clock", "Read the emulated clock"), nil,
-		func(context.Context, *struct{}) (*clockOutput, error) { return &clockOutput{Body: a.Clock()}, nil })
 	live := func(context.Context, *struct{}) (*healthOutput, error) {
-		return &healthOutput{Body: Health{Status: "ok", Version: a.Version}}, nil
+		return &healthOutput{Body: Health{Status: "ok", Version: a.Version, Encrypted: a.Encrypted}}, nil
 	}
 	register(a, get("health-live", "/v1/health/live", "Tell whether the process answers"), nil, live)
 	register(a, get("health-ready", "/v1/health/ready", "Tell whether the hub can do its work"),
 		[]int{http.StatusServiceUnavailable}, a.ready)
-	register(a, get("health", "/v1/health", "Tell whether the hub answers"), []int{http.StatusServiceUnavailable},
+	register(a, get("health", "/v1/health", "Tell whether the hub is well: it answers, has its broker, and can write its records"), []int{http.StatusServiceUnavailable},
 		func(ctx context.Context, in *struct{}) (*healthOutput, error) {
 			if err := a.operate(func(*hub.Hub, time.Time, *han.Outbox) error { return nil }); err != nil {
 				return nil, err
+			}
+			if b := a.broker(); !b.Connected {
+				text := fmt.Sprintf("the hub has no MQTT broker since %s (wall clock) and reaches no device", b.Since.Format(time.RFC3339))
+				if b.Reason != "" {
+					text += ": " + b.Reason
+				}
+				return nil, statusProblem(http.StatusServiceUnavailable, text)
+			}
+			if trouble := a.Beside(); trouble != "" {
+				return nil, statusProblem(http.StatusServiceUnavailable, "the bridge beside the hub: "+trouble)
+			}
+			if err := a.Unkept(); err != nil {
+				return nil, statusProblem(http.StatusServiceUnavailable, fmt.Sprintf("the hub cannot write its records, and takes nothing that it would have to remember: %v", err))
 			}
 			return live(ctx, in)
 		})
@@ -123,21 +132,21 @@ func (a *API) hub() Hub {
 	if a.Token != "" {
 		auth = "token"
 	}
-	policy := ""
+	policy, b := "", a.broker()
 	if a.Config.Policy != nil {
 		policy = a.Config.Policy.String()
 	}
 	return Hub{
-		EUI64: a.Config.EUI64, CHF: a.Config.CHF, Supplier: a.Config.Supplier, Pacing: policy, BlockSize: a.Config.BlockSize,
-		MailboxTime: a.Config.MailboxTime.Seconds(), Lab: a.Lab != nil, Auth: auth, Version: a.Version,
-		Instance: a.instance, Started: a.started, BrokerConnected: a.BrokerUp(), MaxUpload: imagecache.MaxUpload,
+		EUI64: a.Config.EUI64, Home: a.Home, CHF: a.Config.CHF, Supplier: a.Config.Supplier, Pacing: policy, BlockSize: a.Config.BlockSize,
+		MailboxTime: a.Config.MailboxTime.Seconds(), Messages: a.HeadEnd.Policy().String(), Lab: a.Lab != nil, Auth: auth, Version: a.Version,
+		Instance: a.instance, Started: a.started, BrokerConnected: b.Connected, BrokerSince: optional(b.Since), BrokerReason: b.Reason, MaxUpload: imagecache.MaxUpload, Encrypted: a.Encrypted,
 	}
 }
 
 // ready looks at what the hub needs: itself, its records and its broker.
 func (a *API) ready(context.Context, *struct{}) (*readyOutput, error) {
 	running := a.Operate(func(*hub.Hub, time.Time, *han.Outbox) error { return nil }) == nil
-	checks := []Check{{"hub", running}, {"store", !a.Store.Closed()}, {"broker", a.BrokerUp()}}
+	checks := []Check{{"hub", running}, {"store", !a.Store.Closed() && a.Unkept() == nil}, {"broker", a.broker().Connected}}
 	var missing []string
 	for _, c := range checks {
 		if !c.OK {

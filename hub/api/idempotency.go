@@ -114,7 +114,7 @@ func (i *idempotency) attempt(key string, request [sha256.Size]byte) (*attempt, 
 // perform serves the first request with a key. A failure of the hub's is not
 // kept: the client shall try again.
 func (i *idempotency) perform(w http.ResponseWriter, r *http.Request, next http.Handler, key string, a *attempt) {
-	c := &capture{ResponseWriter: w, status: http.StatusInternalServerError}
+	c := &copied{ResponseWriter: w, status: http.StatusInternalServerError}
 	defer func() {
 		a.status, a.header, a.body = c.status, maps.Clone(w.Header()), c.body
 		close(a.done)
@@ -144,19 +144,19 @@ func (a *attempt) repeat(w http.ResponseWriter) {
 	_, _ = w.Write(a.body) // the client is gone if this fails
 }
 
-// capture keeps a copy of an answer.
-type capture struct {
+// copied keeps a copy of an answer.
+type copied struct {
 	http.ResponseWriter
 	status int
 	body   []byte
 }
 
-func (c *capture) WriteHeader(status int) {
+func (c *copied) WriteHeader(status int) {
 	c.status = status
 	c.ResponseWriter.WriteHeader(status)
 }
 
-func (c *capture) Write(p []byte) (int, error) {
+func (c *copied) Write(p []byte) (int, error) {
 	if len(c.body)+len(p) <= maxReplay {
 		c.body = append(c.body, p...)
 	}
@@ -164,4 +164,4 @@ func (c *capture) Write(p []byte) (int, error) {
 }
 
 // Unwrap is for http.ResponseController.
-func (c *capture) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+func (c *copied) Unwrap() http.ResponseWriter { return c.ResponseWriter }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/store"
 )
 
 // registerImageFile serves OTA files as devices download them, with ranges. Like
@@ -46,7 +46,7 @@ func (a *API) imageFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	im, ok := a.Store.ImageByFileHash(hash)
 	if !ok {
-		return problem(fmt.Errorf("image %s: %w", hash, hub.ErrUnknownImage))
+		return problem(fmt.Errorf("image %s: %w", hash, store.ErrUnknownImage))
 	}
 	file, err := a.Cache.Open(hash)
 	if err != nil {

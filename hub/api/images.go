@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/store"
 )
@@ -28,18 +31,28 @@ type Image struct {
 	Size             uint32     `json:"size" doc:"bytes"`
 	HardwareMin      string     `json:"hardware_min,omitempty" doc:"4 hex digits"`
 	HardwareMax      string     `json:"hardware_max,omitempty" doc:"4 hex digits"`
-	Text             string     `json:"text,omitempty" doc:"header string"`
+	Text             string     `json:"text,omitempty" doc:"header string; bytes that are not UTF-8 are replaced"`
+	TextHex          string     `json:"text_hex,omitempty" doc:"header string, its bytes in hex"`
 	Layout           string     `json:"layout"`
-	SupplierVerified bool       `json:"supplier_verified" doc:"the authorising signature was checked and is good"`
+	SupplierVerified bool       `json:"supplier_verified" doc:"the home's supplier signed it, and the signature is good; without, meters with trust signed refuse it"`
+	Damaged          bool       `json:"damaged,omitempty" doc:"the hub lost its bytes: upload it again"`
 	AddedAt          *time.Time `json:"added_at,omitempty"`
+
+	Warnings []ImageWarning `json:"warnings,omitempty" doc:"in the answer to an upload: what is wrong with the file and did not keep it out"`
+}
+
+// ImageWarning is something wrong with a file.
+type ImageWarning struct {
+	Code string `json:"code"`
+	Text string `json:"text" doc:"one line"`
 }
 
 func imageOf(im store.Image) Image {
 	out := Image{
 		SHA256: fmt.Sprintf("%x", im.FileHash), ImageHash: im.ImageHash.String(),
 		Manufacturer: fmt.Sprintf("%04X", im.Manufacturer), ImageType: fmt.Sprintf("%04X", im.ImageType),
-		Version: versionText(im.FileVersion), Size: im.Size, Text: im.Text, Layout: im.Layout.String(),
-		SupplierVerified: im.SupplierVerified, AddedAt: instant(im.AddedAt),
+		Version: versionText(im.FileVersion), Size: im.Size, Text: im.Text, TextHex: hex.EncodeToString([]byte(im.Text)), Layout: im.Layout.String(),
+		SupplierVerified: im.SupplierVerified, Damaged: im.Damaged, AddedAt: instant(im.AddedAt),
 	}
 	if im.HasHardware {
 		out.HardwareMin, out.HardwareMax = fmt.Sprintf("%04X", im.HardwareMin), fmt.Sprintf("%04X", im.HardwareMax)
@@ -94,7 +107,7 @@ func (a *API) registerImages(mux *http.ServeMux) {
 		}
 		im, ok := a.Store.ImageByFileHash(hash)
 		if !ok {
-			return nil, problem(fmt.Errorf("image %s: %w", hash, hub.ErrUnknownImage))
+			return nil, problem(fmt.Errorf("image %s: %w", hash, store.ErrUnknownImage))
 		}
 		return &imageOutput{ETag: etag(im), Body: imageOf(im)}, nil
 	})
@@ -112,7 +125,11 @@ func (a *API) describeUpload() {
 	document.AddOperation(&huma.Operation{
 		OperationID: id, Method: http.MethodPost, Path: pathImages,
 		Summary: "Upload a firmware image", Tags: []string{"images"},
-		Description: "The body is the file as it was published, bare or in a vendor's wrapper. An image that is there already stays as it is.",
+		Description: "The body is the file as it was published, bare or in a vendor's wrapper. An image that is there already stays as it is. " +
+			"A file whose image integrity code does not fit is refused unless it is forced; what else looks damaged comes in with warnings.",
+		Parameters: []*huma.Param{{
+			Name: forceParameter, In: "query", Description: "take a file whose image integrity code does not fit", Schema: &huma.Schema{Type: huma.TypeBoolean},
+		}},
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}},
 		}},
@@ -122,49 +139,90 @@ func (a *API) describeUpload() {
 	})
 }
 
-// upload takes a file into the cache, checks the supplier's signature and makes
-// the image known. Nothing is kept of a file that is refused.
+// upload takes a file into the cache, and makes the image known if the supplier
+// authorised it. Nothing is kept of a file that is refused.
 func (a *API) upload(w http.ResponseWriter, r *http.Request) {
-	if r.URL.RawQuery != "" {
-		writeProblem(w, invalid("query", r.URL.RawQuery, errors.New("an upload takes no query parameters")))
+	force, err := forced(r.URL.Query())
+	if err != nil {
+		writeProblem(w, invalid("query", r.URL.RawQuery, err))
 		return
 	}
-	im, err := a.takeImage(w, r)
+	im, warnings, err := a.takeImage(w, r, force)
 	if err != nil {
 		writeProblem(w, err)
 		return
 	}
-	writeJSON(w, http.StatusCreated, imageOf(im))
+	out := imageOf(im)
+	for _, w := range warnings {
+		out.Warnings = append(out.Warnings, ImageWarning{string(w.Code), w.Text})
+	}
+	writeJSON(w, http.StatusCreated, out)
 }
 
-func (a *API) takeImage(w http.ResponseWriter, r *http.Request) (store.Image, error) {
-	if r.ContentLength > imagecache.MaxUpload {
-		return store.Image{}, tooLarge()
+// forceParameter is the one query parameter of an upload.
+const forceParameter = "force"
+
+func forced(query url.Values) (bool, error) {
+	for name, values := range query {
+		if name != forceParameter || len(values) != 1 {
+			return false, errors.New("an upload takes force=true or force=false, and no other query parameter")
+		}
+		switch values[0] {
+		case "true":
+			return true, nil
+		case "false":
+		default:
+			return false, fmt.Errorf("force=%q: want true or false", values[0])
+		}
 	}
-	body := &part{Reader: r.Body, control: http.NewResponseController(w), timeout: a.BodyTimeout}
-	e, err := a.Cache.Put(body, imagecache.MaxUpload)
+	return false, nil
+}
+
+// takeImage returns the image as it is known from here on, and what is wrong with the file.
+func (a *API) takeImage(w http.ResponseWriter, r *http.Request, force bool) (store.Image, []ota.Warning, error) {
+	e, err := a.receiveImage(w, r)
+	if err != nil {
+		return store.Image{}, nil, err
+	}
+	authorised, err := a.HeadEnd.Authorise(e, a.Cache, force)
 	switch {
-	case err == nil:
-	case errors.Is(err, imagecache.ErrTooLarge):
-		// A client that is about to finish hears why; one that is not is cut off.
-		_, _ = io.CopyN(io.Discard, body, lateBytes)
-		return store.Image{}, tooLarge()
-	case errors.As(err, new(imagecache.StorageError)):
-		return store.Image{}, problem(err)
-	case body.failed != nil:
-		return store.Image{}, bodyProblem(body.failed, imagecache.MaxUpload)
+	case errors.As(err, new(headend.AuthorityError)), errors.As(err, new(headend.DamageError)):
+		err = invalid("body", nil, err)
+	case err != nil:
+		err = problem(err)
 	default:
-		return store.Image{}, invalid("body", nil, err)
-	}
-	verified, err := a.verify(e)
-	if err == nil {
-		err = a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.RegisterImage(now, out, e, verified) })
+		err = a.operate(func(_ *hub.Hub, now time.Time, out *han.Outbox) error {
+			return a.HeadEnd.RegisterImage(now, out, authorised)
+		})
 	}
 	im, known := a.Store.ImageByFileHash(e.FileHash)
 	if err != nil && !known {
 		err = errors.Join(err, a.Cache.Remove(e.FileHash))
 	}
-	return im, err
+	return im, e.Warnings, err
+}
+
+// receiveImage takes a body into the cache.
+func (a *API) receiveImage(w http.ResponseWriter, r *http.Request) (imagecache.Entry, error) {
+	if r.ContentLength > imagecache.MaxUpload {
+		return imagecache.Entry{}, tooLarge()
+	}
+	body := &part{Reader: r.Body, control: http.NewResponseController(w), timeout: a.BodyTimeout}
+	e, err := a.Cache.Put(body, imagecache.MaxUpload)
+	switch {
+	case err == nil:
+		return e, nil
+	case errors.Is(err, imagecache.ErrTooLarge):
+		// A client that is about to finish hears why; one that is not is cut off.
+		_, _ = io.CopyN(io.Discard, body, lateBytes)
+		return imagecache.Entry{}, tooLarge()
+	case errors.As(err, new(imagecache.StorageError)):
+		return imagecache.Entry{}, problem(err)
+	case body.failed != nil:
+		return imagecache.Entry{}, bodyProblem(body.failed, imagecache.MaxUpload)
+	default:
+		return imagecache.Entry{}, invalid("body", nil, err)
+	}
 }
 
 // lateBytes is how much of a file that is too large is still taken.
@@ -188,21 +246,6 @@ func (p *part) Read(b []byte) (int, error) {
 		p.failed = err
 	}
 	return n, err
-}
-
-// verify checks the authorising signature of an image that has one.
-func (a *API) verify(e imagecache.Entry) (bool, error) {
-	if e.Layout != ota.LayoutGB || a.SupplierKey == nil {
-		return false, nil
-	}
-	im, err := a.Cache.Load(e.FileHash)
-	if err != nil {
-		return false, problem(err)
-	}
-	if err := im.VerifyAuthority(a.SupplierKey); err != nil {
-		return false, invalid("body", nil, err)
-	}
-	return true, nil
 }
 
 func tooLarge() error {

@@ -11,7 +11,7 @@ import (
 	"github.com/commshub/commshub/devices/bootloader"
 	"github.com/commshub/commshub/devices/gsme"
 	"github.com/commshub/commshub/han"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
 )
 
 // Slot is one of a meter's firmware slots.
@@ -26,6 +26,14 @@ type Slot struct {
 	SHA256  string `json:"sha256,omitempty" doc:"of the bytes in it, if they are complete"`
 }
 
+// Wear is how often the sectors of a region of a meter's flash were erased.
+type Wear struct {
+	Region  string `json:"region"`
+	Sectors int    `json:"sectors"`
+	Least   uint32 `json:"erases_least" doc:"of the sector that was erased least, since the meter was made"`
+	Most    uint32 `json:"erases_most" doc:"of the sector that was erased most"`
+}
+
 // Inside is what a debugger on a meter would show.
 type Inside struct {
 	Device         han.EUI64  `json:"device"`
@@ -38,9 +46,10 @@ type Inside struct {
 	Offset         uint32     `json:"offset" doc:"bytes of the next image stored"`
 	Size           uint32     `json:"size" doc:"bytes of the next image"`
 	Slots          []Slot     `json:"slots"`
+	Wear           []Wear     `json:"wear" doc:"of the meter's flash, by region"`
 	Register       uint64     `json:"register" doc:"litres or watt-hours"`
-	RadioOn        float64    `json:"radio_on_ms"`
-	BatteryPercent *uint8     `json:"battery_percent,omitempty" doc:"of a gas meter"`
+	RadioOn        float64    `json:"radio_on_s"`
+	BatteryPercent *float64   `json:"battery_left_percent,omitempty" doc:"of a gas meter"`
 	Asleep         bool       `json:"asleep"`
 	NextHeartbeat  *time.Time `json:"next_heartbeat,omitempty"`
 }
@@ -59,10 +68,10 @@ func (a *API) registerInside() {
 		}
 		d, ok := a.Store.Device(eui)
 		if !ok {
-			return nil, problem(fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice))
+			return nil, problem(fmt.Errorf("device %s: %w", eui, store.ErrUnknownDevice))
 		}
-		inside := Inside{Device: eui, Slots: []Slot{}}
-		if !hub.Kind(d.Kind).IsMeter() || !a.Node(eui, inside.look) {
+		inside := Inside{Device: eui, Slots: []Slot{}, Wear: []Wear{}}
+		if !d.Kind.IsMeter() || !a.Node(eui, inside.look) {
 			return nil, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: no meter that runs in this process", eui))
 		}
 		return &insideOutput{Body: inside}, nil
@@ -81,7 +90,7 @@ func (i *Inside) look(now time.Time, n han.Node) {
 		i.Version, i.Running = versionText(s.Version), s.Slot
 		i.Client, i.Offset, i.Size = s.Client.String(), s.Offset, s.Size
 	}
-	i.Register, i.RadioOn = s.Register, milliseconds(s.RadioOn)
+	i.Register, i.RadioOn = s.Register, s.RadioOn.Seconds()
 	for _, slot := range c.Slots() {
 		view := Slot{
 			Name: slot.Name, State: slot.State.String(), Size: slot.Size, Stored: slot.Stored, Running: slot.Running, Trial: slot.Trial,
@@ -93,6 +102,9 @@ func (i *Inside) look(now time.Time, n han.Node) {
 			view.SHA256 = fmt.Sprintf("%x", slot.Hash)
 		}
 		i.Slots = append(i.Slots, view)
+	}
+	for _, w := range c.Wear() {
+		i.Wear = append(i.Wear, Wear(w))
 	}
 	if g, ok := n.(*gsme.Meter); ok {
 		i.Asleep, i.BatteryPercent, i.NextHeartbeat = g.Asleep(), &s.Battery, optional(g.NextHeartbeat())

@@ -8,27 +8,32 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/commshub/commshub/han"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
 )
 
-// LinkFault is what happens to the frames between the hub and one device.
+// LinkFault is what goes wrong on the link between the hub and one device, in the
+// words of package transport/fault.
 type LinkFault struct {
-	DropPercent    float64 `json:"drop_percent" minimum:"0" maximum:"100" doc:"of the frames are lost"`
-	CorruptPercent float64 `json:"corrupt_percent" minimum:"0" maximum:"100" doc:"of the frames have one bit turned"`
-	Delay          int     `json:"delay_ms" minimum:"0" maximum:"5000" doc:"by which each frame comes late, on the wall clock"`
-	Frames         *int    `json:"frames,omitempty" minimum:"1" maximum:"1000000" doc:"after so many frames the link heals by itself"`
+	Loss        float64 `json:"loss_percent,omitempty" minimum:"0" maximum:"100" doc:"of the frames are lost"`
+	Duplication float64 `json:"duplication_percent,omitempty" minimum:"0" maximum:"100" doc:"of the frames come twice"`
+	Reordering  float64 `json:"reordering_percent,omitempty" minimum:"0" maximum:"100" doc:"of the frames are overtaken by later ones"`
+	ReorderBy   float64 `json:"reorder_by_s,omitempty" minimum:"0" maximum:"5" doc:"how much later, at most, such a frame comes, on the wall clock"`
+	Corruption  float64 `json:"corruption_percent,omitempty" minimum:"0" maximum:"100" doc:"of the frames have one bit turned"`
+	Delay       float64 `json:"delay_s,omitempty" minimum:"0" maximum:"5" doc:"by which each frame comes late, on the wall clock"`
+	Frames      *int    `json:"frames,omitempty" minimum:"1" maximum:"1000000" doc:"after so many frames the link heals by itself"`
 }
 
-// Fault is a fault in force, and what it did so far.
+// Fault is a fault in force, and which frames it struck so far.
 type Fault struct {
-	Device         han.EUI64 `json:"device"`
-	DropPercent    float64   `json:"drop_percent"`
-	CorruptPercent float64   `json:"corrupt_percent"`
-	Delay          int       `json:"delay_ms"`
-	FramesLeft     *int      `json:"frames_left,omitempty"`
-	Dropped        uint64    `json:"dropped"`
-	Corrupted      uint64    `json:"corrupted"`
-	Delayed        uint64    `json:"delayed"`
+	Device      han.EUI64         `json:"device"`
+	Loss        float64           `json:"loss_percent"`
+	Duplication float64           `json:"duplication_percent"`
+	Reordering  float64           `json:"reordering_percent"`
+	ReorderBy   float64           `json:"reorder_by_s"`
+	Corruption  float64           `json:"corruption_percent"`
+	Delay       float64           `json:"delay_s"`
+	FramesLeft  *int              `json:"frames_left,omitempty"`
+	Struck      map[string]uint64 `json:"struck" doc:"frames by kind of fault"`
 }
 
 // Lab injects faults. Its functions may be called from any goroutine.
@@ -66,7 +71,7 @@ type powerInput struct {
 type drainInput struct {
 	DevicePath
 	Body struct {
-		Percent uint8 `json:"percent" minimum:"0" maximum:"100" doc:"charge to leave; a battery is never charged"`
+		Percent uint8 `json:"battery_left_percent" minimum:"0" maximum:"100" doc:"charge to leave; a battery is never charged"`
 	}
 }
 
@@ -84,7 +89,7 @@ func (a *API) registerLab() {
 			return out, nil
 		})
 	const link = "/lab/devices/{eui64}/link"
-	register(a, operation("break-link", http.MethodPut, link, "Lose, corrupt or delay the frames of a device", http.StatusOK),
+	register(a, operation("break-link", http.MethodPut, link, "Lose, repeat, reorder, corrupt or delay the frames of a device", http.StatusOK),
 		[]int{http.StatusNotFound}, a.breakLink)
 	register(a, operation("heal-link", http.MethodDelete, link, "Heal the link to a device", http.StatusNoContent),
 		[]int{http.StatusNotFound}, func(_ context.Context, in *DevicePath) (*struct{}, error) {
@@ -133,7 +138,7 @@ func (a *API) breakLink(_ context.Context, in *linkFaultInput) (*faultOutput, er
 			return &faultOutput{Body: f}, nil
 		}
 	}
-	return &faultOutput{Body: Fault{Device: eui}}, nil // its frames are over already
+	return &faultOutput{Body: Fault{Device: eui, Struck: map[string]uint64{}}}, nil // its frames are over already
 }
 
 // labDevice returns the device of the device log that a fault is meant for.
@@ -146,7 +151,7 @@ func (a *API) labDevice(in DevicePath) (han.EUI64, error) {
 		return 0, err
 	}
 	if _, ok := a.Store.Device(eui); !ok {
-		return 0, problem(fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice))
+		return 0, problem(fmt.Errorf("device %s: %w", eui, store.ErrUnknownDevice))
 	}
 	return eui, nil
 }

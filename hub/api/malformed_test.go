@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/internal/testimage"
 )
@@ -21,9 +22,10 @@ func (w *world) contents() string {
 		w.t.Fatal(err)
 	}
 	slices.SortFunc(hashes, func(a, b imagecache.Hash) int { return strings.Compare(a.String(), b.String()) })
+	counter, _ := w.store.OriginatorCounter(hub.DefaultConfig().Supplier)
 	all, err := json.Marshal([]any{
-		w.store.Devices(), w.store.Images(), w.store.Updates(), w.store.Messages(), w.store.Alerts(0, 10_000),
-		w.store.Mirrors(), w.store.OriginatorCounters(), hashes,
+		w.store.Devices(), w.store.Images(), w.store.Updates(), w.store.Messages(), w.store.Inbox(0, 10_000),
+		w.store.Mirrors(), counter, hashes,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -214,7 +216,7 @@ func TestMalformedRequestsAreRefusedAndChangeNothing(t *testing.T) {
 	const seed = 1
 	requests := 10_000
 	if raceDetector {
-		requests = 2_000
+		requests = 4_000
 	}
 	w := newWorld(t)
 	s := &spoiler{Rand: rand.New(rand.NewPCG(seed, 0)), document: w.document(), image: testimage.GB(testimage.Options{Version: 9})}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,7 +11,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/decode"
 	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/metering/validation"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/store"
@@ -25,11 +28,25 @@ type Attribute struct {
 	Text  string `json:"text,omitempty" doc:"the value for a person"`
 }
 
-// Mirror is the last complete readings of a meter.
+// Mirror is the last complete readings of a meter, as far as they are believed.
 type Mirror struct {
-	Device     han.EUI64   `json:"device"`
-	UpdatedAt  *time.Time  `json:"updated_at,omitempty"`
-	Attributes []Attribute `json:"attributes"`
+	Device     han.EUI64     `json:"device"`
+	UpdatedAt  *time.Time    `json:"updated_at,omitempty"`
+	RegisterAt *time.Time    `json:"register_at,omitempty" doc:"when the register came, if it was before updated_at"`
+	Attributes []Attribute   `json:"attributes"`
+	Quarantine []Quarantined `json:"quarantine" doc:"readings that are not believed, one of each attribute at most"`
+}
+
+// Quarantined is a reading that is not believed.
+type Quarantined struct {
+	Attribute  Attribute `json:"attribute" doc:"as it was reported last"`
+	Rule       string    `json:"rule" enum:"type,invalid,range,scale,backwards,supply,future,order" doc:"that it breaks"`
+	Reason     string    `json:"reason"`
+	Acceptable bool      `json:"acceptable" doc:"it can be accepted"`
+	Since      time.Time `json:"since" doc:"the first one came"`
+	At         time.Time `json:"at" doc:"this one came"`
+	Count      uint32    `json:"count" doc:"how many came since, with others in between that are believed"`
+	Over       bool      `json:"over" doc:"a later one is believed"`
 }
 
 // Point is what a mirror held at one time.
@@ -37,11 +54,11 @@ type Point struct {
 	At             time.Time `json:"at"`
 	Register       *uint64   `json:"register,omitempty"`
 	Text           string    `json:"text,omitempty" doc:"the register for a person"`
-	BatteryPercent *uint8    `json:"battery_percent,omitempty"`
-	BatteryDays    *uint16   `json:"battery_days,omitempty"`
+	BatteryPercent *float64  `json:"battery_left_percent,omitempty"`
+	BatteryDays    *float64  `json:"battery_left_days,omitempty"`
 }
 
-// MirrorHistory is what a mirror held since the hub started.
+// MirrorHistory is what a mirror held.
 type MirrorHistory struct {
 	Device  han.EUI64 `json:"device"`
 	Since   time.Time `json:"since"`
@@ -76,7 +93,7 @@ func (a *API) registerMirror() {
 		out := &mirrorsOutput{}
 		out.Body.Mirrors, out.Body.Next = []Mirror{}, next
 		for _, m := range items {
-			out.Body.Mirrors = append(out.Body.Mirrors, mirrorOf(m))
+			out.Body.Mirrors = append(out.Body.Mirrors, a.mirror(m))
 		}
 		return out, nil
 	})
@@ -92,11 +109,15 @@ func (a *API) registerMirror() {
 		if !ok {
 			return nil, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: no readings are kept", eui))
 		}
-		return &mirrorOutput{Body: mirrorOf(m)}, nil
+		return &mirrorOutput{Body: a.mirror(m)}, nil
 	})
 	register(a, huma.Operation{
+		OperationID: "accept-reading", Method: http.MethodPost, Path: pathMirror + "/{eui64}/accept",
+		Summary: "Have a reading believed that is in quarantine: it is the base of the next", Tags: []string{"readings"},
+	}, changing(http.StatusNotFound, http.StatusConflict), a.acceptReading)
+	register(a, huma.Operation{
 		OperationID: "read-mirror-history", Method: http.MethodGet, Path: pathMirror + "/{eui64}/history",
-		Summary: "Read the readings of a meter since the hub started", Tags: []string{"readings"},
+		Summary: "Read the last readings of a meter, one a heartbeat", Tags: []string{"readings"},
 	}, []int{http.StatusNotFound}, a.mirrorHistory)
 }
 
@@ -107,7 +128,7 @@ func (a *API) mirrorHistory(_ context.Context, in *DevicePath) (*mirrorHistoryOu
 	}
 	readings, since, ok := a.Observer.History(eui)
 	if !ok {
-		return nil, problem(fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice))
+		return nil, problem(fmt.Errorf("device %s: %w", eui, store.ErrUnknownDevice))
 	}
 	m, _ := a.Store.Mirror(eui)
 	scale := scaleOf(m)
@@ -122,17 +143,62 @@ func (a *API) mirrorHistory(_ context.Context, in *DevicePath) (*mirrorHistoryOu
 	return &mirrorHistoryOutput{Body: out}, nil
 }
 
-func mirrorOf(m store.Mirror) Mirror {
-	out := Mirror{Device: m.Device, UpdatedAt: instant(m.UpdatedAt), Attributes: []Attribute{}}
+type acceptReadingInput struct {
+	DevicePath
+	Body struct {
+		Attribute string `json:"attribute" doc:"4 hex digits, Metering cluster"`
+	}
+}
+
+func (a *API) acceptReading(_ context.Context, in *acceptReadingInput) (*mirrorOutput, error) {
+	eui, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	id, err := strconv.ParseUint(in.Body.Attribute, 16, 16)
+	if err != nil || len(in.Body.Attribute) != 4 {
+		return nil, invalid("body.attribute", in.Body.Attribute, errors.New("want 4 hex digits"))
+	}
+	if err := a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+		return h.AcceptReading(now, out, eui, uint16(id))
+	}); err != nil {
+		return nil, err
+	}
+	m, _ := a.Store.Mirror(eui)
+	return &mirrorOutput{Body: a.mirror(m)}, nil
+}
+
+func (a *API) mirror(m store.Mirror) Mirror {
+	out := Mirror{
+		Device: m.Device, UpdatedAt: instant(m.UpdatedAt), RegisterAt: instant(m.RegisterAt),
+		Attributes: []Attribute{}, Quarantine: []Quarantined{},
+	}
 	scale := scaleOf(m)
 	for _, at := range m.Attributes {
-		view := Attribute{
-			ID: fmt.Sprintf("%04X", at.ID), Name: attributeNames[at.ID], Type: fmt.Sprintf("%02X", at.Type),
-			Value: valueText(at), Text: scale.attribute(at),
+		out.Attributes = append(out.Attributes, attributeOf(at, scale))
+	}
+	for _, q := range a.Store.QuarantineOf(m.Device) {
+		rule, known := validation.ParseRule(q.Rule)
+		if !known {
+			continue // of another release
 		}
-		out.Attributes = append(out.Attributes, view)
+		view := attributeOf(q.Attribute, scale)
+		if rule == validation.WrongType {
+			view.Text = "" // it is no quantity
+		}
+		out.Quarantine = append(out.Quarantine, Quarantined{
+			Attribute: view, Rule: q.Rule, Reason: rule.Reason(), Acceptable: rule.Acceptable() && !q.Over,
+			Since: time.UnixMicro(q.Since).UTC(), At: time.UnixMicro(q.At).UTC(), Count: q.Count, Over: q.Over,
+		})
 	}
 	return out
+}
+
+func attributeOf(at store.MirrorAttribute, s scale) Attribute {
+	return Attribute{
+		ID: fmt.Sprintf("%04X", at.ID), Name: decode.AttributeName(metering.ClusterID, true, at.ID), Type: fmt.Sprintf("%02X", at.Type),
+		Value: valueText(at), Text: s.attribute(at),
+	}
 }
 
 func valueText(at store.MirrorAttribute) string {
@@ -144,23 +210,6 @@ func valueText(at store.MirrorAttribute) string {
 	default:
 		return strconv.FormatUint(at.Number, 10)
 	}
-}
-
-// attributeNames are the attributes of a meter by their names in the Metering cluster.
-var attributeNames = map[uint16]string{
-	metering.AttributeCurrentSummationDelivered:  "CurrentSummationDelivered",
-	metering.AttributeReadingSnapshotTime:        "ReadingSnapshotTime",
-	metering.AttributeSupplyStatus:               "SupplyStatus",
-	metering.AttributeStatus:                     "Status",
-	metering.AttributeRemainingBatteryLife:       "RemainingBatteryLife",
-	metering.AttributeRemainingBatteryLifeInDays: "RemainingBatteryLifeInDays",
-	metering.AttributeCurrentMeterID:             "CurrentMeterID",
-	metering.AttributeUnitOfMeasure:              "UnitOfMeasure",
-	metering.AttributeMultiplier:                 "Multiplier",
-	metering.AttributeDivisor:                    "Divisor",
-	metering.AttributeSummationFormatting:        "SummationFormatting",
-	metering.AttributeMeteringDeviceType:         "MeteringDeviceType",
-	metering.AttributeInstantaneousDemand:        "InstantaneousDemand",
 }
 
 // scale is what turns a meter's register into a quantity.

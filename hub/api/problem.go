@@ -9,7 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/foreign"
 )
 
 // ErrStopped says that the hub behind the interface does not run any more. An
@@ -22,9 +23,9 @@ func problem(err error) error {
 	switch {
 	case errors.As(err, new(huma.StatusError)):
 		return err
-	case errors.Is(err, hub.ErrUnknownDevice), errors.Is(err, hub.ErrUnknownImage), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, store.ErrUnknownDevice), errors.Is(err, store.ErrUnknownImage), errors.Is(err, fs.ErrNotExist):
 		status = http.StatusNotFound
-	case errors.Is(err, hub.ErrConflict):
+	case errors.Is(err, store.ErrConflict):
 		status = http.StatusConflict
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		status = http.StatusInsufficientStorage
@@ -48,7 +49,7 @@ func writeProblem(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Del("Content-Length")
 	w.WriteHeader(model.Status)
-	_ = json.NewEncoder(w).Encode(model) // the client is gone if this fails
+	_ = json.NewEncoder(foreign.Writer(w)).Encode(model) // the client is gone if this fails
 }
 
 // refuse answers with a problem of a status and one line.
@@ -60,5 +61,5 @@ func refuse(w http.ResponseWriter, status int, detail string) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client is gone if this fails
+	_ = json.NewEncoder(foreign.Writer(w)).Encode(v) // the client is gone if this fails
 }

@@ -18,13 +18,14 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/metering/validation"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/store"
-	"github.com/commshub/commshub/internal/nodetest"
+	"github.com/commshub/commshub/internal/devicetest"
 	"github.com/commshub/commshub/internal/testimage"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -46,20 +47,22 @@ type world struct {
 func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 	t.Helper()
 	w := &world{}
-	meter := nodetest.GSME()
+	meter := devicetest.GSME()
 	var out han.Outbox
 	for range 5 {
 		meter.HandleTimer(start, &out)
 		out.Reset()
 	}
 	w.lab = &api.Lab{
-		Faults:   func() []api.Fault { return []api.Fault{{Device: 0x00DB1234567890A1, DropPercent: 1}} },
+		Faults: func() []api.Fault {
+			return []api.Fault{{Device: 0x00DB1234567890A1, Loss: 1, Struck: map[string]uint64{}}}
+		},
 		SetLink:  func(han.EUI64, *api.LinkFault) {},
 		CutPower: func(han.EUI64) bool { return !w.elsewher },
 		Drain:    func(han.EUI64, uint8) bool { return !w.elsewher },
 	}
 	w.server = newServer(t, func(b *api.Backend) {
-		b.Token, b.Lab, b.BodyTimeout = token, w.lab, 10*time.Second
+		b.Token, b.Lab, b.BodyTimeout, b.Control = token, w.lab, 10*time.Second, &control{running: true}
 		b.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		})
@@ -86,6 +89,17 @@ func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 }
 
 func (w *world) fill() {
+	mirror := store.Mirror{Device: 0x00DB1234567890A1, UpdatedAt: start.UnixMicro(), Attributes: []store.MirrorAttribute{
+		{ID: metering.AttributeCurrentSummationDelivered, Type: uint8(zcl.TypeUint48), Number: 1234567},
+		{ID: metering.AttributeRemainingBatteryLife, Type: uint8(zcl.TypeUint8), Number: 99},
+		{ID: metering.AttributeInstantaneousDemand, Type: uint8(zcl.TypeInt24), Number: ^uint64(0)},
+		{ID: metering.AttributeCurrentMeterID, Type: uint8(zcl.TypeOctetString), Bytes: []byte{1, 2, 3, 4}},
+	}}
+	doubted := store.Quarantined{Device: mirror.Device, Rule: validation.Backwards.String(), Since: start.UnixMicro(), At: start.UnixMicro(), Count: 1,
+		Attribute: store.MirrorAttribute{ID: metering.AttributeCurrentSummationDelivered, Type: uint8(zcl.TypeUint48), Number: 5}}
+	if err := w.store.Commit(store.Put(mirror), store.Put(doubted)); err != nil {
+		w.t.Fatal(err)
+	}
 	for eui, kind := range map[string]string{esme: "ESME", gsme: "GSME", ihd: "IHD", outside: "BRIDGED"} {
 		w.must("POST", "/v1/devices", `{"eui64":"`+eui+`","kind":"`+kind+`"}`, 201)
 	}
@@ -101,15 +115,6 @@ func (w *world) fill() {
 	}
 	w.must("POST", "/v1/updates", `{"image":"`+w.image+`","devices":["`+gsme+`"]}`, 202)
 	w.must("POST", "/v1/devices/"+gsme+"/firmware-version", "", 202)
-	mirror := store.Mirror{Device: 0x00DB1234567890A1, UpdatedAt: start.UnixMicro(), Attributes: []store.MirrorAttribute{
-		{ID: metering.AttributeCurrentSummationDelivered, Type: uint8(zcl.TypeUint48), Number: 1234567},
-		{ID: metering.AttributeRemainingBatteryLife, Type: uint8(zcl.TypeUint8), Number: 99},
-		{ID: metering.AttributeInstantaneousDemand, Type: uint8(zcl.TypeInt24), Number: ^uint64(0)},
-		{ID: metering.AttributeCurrentMeterID, Type: uint8(zcl.TypeOctetString), Bytes: []byte{1, 2, 3, 4}},
-	}}
-	if err := w.store.Commit(store.Put(mirror)); err != nil {
-		w.t.Fatal(err)
-	}
 	self := uint64(hub.DefaultConfig().EUI64)
 	w.observer.Record(&trace.Record{At: start, Node: self, Kind: trace.MirrorUpdated, Peer: uint64(mirror.Device), Count: 4})
 	image, err := imagecache.ParseHash(w.image)
@@ -128,7 +133,7 @@ func (w *world) serve(id ota.ImageID, offset uint32, n int) {
 	response := ota.ImageBlockResponse{Status: zcl.StatusSuccess, Image: id, Offset: offset, Data: make([]byte, n)}
 	w.observer.Frame(start, &han.Frame{
 		Src: hub.DefaultConfig().EUI64, Dst: 0x00DB1234567890A1, Cluster: ota.ClusterID, Payload: zcl.AppendFrame(nil, header, response),
-	})
+	}, han.Unharmed)
 }
 
 func (w *world) must(method, path, body string, status int) {
@@ -148,7 +153,7 @@ type request struct {
 
 // valid returns a request that an operation takes.
 func (w *world) valid(op *operation) request {
-	path := strings.NewReplacer("{eui64}", gsme, "{sha256}", w.image, "{sequence}", "1").Replace(op.path)
+	path := strings.NewReplacer("{eui64}", gsme, "{sha256}", w.image, "{sequence}", "1", "{id}", "1").Replace(op.path)
 	if op.OperationID == "report-bridged-device" {
 		path = strings.Replace(path, gsme, outside, 1)
 	}
@@ -159,8 +164,10 @@ func (w *world) valid(op *operation) request {
 			"add-device":            `{"eui64":"00DB1234567890B7","kind":"CAD"}`,
 			"report-bridged-device": `{"heard":true,"firmware_version":"00000001"}`,
 			"distribute-image":      `{"image":"` + w.image + `","devices":["` + esme + `"]}`,
-			"break-link":            `{"drop_percent":1,"corrupt_percent":0,"delay_ms":0}`,
-			"drain-battery":         `{"percent":5}`,
+			"control-clock":         `{"action":"run","device":"` + esme + `","state":"transferred"}`,
+			"break-link":            `{"loss_percent":1,"delay_s":0}`,
+			"accept-reading":        `{"attribute":"0000"}`,
+			"drain-battery":         `{"battery_left_percent":5}`,
 			"upload-image":          string(testimage.GB(testimage.Options{Version: 7})),
 		}[op.OperationID]
 		if r.body == "" {
@@ -237,7 +244,7 @@ func recipe(t *testing.T, op *operation, status int) (*world, request) {
 	}
 	switch status {
 	case http.StatusRequestTimeout:
-		w, r := with(func(_ *world, b *api.Backend) { b.BodyTimeout = 50 * time.Millisecond })
+		w, r := with(func(_ *world, b *api.Backend) { b.BodyTimeout = 500 * time.Millisecond })
 		r.raw = "Content-Length: 10\r\n\r\n"
 		return w, r
 	case http.StatusNotFound:
@@ -265,7 +272,8 @@ func recipe(t *testing.T, op *operation, status int) (*world, request) {
 		},
 		http.StatusInsufficientStorage: func() { w.broken = fmt.Errorf("commit: %w", syscall.ENOSPC) },
 		http.StatusNotFound: func() {
-			r.path = strings.NewReplacer(gsme, unknown, outside, unknown, w.image, strings.Repeat("0", 64), "/alerts/1", "/alerts/999").Replace(r.path)
+			r.path = strings.NewReplacer(gsme, unknown, outside, unknown, w.image, strings.Repeat("0", 64), "/alerts/1", "/alerts/999",
+				"/traffic/1", "/traffic/999").Replace(r.path)
 			r.body = strings.Replace(r.body, esme, unknown, 1)
 		},
 	}[status]
@@ -301,6 +309,8 @@ func conflict(w *world, op *operation) (*world, request) {
 		r.path = strings.Replace(r.path, gsme, ihd, 1)
 	case "report-bridged-device":
 		r.path = strings.Replace(r.path, outside, gsme, 1)
+	case "control-clock":
+		r.body = `{"action":"step"}` // of a clock that runs
 	case "cut-power", "drain-battery":
 		w.elsewher = true
 	default: // nothing was distributed to the electricity meter

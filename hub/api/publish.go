@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/han"
-	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/internal/trace"
 )
 
@@ -33,15 +33,15 @@ type publisher struct {
 	window    map[string]uint32 // by transfer, the number of the window that was told last
 	lastAlert uint64
 	lastFrame uint64
-	brokerUp  bool
-	anchor    Clock
+	broker    brokerEvent
+	anchor    anchor
 }
 
 // publish runs until ctx is done.
 func (a *API) publish(ctx context.Context) {
 	defer close(a.stopped)
 	p := &publisher{
-		API: a, told: map[string][]byte{}, window: map[string]uint32{}, lastAlert: a.Store.LastAlert(), brokerUp: a.BrokerUp(), anchor: anchorOf(a.Clock()),
+		API: a, told: map[string][]byte{}, window: map[string]uint32{}, lastAlert: a.Store.LastInbox(), broker: a.broker(), anchor: anchorOf(a.Clock()),
 	}
 	look, pause := time.NewTicker(lookEvery), time.NewTicker(publishEvery)
 	defer look.Stop()
@@ -64,7 +64,14 @@ func (a *API) publish(ctx context.Context) {
 	}
 }
 
-func anchorOf(c Clock) Clock { return Clock{Speed: c.Speed, Wall: c.Wall, Emulated: c.Emulated} }
+// anchor is what a reader reckons the emulated time from.
+type anchor struct {
+	speed          float64
+	paused         bool
+	wall, emulated time.Time
+}
+
+func anchorOf(c Clock) anchor { return anchor{c.Speed, c.Paused, c.Wall, c.Emulated} }
 
 // tell publishes what changed; with all, everything is looked at.
 func (p *publisher) tell(all bool) {
@@ -75,7 +82,7 @@ func (p *publisher) tell(all bool) {
 	for i := range c.Records {
 		p.events.publish("record", recordOf(&c.Records[i]))
 	}
-	p.tellHub()
+	all = p.tellHub() || all
 	for eui := range c.Removed {
 		p.events.publish("device-removed", map[string]han.EUI64{"eui64": eui})
 		p.forget(eui)
@@ -97,6 +104,7 @@ func (p *publisher) once(kind, key string, v any) {
 	if err != nil {
 		panic(fmt.Sprintf("api: encode event %s: %v", kind, err))
 	}
+	data = foreign.JSON(data)
 	name := kind + " " + key
 	if bytes.Equal(p.told[name], data) {
 		return
@@ -119,21 +127,41 @@ func (p *publisher) forget(eui han.EUI64) {
 	}
 }
 
-func (p *publisher) tellHub() {
-	if up := p.BrokerUp(); up != p.brokerUp {
-		p.brokerUp = up
-		p.events.publish("broker", map[string]bool{"connected": up})
+// brokerEvent is the data of the event "broker".
+type brokerEvent struct {
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since_wall"`
+	Reason    string    `json:"reason,omitempty"`
+}
+
+func (a *API) broker() brokerEvent {
+	up, since := a.BrokerUp()
+	b := brokerEvent{Connected: up, Since: since.UTC().Truncate(time.Second)}
+	if !up {
+		b.Reason = a.BrokerReason()
+	}
+	return b
+}
+
+// tellHub tells what became of the broker and the clock, and reports whether everything
+// is to be looked at again.
+func (p *publisher) tellHub() (changed bool) {
+	if b := p.API.broker(); b != p.broker {
+		p.broker = b
+		p.events.publish("broker", b)
+		changed = true // what devices and updates are said to be depends on it
 	}
 	if c := p.Clock(); anchorOf(c) != p.anchor {
 		p.anchor = anchorOf(c)
-		p.events.publish("clock", c)
+		p.events.publish("clock", p.clock())
 	}
+	return changed
 }
 
 func (p *publisher) tellAlerts() {
-	for _, r := range p.Store.Alerts(p.lastAlert, 1000) {
+	for _, r := range p.Store.Inbox(p.lastAlert, 1000) {
 		p.lastAlert = r.Sequence
-		p.events.publish("alert", alertOf(r))
+		p.events.publish("alert", inboxEntryOf(r))
 	}
 }
 
@@ -151,7 +179,7 @@ func (p *publisher) tellDevices(c *observe.Changes, all bool) {
 		}
 		if c.Mirrors[d.EUI64] {
 			if m, ok := p.Store.Mirror(d.EUI64); ok {
-				p.once("mirror", d.EUI64.String(), mirrorOf(m))
+				p.once("mirror", d.EUI64.String(), p.mirror(m))
 			}
 		}
 		if c.Devices[d.EUI64] && view.Sleeps && !view.Awake {
@@ -165,7 +193,7 @@ func (p *publisher) tellDevices(c *observe.Changes, all bool) {
 // tellUpdates tells the updates of devices that changed, or all that go on.
 func (p *publisher) tellUpdates(c *observe.Changes, all bool) {
 	records := p.updates(func(u store.Update) bool {
-		return c.Devices[u.Device] || all && !hub.UpdateState(u.State).Ended()
+		return c.Devices[u.Device] || all && !u.State.Ended()
 	})
 	if len(records) == 0 {
 		return

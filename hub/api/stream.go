@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/commshub/commshub/internal/foreign"
 )
 
 // What a stream of events does with its readers.
@@ -34,7 +36,7 @@ const (
 )
 
 // readers counts who reads.
-type readers struct{ all, traffic atomic.Int64 }
+type readers struct{ all, traffic, captures atomic.Int64 }
 
 // Readers returns how many read the stream.
 func (a *API) Readers() int { return int(a.readers.all.Load()) }
@@ -148,7 +150,7 @@ func (s *reader) begin(r *http.Request) {
 	}
 	h := a.hub()
 	fmt.Fprintf(&s.out, "retry: %d\n\n", reconnectMS)
-	s.tell("hello", hello{a.instance, a.Version, h.Lab, h.Auth, a.Clock(), a.events.id(a.events.newest())})
+	s.tell("hello", hello{a.instance, a.Version, h.Lab, h.Auth, a.clock(), a.events.id(a.events.newest())})
 	if !known {
 		s.tell(kindLost, lost{})
 	}
@@ -161,7 +163,7 @@ func (s *reader) tell(kind string, v any) {
 	if err != nil {
 		panic(fmt.Sprintf("api: encode event %s: %v", kind, err))
 	}
-	fmt.Fprintf(&s.out, "event: %s\ndata: %s\n\n", kind, data)
+	fmt.Fprintf(&s.out, "event: %s\ndata: %s\n\n", kind, foreign.JSON(data))
 }
 
 // sign writes a sign of life that also tells the reader its position: kinds it did

@@ -12,6 +12,7 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/headend"
 )
 
 type activateInput struct {
@@ -19,7 +20,7 @@ type activateInput struct {
 	Precondition
 	Key  string `header:"Idempotency-Key" maxLength:"64" doc:"the same request with the same key is done once"`
 	Body struct {
-		Hash string     `json:"hash,omitempty" doc:"Manufacturer Image Hash, 64 hex digits; default: that of the device's update"`
+		Hash string     `json:"image_hash,omitempty" doc:"Manufacturer Image Hash, 64 hex digits; default: that of the device's update"`
 		At   *time.Time `json:"at,omitempty" doc:"when to switch, in emulated time; default: at once"`
 	}
 }
@@ -40,18 +41,20 @@ func (a *API) registerSupplier() {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.CancelActivation(now, out, eui) })
+		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+			return a.HeadEnd.CancelActivation(now, out, eui)
+		})
 	})
 	register(a, huma.Operation{
 		OperationID: "read-firmware-version", Method: http.MethodPost, Path: "/v1/devices/{eui64}/firmware-version", DefaultStatus: http.StatusAccepted,
-		Summary: "Ask a meter which firmware it runs (GCS38, ECS52)", Tags: []string{"supplier"},
-		Description: "The answer comes into the list of alerts.",
+		Summary: "Ask a meter or the hub which firmware it runs (GCS38, ECS52)", Tags: []string{"supplier"},
+		Description: "The answer comes into the list of alerts, and with the order. The hub has two addresses: its CHF tells the version of its own, its GPF what the gas meter last said.",
 	}, changing(http.StatusNotFound, http.StatusConflict), func(_ context.Context, in *DevicePath) (*struct{}, error) {
 		eui, err := in.parse()
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.ReadVersion(now, out, eui) })
+		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return a.HeadEnd.ReadVersion(now, out, eui) })
 	})
 	a.registerAlerts()
 }
@@ -70,7 +73,7 @@ func (a *API) activate(_ context.Context, in *activateInput) (*struct{}, error) 
 			return nil, invalid("body.hash", in.Body.Hash, fmt.Errorf("hash %q: want 64 hex digits", in.Body.Hash))
 		}
 	}
-	order := hub.Activation{Device: eui, Hash: hash}
+	order := headend.Activation{Device: eui, Hash: hash}
 	if in.Body.At != nil {
 		if order.At = in.Body.At.UTC(); !activatable(order.At) {
 			return nil, invalid("body.at", in.Body.At, fmt.Errorf("time %s: want one from 2000 to 2135", order.At.Format(time.RFC3339)))
@@ -81,11 +84,11 @@ func (a *API) activate(_ context.Context, in *activateInput) (*struct{}, error) 
 			return err
 		}
 		if in.Body.Hash == "" {
-			if order.Hash, err = h.HeldImage(eui); err != nil {
+			if order.Hash, err = a.HeadEnd.HeldImage(eui); err != nil {
 				return err
 			}
 		}
-		return h.Activate(now, out, order)
+		return a.HeadEnd.Activate(now, out, order)
 	})
 }
 

@@ -8,7 +8,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
@@ -30,19 +32,25 @@ type Window struct {
 	From      *uint32   `json:"from,omitempty" doc:"where it began"`
 	To        *uint32   `json:"to,omitempty" doc:"how far it got"`
 	Runs      []Run     `json:"runs" doc:"what was served in it, at most 64 runs of bytes"`
-	ResumedAt *uint32   `json:"resumed_at,omitempty" doc:"offset at which the device went on after it, or its session, or the hub started anew"`
+	ResumedAt *uint32   `json:"resumed_offset,omitempty" doc:"offset at which the device went on after it, or its session, or the hub started anew"`
 	Repeated  []uint32  `json:"repeated" doc:"offsets served again, the first 32"`
 	Wait      *float64  `json:"wait_s,omitempty" doc:"delay told with WAIT_FOR_DATA, the last one"`
-	RadioOn   *float64  `json:"radio_on_ms,omitempty" doc:"the meter's radio-on time, by the radio model; only of a device that sleeps"`
+	RadioOn   *float64  `json:"radio_on_s,omitempty" doc:"the meter's radio-on time, by its own account, or by the radio model until it gave one; only of a device that sleeps"`
+	Charge    *float64  `json:"charge_uah,omitempty" doc:"what the window took, by the meter's own account"`
+	// Causes is told of windows at whose beginning and end the meter gave an account.
+	Causes map[string]float64 `json:"charge_by_cause_uah,omitempty" doc:"what the cell gave since the meter's account before, that of an earlier window or of a heartbeat before the transfer: what the window took, and what sleep and windows without an account took before it; in the first window of a new meter, since its cell was put in"`
+	// Interrupted is told of few windows.
+	Interrupted bool `json:"interrupted,omitempty" doc:"the hub stopped in it: not all that was served in it is recorded"`
 }
 
 // Earlier sums up windows that are not listed any more.
 type Earlier struct {
-	Windows uint32 `json:"windows"`
-	Blocks  uint32 `json:"blocks"`
-	Repeats uint32 `json:"repeats"`
-	Waits   uint32 `json:"waits"`
-	Bytes   uint32 `json:"bytes"`
+	Windows uint32  `json:"windows"`
+	Blocks  uint32  `json:"blocks"`
+	Repeats uint32  `json:"repeats"`
+	Waits   uint32  `json:"waits"`
+	Bytes   uint32  `json:"bytes"`
+	Charge  float64 `json:"charge_uah" doc:"of those that the meter told of"`
 }
 
 // Timeline is the staged transfer of one image to one device, window by window.
@@ -52,9 +60,10 @@ type Timeline struct {
 	Size      uint32    `json:"size" doc:"bytes of the image"`
 	BlockSize uint32    `json:"block_size,omitempty" doc:"bytes, the largest block seen"`
 	Since     time.Time `json:"since" doc:"when the hub began to watch this transfer"`
-	Complete  bool      `json:"complete" doc:"it was watched from its beginning; not after a restart of the hub"`
+	Complete  bool      `json:"complete" doc:"it was watched from its beginning, and all that was served is recorded"`
 	Windows   []Window  `json:"windows" doc:"those in which something of this transfer happened, at most 512"`
-	Served    []Run     `json:"served" doc:"all that was served"`
+	Served    []Run     `json:"served" doc:"all that was served and recorded"`
+	Missed    []Run     `json:"not_recorded,omitempty" doc:"served in windows in which the hub stopped, as the device's next request told"`
 	Earlier   Earlier   `json:"earlier"`
 }
 
@@ -102,7 +111,8 @@ func (a *API) timeline(u store.Update) Timeline {
 	}
 	out := Timeline{
 		Device: u.Device, Image: fmt.Sprintf("%x", u.FileHash), Size: im.Size, BlockSize: t.BlockSize,
-		Since: t.Since.UTC(), Complete: t.Complete, Windows: []Window{}, Served: runsOf(t.Served), Earlier: Earlier(t.Earlier),
+		Since: t.Since.UTC(), Complete: t.Complete, Windows: []Window{}, Served: runsOf(t.Served), Missed: runsOf(t.Missed),
+		Earlier: earlierOf(&t.Earlier),
 	}
 	seen, _ := a.Observer.Device(u.Device, a.now())
 	for i := range t.Windows {
@@ -111,11 +121,15 @@ func (a *API) timeline(u store.Update) Timeline {
 	return out
 }
 
+func earlierOf(s *observe.Sum) Earlier {
+	return Earlier{s.Windows, s.Blocks, s.Repeats, s.Waits, s.Bytes, battery.Charge(s.Charge).MicroampHours()}
+}
+
 func windowOf(w *observe.Window, open, sleeps bool) Window {
 	out := Window{
 		Number: w.Number, OpenedAt: w.OpenedAt.UTC(), EndedAt: w.EndedAt.UTC(), Open: open,
 		Blocks: w.Blocks, Repeats: w.Repeats, Waits: w.Waits, Bytes: w.Bytes,
-		Runs: runsOf(w.Runs), Repeated: w.Repeated,
+		Runs: runsOf(w.Runs), Repeated: w.Repeated, Interrupted: w.Interrupted, Causes: w.ByCause(),
 	}
 	if out.Repeated == nil {
 		out.Repeated = []uint32{}
@@ -130,14 +144,18 @@ func windowOf(w *observe.Window, open, sleeps bool) Window {
 		seconds := w.Wait.Seconds()
 		out.Wait = &seconds
 	}
-	if sleeps {
-		ms := milliseconds(w.RadioOn)
-		out.RadioOn = &ms
+	if sleeps && (w.RadioOn > 0 || !w.Interrupted) {
+		seconds := w.RadioOn.Seconds()
+		out.RadioOn = &seconds
+	}
+	if w.Told {
+		charge := battery.Charge(w.Charge).MicroampHours()
+		out.Charge = &charge
 	}
 	return out
 }
 
-func runsOf(runs []observe.Run) []Run {
+func runsOf(runs []ota.Run) []Run {
 	out := make([]Run, len(runs))
 	for i, r := range runs {
 		out[i] = Run{r.From, r.To}
@@ -146,4 +164,3 @@ func runsOf(runs []observe.Run) []Run {
 }
 
 // milliseconds returns a duration in milliseconds, to the microsecond.
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

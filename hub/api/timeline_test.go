@@ -2,6 +2,9 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +41,7 @@ func (s *server) aDay() {
 			at = at.Add(100 * time.Millisecond)
 			s.observer.Frame(at, &han.Frame{Src: self, Dst: meter, Cluster: ota.ClusterID, Payload: zcl.AppendFrame(nil, header, ota.ImageBlockResponse{
 				Status: zcl.StatusSuccess, Image: record.ID(), Offset: block * 48, Data: make([]byte, 48),
-			})})
+			})}, han.Unharmed)
 		}
 	}
 }
@@ -85,18 +88,25 @@ func TestWhyAnUpdateWaits(t *testing.T) {
 	if code := waiting(); code != "overdue" {
 		t.Errorf("two minutes after its heartbeat was due: %q", code)
 	}
+	_, silent := s.json("GET", "/v1/updates/"+gsme, "")
+	if silent["expected_at"] != nil || silent["windows_left"] != nil || !strings.Contains(fmt.Sprint(silent["waiting"]), "silent since "+start.Add(-32*time.Minute).Format(time.RFC3339)) {
+		t.Errorf("an update of a silent meter has a time to come: %v", silent)
+	}
+	if _, d := s.json("GET", "/v1/devices/"+gsme, ""); d["next_heartbeat"] != nil || d["overdue_since"] != start.Add(-2*time.Minute).Format(time.RFC3339) {
+		t.Errorf("a silent meter: %v", d)
+	}
 	heard(10 * time.Minute)
 	if code := waiting(); code != "heartbeat" {
 		t.Errorf("between two heartbeats: %q", code)
 	}
 	u := s.store.Updates()[0]
-	set := func(state hub.UpdateState, outcome string) {
-		u.State, u.Outcome = uint8(state), outcome
+	set := func(state store.UpdateState, outcome string) {
+		u.State, u.Outcome = state, outcome
 		if err := s.store.Commit(store.Put(u)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	set(hub.UpdateTransferred, "")
+	set(store.UpdateTransferred, "")
 	if code := waiting(); code != "order" {
 		t.Errorf("transferred: %q", code)
 	}
@@ -106,8 +116,10 @@ func TestWhyAnUpdateWaits(t *testing.T) {
 	if code := waiting(); code != "mailbox" {
 		t.Errorf("ordered: %q", code)
 	}
-	for _, m := range s.store.Messages() {
-		if err := s.store.Commit(store.Delete(m)); err != nil {
+	for _, o := range s.store.Orders() {
+		o.State = store.OrderAccepted
+		u, _ = s.store.Update(o.Device, u.FileHash)
+		if err := s.store.Commit(store.Put(o)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,13 +128,92 @@ func TestWhyAnUpdateWaits(t *testing.T) {
 	if w["code"] != "date" || w["until"] != "2026-01-06T03:00:00Z" {
 		t.Errorf("dated: %v", w)
 	}
-	set(hub.UpdateActivating, "")
+	set(store.UpdateActivating, "")
 	if code := waiting(); code != "response" {
 		t.Errorf("fetched: %q", code)
 	}
-	set(hub.UpdateActivated, "")
+	set(store.UpdateActivated, "")
 	if code := waiting(); code != "" {
 		t.Errorf("at the end: %q", code)
+	}
+}
+
+// TestASilentMeterIsSaidToBe, whatever its update waits for.
+func TestASilentMeterIsSaidToBe(t *testing.T) {
+	s := newServer(t)
+	s.json("POST", "/v1/devices", addGSME)
+	_, im := s.upload(testimage.GB(testimage.Options{Version: 2}))
+	s.json("POST", "/v1/updates", `{"image":"`+im["sha256"].(string)+`","devices":["`+gsme+`"]}`)
+	u := s.store.Updates()[0]
+	u.State = store.UpdateActivating
+	if err := s.store.Commit(store.Put(u)); err != nil {
+		t.Fatal(err)
+	}
+	s.observer.Record(&trace.Record{At: start.Add(-32 * time.Minute), Node: uint64(hub.DefaultConfig().EUI64), Kind: trace.MirrorUpdated, Peer: 0x00DB1234567890A1})
+	_, v := s.json("GET", "/v1/updates/"+gsme, "")
+	w := v["waiting"].(map[string]any)
+	if w["code"] != "response" || w["silent_since"] != start.Add(-32*time.Minute).Format(time.RFC3339) ||
+		w["overdue_since"] != start.Add(-2*time.Minute).Format(time.RFC3339) || !strings.Contains(w["text"].(string), "its answer is to come; the meter is silent since") {
+		t.Errorf("the answer of a silent meter is to come: %v", w)
+	}
+}
+
+// TestAVersionThatAnotherReplaced was activated, and does not run any more.
+func TestAVersionThatAnotherReplaced(t *testing.T) {
+	s := newServer(t)
+	s.json("POST", "/v1/devices", addGSME)
+	_, im := s.upload(testimage.GB(testimage.Options{Version: 2}))
+	s.json("POST", "/v1/updates", `{"image":"`+im["sha256"].(string)+`","devices":["`+gsme+`"]}`)
+	u := s.store.Updates()[0]
+	u.State = store.UpdateActivated
+	for version, want := range map[uint32]any{2: nil, 3: true} {
+		d, _ := s.store.Device(u.Device)
+		d.FirmwareVersion, d.LastHeard = version, start.UnixMicro()
+		if err := s.store.Commit(store.Put(u), store.Put(d)); err != nil {
+			t.Fatal(err)
+		}
+		if _, v := s.json("GET", "/v1/updates/"+gsme, ""); v["replaced"] != want {
+			t.Errorf("the device runs version %d: replaced %v, want %v", version, v["replaced"], want)
+		}
+	}
+}
+
+// TestWithoutItsBrokerAHubReachesNobody: sessions carry nothing, and no update goes on.
+func TestWithoutItsBrokerAHubReachesNobody(t *testing.T) {
+	var up atomic.Bool
+	s := newServer(t, func(b *api.Backend) {
+		b.BrokerUp = func() (bool, time.Time) { return up.Load(), start }
+		b.Connected = func(han.EUI64) bool { return true }
+	})
+	s.json("POST", "/v1/devices", addGSME)
+	_, im := s.upload(testimage.GB(testimage.Options{Version: 2}))
+	s.json("POST", "/v1/updates", `{"image":"`+im["sha256"].(string)+`","devices":["`+gsme+`"]}`)
+	s.observer.Record(&trace.Record{At: start.Add(-10 * time.Minute), Node: uint64(hub.DefaultConfig().EUI64), Kind: trace.MirrorUpdated, Peer: 0x00DB1234567890A1})
+	for _, with := range []bool{true, false} {
+		up.Store(with)
+		_, d := s.json("GET", "/v1/devices/"+gsme, "")
+		_, u := s.json("GET", "/v1/updates/"+gsme, "")
+		code := u["waiting"].(map[string]any)["code"]
+		if d["connected"] != with || (u["expected_at"] != nil) != with || (code == "broker") == with {
+			t.Errorf("broker %v: connected %v, waits for %v, expected at %v", with, d["connected"], code, u["expected_at"])
+		}
+	}
+}
+
+// TestAnElectricityMeterWithoutASession has no time at which it will be done.
+func TestAnElectricityMeterWithoutASession(t *testing.T) {
+	s := newServer(t)
+	s.json("POST", "/v1/devices", `{"eui64":"00DB1234567890A0","kind":"ESME"}`)
+	_, im := s.upload(testimage.GB(testimage.Options{Version: 2}))
+	s.json("POST", "/v1/updates", `{"image":"`+im["sha256"].(string)+`","devices":["00DB1234567890A0"]}`)
+	u := s.store.Updates()[0]
+	u.State = store.UpdateDownloading
+	if err := s.store.Commit(store.Put(u)); err != nil {
+		t.Fatal(err)
+	}
+	_, v := s.json("GET", "/v1/updates/00DB1234567890A0", "")
+	if w, _ := v["waiting"].(map[string]any); w["code"] != "session" || v["expected_at"] != nil {
+		t.Errorf("waits for %v, expected at %v", v["waiting"], v["expected_at"])
 	}
 }
 

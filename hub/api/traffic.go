@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/decode"
 	"github.com/commshub/commshub/hub/observe"
 )
 
@@ -33,14 +34,14 @@ type Frame struct {
 func (a *API) frame(f *observe.Frame) Frame {
 	out := Frame{
 		ID: f.ID, At: f.At.UTC(), From: f.Src, To: f.Dst, Direction: "up", Device: f.Src,
-		Cluster: fmt.Sprintf("%04X", f.Cluster), ClusterName: clusterNames[f.Cluster],
-		Size: len(f.Payload), Hex: fmt.Sprintf("%x", f.Payload),
+		Cluster: fmt.Sprintf("%04X", f.Cluster),
+		Size:    len(f.Payload), Hex: fmt.Sprintf("%x", f.Payload),
 	}
 	if f.Src == a.Config.EUI64 {
 		out.Direction, out.Device = "down", f.Dst
 	}
-	name, detail, err := tell(f.Cluster, f.Payload)
-	out.Name, out.Detail = name, detail
+	summary, err := decode.Summarize(f.Frame)
+	out.ClusterName, out.Name, out.Detail = summary.Cluster, summary.Command, summary.Detail
 	if err != nil {
 		out.Error = err.Error()
 	}
@@ -67,6 +68,10 @@ func (a *API) registerTraffic() {
 		OperationID: "list-traffic", Method: http.MethodGet, Path: "/v1/traffic",
 		Summary: "List the newest frames of the HAN, decoded", Tags: []string{"traffic"},
 	}, nil, a.listTraffic)
+	register(a, huma.Operation{
+		OperationID: "read-frame", Method: http.MethodGet, Path: "/v1/traffic/{id}",
+		Summary: "Read a frame of the HAN field by field", Tags: []string{"traffic"},
+	}, []int{http.StatusNotFound}, a.readFrame)
 }
 
 func (a *API) listTraffic(_ context.Context, in *trafficInput) (*trafficOutput, error) {
@@ -90,4 +95,47 @@ func (a *API) listTraffic(_ context.Context, in *trafficInput) (*trafficOutput, 
 		out.Body.Frames = append(out.Body.Frames, a.frame(&frames[i]))
 	}
 	return out, nil
+}
+
+// FrameFields is a frame field by field.
+type FrameFields struct {
+	Frame
+	Fields []FrameField `json:"fields" doc:"in the order of their bytes"`
+}
+
+// FrameField is a named part of a frame.
+type FrameField struct {
+	Name   string       `json:"name"`
+	Value  string       `json:"value,omitempty"`
+	Start  int          `json:"start" doc:"offset of its first byte in the ZCL frame"`
+	End    int          `json:"end" doc:"offset of the first byte behind it; start if it has no bytes of its own"`
+	Fields []FrameField `json:"fields,omitempty" doc:"what it is made of"`
+}
+
+type frameInput struct {
+	ID uint64 `path:"id" minimum:"1" doc:"of the frame, from a list"`
+}
+
+func (a *API) readFrame(_ context.Context, in *frameInput) (*struct{ Body FrameFields }, error) {
+	frames, oldest, newest := a.Observer.Traffic(in.ID-1, 1, func(f *observe.Frame) bool { return f.ID == in.ID })
+	if len(frames) == 0 {
+		kept := fmt.Sprintf("frames %d to %d are", oldest, newest)
+		if newest == 0 {
+			kept = "none has passed yet"
+		}
+		return nil, statusProblem(http.StatusNotFound, fmt.Sprintf("frame %d: not kept; %s", in.ID, kept))
+	}
+	out := &struct{ Body FrameFields }{}
+	out.Body.Frame = a.frame(&frames[0])
+	tree, _ := decode.Frame(frames[0].Frame) // why it could not be read is in the frame
+	out.Body.Fields = fieldsOf(tree.Fields)
+	return out, nil
+}
+
+func fieldsOf(fields []decode.Field) []FrameField {
+	out := make([]FrameField, 0, len(fields))
+	for _, f := range fields {
+		out = append(out, FrameField{f.Name, f.Value, f.Start, f.End(), fieldsOf(f.Children)})
+	}
+	return out
 }

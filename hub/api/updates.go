@@ -11,10 +11,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
@@ -28,7 +31,7 @@ type Update struct {
 	Version     string     `json:"version" doc:"8 hex digits"`
 	State       string     `json:"state" enum:"pending,downloading,transferred,activating,dated,activated,failed,cancelled,superseded"`
 	Outcome     string     `json:"outcome,omitempty" doc:"why the state is as it is"`
-	Offset      *uint32    `json:"offset,omitempty" doc:"behind the furthest byte served; absent after a restart of the hub until the device asks"`
+	Offset      *uint32    `json:"offset,omitempty" doc:"behind the furthest byte served; absent if the hub stopped in the first window, until the device asks"`
 	Size        uint32     `json:"size" doc:"bytes of the image"`
 	Windows     uint32     `json:"windows" doc:"heartbeat windows in which blocks were served"`
 	Blocks      uint32     `json:"blocks" doc:"blocks served"`
@@ -38,8 +41,36 @@ type Update struct {
 	Waiting     *Waiting   `json:"waiting,omitempty" doc:"why nothing flows at the moment"`
 	ExpectedAt  *time.Time `json:"expected_at,omitempty" doc:"when all bytes will be there: by the pacing policy, or else at the present pace"`
 	WindowsLeft *uint32    `json:"windows_left,omitempty" doc:"heartbeats that the rest takes"`
+	Charge      *float64   `json:"charge_uah,omitempty" doc:"what a gas meter spent on work in the windows of the update, those that it told of"`
 	BlockSize   uint32     `json:"block_size,omitempty" doc:"bytes, the largest block seen"`
 	Expected    *Expected  `json:"expected,omitempty" doc:"what the rest of a gas meter's download takes, by the pacing policy and the loss measured"`
+	NotRecorded uint32     `json:"not_recorded_bytes,omitempty" doc:"served in windows in which the hub stopped, as the device's next request told: when is not recorded"`
+	Replaced    bool       `json:"replaced,omitempty" doc:"the device was activated, and runs another version since"`
+	Foreseen    *Foreseen  `json:"foreseen,omitempty" doc:"what the whole download of a gas meter was expected to take when the image was distributed, or, of a meter that had not been heard, when it first asked; it does not change"`
+}
+
+// Foreseen is what a gas meter's download was expected to take when its image was
+// distributed, or when the meter first asked for it.
+type Foreseen struct {
+	At          time.Time  `json:"at" doc:"when that was"`
+	Never       bool       `json:"never" doc:"the pacing policy of then let the meter have nothing"`
+	CompletesAt *time.Time `json:"completes_at,omitempty" doc:"the image is complete in the meter"`
+	Windows     float64    `json:"windows" doc:"heartbeat windows in which blocks come, a mean"`
+	Charge      float64    `json:"charge_uah" doc:"from the meter's cell"`
+	RadioOn     float64    `json:"radio_on_s" doc:"of the meter"`
+}
+
+// foreseen returns what was expected of an update at its distribution, nil if nothing was.
+func foreseen(u store.Update) *Foreseen {
+	if u.ForeseenAt == 0 {
+		return nil
+	}
+	radioOn := time.Duration(u.ForeseenRadioOn) * time.Microsecond
+	return &Foreseen{
+		At: time.UnixMicro(u.ForeseenAt).UTC(), Never: u.ForeseenCompletesAt == 0, CompletesAt: instant(u.ForeseenCompletesAt),
+		Windows: float64(u.ForeseenWindows) / 10, Charge: math.Round(battery.Charge(u.ForeseenCharge).MicroampHours()*10) / 10,
+		RadioOn: radioOn.Round(time.Millisecond).Seconds(),
+	}
 }
 
 // Expected is what the rest of a gas meter's download is expected to take, if no
@@ -48,8 +79,8 @@ type Expected struct {
 	Never       bool       `json:"never" doc:"the pacing policy lets the meter have nothing"`
 	CompletesAt *time.Time `json:"completes_at,omitempty" doc:"the image is complete in the meter"`
 	Windows     float64    `json:"windows" doc:"heartbeat windows in which blocks will come, a mean"`
-	Charge      float64    `json:"charge_uah" doc:"µAh from the meter's cell"`
-	RadioOnMS   int64      `json:"radio_on_ms" doc:"of the meter"`
+	Charge      float64    `json:"charge_uah" doc:"from the meter's cell"`
+	RadioOn     float64    `json:"radio_on_s" doc:"of the meter"`
 	Late        bool       `json:"late" doc:"after the deadline of the pacing policy"`
 }
 
@@ -61,7 +92,7 @@ func expected(h *hub.Hub, u store.Update, now time.Time) *Expected {
 	}
 	out := &Expected{
 		Never: p.Never, Windows: math.Round(p.Windows*10) / 10,
-		Charge: math.Round(p.Charge.MicroampHours()*10) / 10, RadioOnMS: p.RadioOn.Milliseconds(),
+		Charge: math.Round(p.Charge.MicroampHours()*10) / 10, RadioOn: p.RadioOn.Round(time.Millisecond).Seconds(),
 	}
 	if !p.Never {
 		out.CompletesAt = optional(p.CompletesAt.Truncate(time.Second))
@@ -73,42 +104,65 @@ func expected(h *hub.Hub, u store.Update, now time.Time) *Expected {
 
 // Waiting says what an update waits for.
 type Waiting struct {
-	Code  string     `json:"code" enum:"query,band,heartbeat,idle,overdue,unheard,verifying,order,mailbox,response,date"`
+	Code  string     `json:"code" enum:"query,band,heartbeat,idle,overdue,unheard,session,broker,verifying,order,mailbox,response,date"`
 	Text  string     `json:"text" doc:"in words"`
 	Until *time.Time `json:"until,omitempty"`
+	// The next two are told of a meter whose heartbeat did not come, whatever it waits for.
+	SilentSince  *time.Time `json:"silent_since,omitempty" doc:"when the meter was heard last"`
+	OverdueSince *time.Time `json:"overdue_since,omitempty" doc:"when the heartbeat that did not come was due: since then it is more than late"`
 }
 
-// codeIdle is a meter that woke and did not go on.
-const codeIdle = "idle"
+// Codes of a device that does not go on: it woke and asked for nothing, it is silent, it
+// has no session, nobody has one because the hub has no broker, or it was never heard.
+const (
+	codeIdle    = "idle"
+	codeOverdue = "overdue"
+	codeSession = "session"
+	codeBroker  = "broker"
+	codeUnheard = "unheard"
+)
+
+// stands reports whether nothing flows that could go on.
+func (w *Waiting) stands() bool {
+	return w != nil && (w.Code == codeIdle || w.Code == codeOverdue || w.Code == codeSession || w.Code == codeBroker || w.Code == codeUnheard)
+}
 
 // update returns an update with the figures of this instant. It runs between two
 // calls of the hub.
 func (a *API) update(h *hub.Hub, u store.Update, now time.Time) Update {
 	im, _ := a.Store.ImageByFileHash(u.FileHash)
 	d, _ := a.Store.Device(u.Device)
-	p := h.Progress(u)
-	state := hub.UpdateState(u.State)
+	p := a.HeadEnd.Progress(u)
+	state := u.State
 	out := Update{
-		Device: u.Device, Kind: hub.Kind(d.Kind).String(), Image: fmt.Sprintf("%x", u.FileHash),
+		Device: u.Device, Kind: d.Kind.String(), Image: fmt.Sprintf("%x", u.FileHash),
 		Version: versionText(im.FileVersion), State: state.String(), Outcome: u.Outcome, Size: im.Size,
 		Windows: p.Windows, Blocks: p.Blocks, Repeats: p.Repeats,
-		StartedAt: instant(u.StartedAt), ChangedAt: instant(u.ChangedAt),
+		StartedAt: instant(u.StartedAt), ChangedAt: instant(u.ChangedAt), Foreseen: foreseen(u),
 	}
 	seen, _ := a.Observer.Device(u.Device, now)
 	t, watched := a.Observer.Timeline(u.Device, u.FileHash, now)
-	out.BlockSize = t.BlockSize
+	out.BlockSize, out.NotRecorded = t.BlockSize, ota.Runs(t.Missed).Sum()
+	out.Replaced = state == store.UpdateActivated && a.Store.LastHeard(d) != 0 && d.FirmwareVersion != im.FileVersion
+	out.countWindows(&t)
+	if sum := t.Sum(); sum.Charge > 0 {
+		charge := battery.Charge(sum.Charge).MicroampHours()
+		out.Charge = &charge
+	}
 	switch {
-	case state >= hub.UpdateTransferred && state <= hub.UpdateActivated:
+	case state >= store.UpdateTransferred && state <= store.UpdateActivated:
 		out.Offset = &im.Size
-	case hub.Kind(d.Kind) == hub.KindBridged:
+	case d.Kind == store.KindBridged:
 		out.Offset = &p.Offset
 		return out // what it waits for is its outcome, in the bridge's words
+	case p.Offset > 0:
+		out.Offset = &p.Offset
 	case watched:
 		if offset, known := t.Offset(); known {
 			out.Offset = &offset
 		}
 	}
-	if state == hub.UpdateDownloading || state == hub.UpdatePending {
+	if state == store.UpdateDownloading || state == store.UpdatePending {
 		if e, ok := t.Estimate(&seen, im.Size, now); ok {
 			out.ExpectedAt = optional(e.At.Truncate(time.Second))
 			if seen.Sleeps {
@@ -123,13 +177,31 @@ func (a *API) update(h *hub.Hub, u store.Update, now time.Time) Update {
 			out.WindowsLeft = &left
 		}
 	}
-	if out.Waiting = a.waiting(u, im, &seen, &t, now); out.Waiting != nil && out.Waiting.Code == codeIdle {
-		out.Expected, out.ExpectedAt, out.WindowsLeft = nil, nil, nil // nothing flows that could go on
-	}
-	if band := waitingForBand(h.Duty(now)); band != nil && state <= hub.UpdateDownloading {
+	if out.Waiting = a.waiting(u, im, &seen, &t, now); out.Waiting.stands() {
+		out.Expected, out.ExpectedAt, out.WindowsLeft = nil, nil, nil
+	} else if band := waitingForBand(h.Duty(now)); band != nil && state <= store.UpdateDownloading {
 		out.Waiting = band
 	}
+	out.Waiting.addSilence(&seen, now)
 	return out
+}
+
+// countWindows takes figures from the windows where they are ahead of the supplier's,
+// who counts a window that ended in silence at the next heartbeat: the hub may have been
+// killed in between.
+func (u *Update) countWindows(t *observe.Timeline) {
+	if t.Earlier.Windows > 0 {
+		return
+	}
+	var sum observe.Sum
+	for i := range t.Windows {
+		if w := &t.Windows[i]; w.Blocks > 0 {
+			sum.Windows++
+			sum.Blocks += w.Blocks
+			sum.Repeats += w.Repeats
+		}
+	}
+	u.Windows, u.Blocks, u.Repeats = max(u.Windows, sum.Windows), max(u.Blocks, sum.Blocks), max(u.Repeats, sum.Repeats)
 }
 
 func updateTag(u store.Update) string {
@@ -151,14 +223,14 @@ func (a *API) updates(keep func(store.Update) bool) []store.Update {
 // currentUpdate returns the update of a device that has not ended, or else its newest.
 func (a *API) currentUpdate(eui han.EUI64) (store.Update, error) {
 	if _, ok := a.Store.Device(eui); !ok {
-		return store.Update{}, fmt.Errorf("device %s: %w", eui, hub.ErrUnknownDevice)
+		return store.Update{}, fmt.Errorf("device %s: %w", eui, store.ErrUnknownDevice)
 	}
 	all := a.updates(func(u store.Update) bool { return u.Device == eui })
 	if len(all) == 0 {
 		return store.Update{}, statusProblem(http.StatusNotFound, fmt.Sprintf("device %s: no image was distributed to it", eui))
 	}
 	for _, u := range all {
-		if !hub.UpdateState(u.State).Ended() {
+		if !u.State.Ended() {
 			return u, nil
 		}
 	}
@@ -188,6 +260,7 @@ type distributeInput struct {
 	Body struct {
 		Image   string   `json:"image" doc:"SHA-256 of the OTA file, 64 hex digits"`
 		Devices []string `json:"devices" minItems:"1" maxItems:"16" doc:"16 hex digits each"`
+		Force   bool     `json:"force,omitempty" doc:"also to a device that runs a newer version, which a meter refuses when it has the whole image"`
 	}
 }
 
@@ -223,7 +296,7 @@ func (a *API) listUpdates(_ context.Context, in *updatesInput) (*updatesOutput, 
 		keep = func(u store.Update) bool { return u.Device == eui }
 	}
 	all := a.updates(func(u store.Update) bool {
-		return keep(u) && (in.State == "" || hub.UpdateState(u.State).String() == in.State)
+		return keep(u) && (in.State == "" || u.State.String() == in.State)
 	})
 	items, next, err := cut(in.Paging, all, updateKey)
 	if err != nil {
@@ -281,7 +354,7 @@ func (a *API) distribute(ctx context.Context, in *distributeInput) (*updatesOutp
 		devices = append(devices, eui)
 	}
 	if err := a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
-		return h.Distribute(now, out, hash, devices)
+		return a.HeadEnd.Distribute(now, out, headend.Distribution{Image: hash, Devices: devices, Downgrade: in.Body.Force})
 	}); err != nil {
 		return nil, err
 	}
@@ -301,7 +374,7 @@ func (a *API) cancelUpdate(_ context.Context, in *changeDeviceInput) (*struct{},
 		if err := a.checkUpdate(in.Precondition, eui); err != nil {
 			return err
 		}
-		return h.CancelUpdate(now, out, eui)
+		return a.HeadEnd.CancelUpdate(now, out, eui)
 	})
 }
 
@@ -318,19 +391,47 @@ func (a *API) checkUpdate(i Precondition, eui han.EUI64) error {
 // waiting says why nothing flows at the moment; nil while blocks flow and after
 // the end.
 func (a *API) waiting(u store.Update, im store.Image, seen *observe.Device, t *observe.Timeline, now time.Time) *Waiting {
-	switch hub.UpdateState(u.State) {
-	case hub.UpdatePending, hub.UpdateDownloading:
+	switch u.State {
+	case store.UpdatePending, store.UpdateDownloading:
 		if offset, known := t.Offset(); known && im.Size > 0 && offset >= im.Size {
 			return &Waiting{Code: "verifying", Text: "all bytes are there, the device checks the image"}
 		}
+		if up, _ := a.BrokerUp(); !up {
+			return &Waiting{Code: codeBroker, Text: "the hub has no broker, and reaches no device"}
+		}
+		if !seen.Sleeps && !a.Connected(u.Device) && u.State == store.UpdateDownloading {
+			return &Waiting{Code: codeSession, Text: "the device has no session with the hub" + lastHeard(seen)}
+		}
 		return waitingForBlocks(u, seen, t, now)
-	case hub.UpdateTransferred:
+	case store.UpdateTransferred:
 		return &Waiting{Code: "order", Text: "the image is verified and waits for the supplier's order to activate"}
-	case hub.UpdateActivating, hub.UpdateDated:
-		return a.waitingForActivation(u, seen)
-	case hub.UpdateActivated, hub.UpdateFailed, hub.UpdateCancelled, hub.UpdateSuperseded:
+	case store.UpdateActivating, store.UpdateDated:
+		return a.waitingForActivation(u, seen, now)
+	case store.UpdateActivated, store.UpdateFailed, store.UpdateCancelled, store.UpdateSuperseded:
 	}
 	return nil
+}
+
+func lastHeard(seen *observe.Device) string {
+	if seen.HeardAt.IsZero() {
+		return ""
+	}
+	return "; it was heard last at " + seen.HeardAt.UTC().Format(time.RFC3339)
+}
+
+// addSilence says of a meter whose heartbeat did not come since when that is so.
+func (w *Waiting) addSilence(seen *observe.Device, now time.Time) {
+	if w == nil || !seen.Overdue(now) {
+		return
+	}
+	due, _ := seen.NextHeartbeat()
+	w.SilentSince, w.OverdueSince = optional(seen.SilentSince()), optional(due)
+	silence := fmt.Sprintf("the meter is silent since %s; its heartbeat was due %s and did not come",
+		w.SilentSince.UTC().Format(time.RFC3339), due.UTC().Format(time.RFC3339))
+	if w.Text != "" {
+		silence = w.Text + "; " + silence
+	}
+	w.Text = silence
 }
 
 // waitingForBand tells that the hub's transmitter has to be silent; nil if it has not.
@@ -350,10 +451,10 @@ func waitingForBlocks(u store.Update, seen *observe.Device, t *observe.Timeline,
 		next, known := seen.NextHeartbeat()
 		switch {
 		case !known && seen.HeardAt.IsZero():
-			return &Waiting{Code: "unheard", Text: "the hub has not heard of the meter since it started"}
+			return &Waiting{Code: codeUnheard, Text: "the hub has not heard of the meter since it started"}
 		case seen.Overdue(now):
-			return &Waiting{Code: "overdue", Text: "the meter's heartbeat did not come", Until: optional(next)}
-		case t.Idle && hub.UpdateState(u.State) == hub.UpdateDownloading:
+			return &Waiting{Code: codeOverdue} // addSilence says the rest
+		case t.Idle && u.State == store.UpdateDownloading:
 			return &Waiting{Code: codeIdle, Text: "the meter asked for nothing in its last window: it keeps its charge, or was told to wait longer", Until: optional(next)}
 		case t.Waiting:
 			return &Waiting{Code: "heartbeat", Text: "the window's share is used up (WAIT_FOR_DATA); the meter sleeps until its next heartbeat", Until: optional(next)}
@@ -361,31 +462,23 @@ func waitingForBlocks(u store.Update, seen *observe.Device, t *observe.Timeline,
 			return &Waiting{Code: "heartbeat", Text: "the meter sleeps until its next heartbeat", Until: optional(next)}
 		}
 	}
-	if hub.UpdateState(u.State) == hub.UpdatePending {
+	if u.State == store.UpdatePending {
 		return &Waiting{Code: "query", Text: "the image is offered, the device did not ask for it yet"}
 	}
 	return nil
 }
 
-func (a *API) waitingForActivation(u store.Update, seen *observe.Device) *Waiting {
-	for _, m := range a.Store.MessagesOf(u.Device) {
-		if !hub.IsActivation(m) {
-			continue
-		}
-		if hub.IsQueued(m) {
-			w := &Waiting{Code: "mailbox", Text: "the order to activate waits for the device to fetch it"}
-			if next, ok := seen.NextHeartbeat(); ok {
-				w.Until = optional(next)
-			}
-			return w
-		}
-	}
-	if hub.UpdateState(u.State) == hub.UpdateDated {
-		w := &Waiting{Code: "date", Text: "the device activates " + u.Outcome}
-		if at, ok := hub.DatedAt(u); ok {
-			w.Until = &at
+func (a *API) waitingForActivation(u store.Update, seen *observe.Device, now time.Time) *Waiting {
+	o, known := a.Store.Order(u.Device, u.Order)
+	if known && o.State == store.OrderQueued {
+		w := &Waiting{Code: "mailbox", Text: "the order to activate waits for the device to fetch it"}
+		if next, ok := seen.NextHeartbeat(); ok && !seen.Overdue(now) {
+			w.Until = optional(next)
 		}
 		return w
+	}
+	if u.State == store.UpdateDated {
+		return &Waiting{Code: "date", Text: "the device activates " + u.Outcome, Until: instant(o.ExecuteAt)}
 	}
 	return &Waiting{Code: "response", Text: "the device has the order to activate, its answer is to come"}
 }

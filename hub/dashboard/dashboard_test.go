@@ -14,7 +14,7 @@ import (
 	"testing/fstest"
 
 	"github.com/commshub/commshub/han/ota"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
 )
 
 // maxCompressed is the most that all files of the page may weigh on the wire, in bytes.
@@ -109,10 +109,10 @@ func TestTheDashboardKnowsTheInterfacesNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := []string{ota.LayoutGB.String()}
-	for s := hub.UpdatePending; s <= hub.UpdateSuperseded; s++ {
+	for s := store.UpdatePending; s <= store.UpdateSuperseded; s++ {
 		names = append(names, s.String())
 	}
-	for _, k := range []hub.Kind{hub.KindESME, hub.KindGSME, hub.KindHCALCS, hub.KindIHD, hub.KindCAD, hub.KindPPMID, hub.KindBridged} {
+	for _, k := range []store.Kind{store.KindESME, store.KindGSME, store.KindHCALCS, store.KindIHD, store.KindCAD, store.KindPPMID, store.KindBridged} {
 		names = append(names, k.String())
 	}
 	for _, n := range names {

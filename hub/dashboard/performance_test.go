@@ -37,7 +37,10 @@ var dayStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
 // day is a hub that tells of one meter with a day of history, and whose last window
 // goes on: the same events that a real hub sends, without a home behind them.
-type day struct{ feed chan struct{} }
+type day struct {
+	feed    chan struct{}
+	mirrors []api.Mirror
+}
 
 func (d *day) window(number, blocks uint32) api.Window {
 	from := (number - 1) * dayBlocks / dayWindows * blockSize
@@ -83,9 +86,9 @@ func (d *day) device(n int) api.Device {
 }
 
 func (d *day) battery(n int) api.Battery {
-	percent, left, capacity, spent, life := uint8(97), int64(5480), 19e6, 1234.5+float64(n), 0.7
+	percent, left, capacity, spent, life := 97.0, 5480.0, 19e6, 1234.5+float64(n), 0.7
 	return api.Battery{Device: gasMeter, Source: "meter", At: &dayStart, Percent: &percent, DaysLeft: &left, Capacity: &capacity, Spent: &spent,
-		Update: &api.UpdateCost{Version: "02000000", Image: image, Charge: 812, RadioOn: 93000, Windows: dayWindows, DaysOfLife: &life}}
+		Update: &api.UpdateCost{Version: "02000000", Image: image, Charge: 812, RadioOn: 93, Windows: dayWindows, CostDays: &life}}
 }
 
 func (d *day) handler() http.Handler {
@@ -93,15 +96,15 @@ func (d *day) handler() http.Handler {
 	page := dashboard.Handler()
 	mux.Handle("GET /{$}", page)
 	mux.Handle("GET /assets/", page)
-	var alerts []api.Alert
+	var alerts []api.InboxEntry
 	for n := uint64(200); n > 0; n-- {
-		alerts = append(alerts, api.Alert{Sequence: n, At: &dayStart, Device: gasMeter, Code: "8F12", Name: "CHF Device Log Changed", Text: "CHF Device Log Changed"})
+		alerts = append(alerts, api.InboxEntry{Sequence: n, At: &dayStart, Device: gasMeter, Code: "8F12", Name: "CHF Device Log Changed", Text: "CHF Device Log Changed"})
 	}
 	for path, v := range map[string]any{
 		"/v1/hub": api.Hub{Pacing: "radio=10s", BlockSize: blockSize, BrokerConnected: true}, "/v1/clock": d.clock(),
 		"/v1/devices": map[string]any{"devices": []api.Device{d.device(0)}, "size": 16}, "/v1/images": map[string]any{"images": []api.Image{}},
 		"/v1/updates": map[string]any{"updates": []api.Update{d.update(15_000)}}, "/v1/alerts": map[string]any{"alerts": alerts},
-		"/v1/messages": map[string]any{"messages": []api.Message{}}, "/v1/mirror": map[string]any{"mirrors": []api.Mirror{}},
+		"/v1/messages": map[string]any{"messages": []api.Message{}}, "/v1/mirror": map[string]any{"mirrors": append([]api.Mirror{}, d.mirrors...)},
 		"/v1/devices/" + gasMeter.String() + "/battery": d.battery(0), "/v1/updates/" + gasMeter.String() + "/timeline": d.timeline(),
 	} {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {

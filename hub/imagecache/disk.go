@@ -12,11 +12,13 @@ import (
 	"sync"
 
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/atrest"
 )
 
 // disk is the shelf in a folder.
 type disk struct {
 	folder folder
+	key    *atrest.Key // nil if images are kept as they are
 
 	mu    sync.Mutex // one image at a time is brought into place; guards what follows
 	count int        // incoming files so far
@@ -70,7 +72,14 @@ func (d *disk) begin() (*upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &upload{file: file, name: name}, nil
+	up := &upload{file: file, name: name}
+	if d.key != nil {
+		if up.file, err = sealIncoming(file, d.key); err != nil {
+			_, err = d.end(up, nil, err)
+			return nil, err
+		}
+	}
+	return up, nil
 }
 
 // end closes an upload that came to err, and removes its file unless it is in place.
@@ -115,15 +124,10 @@ func (d *disk) receive(up *upload, r io.Reader, limit int64) (*Image, error) {
 
 // unwrap leaves only the OTA file in the upload's file.
 func unwrap(up *upload, im *Image) error {
-	if im.Wrapper.Prefix > 0 {
-		if _, err := up.file.WriteAt(im.file, 0); err != nil {
-			return err
-		}
+	if int64(len(im.file)) == up.size {
+		return nil
 	}
-	if size := int64(len(im.file)); size != up.size {
-		return up.file.Truncate(size)
-	}
-	return nil
+	return up.file.rewrite(im.file)
 }
 
 // place brings a received file under its name, durably. The caller holds mu.
@@ -174,8 +178,11 @@ func (d *disk) open(hash Hash) (*File, error) {
 	}
 	info, err := file.Stat()
 	if err == nil {
-		f := &File{size: info.Size(), source: file}
-		if err = f.verify(hash); err == nil {
+		f := new(File)
+		if f.source, f.size, err = unsealed(file, info.Size(), d.key); err == nil {
+			err = f.verify(hash)
+		}
+		if err == nil {
 			return f, nil
 		}
 	}
@@ -216,6 +223,27 @@ func (d *disk) remove(hash Hash) error {
 	}
 	if err != nil {
 		return fmt.Errorf("remove image %s: %w", hash, reason(err))
+	}
+	return nil
+}
+
+// quarantine renames an image. One that was put aside before it makes way.
+func (d *disk) quarantine(hash Hash) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	path := hash.path()
+	err := d.folder.rename(path, damagedPrefix+hash.String())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = d.syncNames(filepath.Dir(path))
+	}
+	if err == nil {
+		err = d.folder.sync(".")
+	}
+	if err != nil {
+		return fmt.Errorf("put image %s aside: %w", hash, reason(err))
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/commshub/commshub/internal/atrest"
 )
 
 // faults decides which of the operations on a folder fail: all from the one with
@@ -76,19 +78,12 @@ func (f faultyFile) Write(p []byte) (int, error) {
 	return f.incoming.Write(p)
 }
 
-func (f faultyFile) WriteAt(p []byte, off int64) (int, error) {
+func (f faultyFile) rewrite(p []byte) error {
 	if err := f.faults.next(); err != nil {
-		n, _ := f.incoming.WriteAt(p[:len(p)/2], off)
-		return n, err
-	}
-	return f.incoming.WriteAt(p, off)
-}
-
-func (f faultyFile) Truncate(size int64) error {
-	if err := f.faults.next(); err != nil {
+		_ = f.incoming.rewrite(p[:len(p)/2])
 		return err
 	}
-	return f.incoming.Truncate(size)
+	return f.incoming.rewrite(p)
 }
 
 func (f faultyFile) Sync() error {
@@ -119,9 +114,9 @@ var ways = []way{
 }
 
 // faulty opens a cache whose disk fails as told, with one image already there.
-func faulty(t *testing.T, dir string, f *faults) (c *Cache, before []byte) {
+func faulty(t *testing.T, dir string, key *atrest.Key, f *faults) (c *Cache, before []byte) {
 	t.Helper()
-	c, before = openCache(t, dir), sample(1, 100)
+	c, before = openWith(t, dir, key), sample(1, 100)
 	put(t, c, before)
 	d := c.shelf.(*disk)
 	d.folder = faultyFolder{d.folder, f}
@@ -131,13 +126,19 @@ func faulty(t *testing.T, dir string, f *faults) (c *Cache, before []byte) {
 // The disk fails at each operation in turn, once, and works again: the image is
 // refused and nothing of it is left.
 func TestDiskThatFailsOnce(t *testing.T) {
+	for name, key := range forms() {
+		t.Run(name, func(t *testing.T) { failsOnce(t, key) })
+	}
+}
+
+func failsOnce(t *testing.T, key *atrest.Key) {
 	published := append([]byte("wrapper"), append(sample(2, 100_000), "trailer"...)...)
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
 			failed := 0
 			for n := 0; ; n++ {
 				f := &faults{from: n, to: n + 1}
-				c, before := faulty(t, filepath.Join(t.TempDir(), "images"), f)
+				c, before := faulty(t, filepath.Join(t.TempDir(), "images"), key, f)
 				err := w.take(c, published)
 				if f.count <= n {
 					must(t, err)
@@ -160,6 +161,12 @@ func TestDiskThatFailsOnce(t *testing.T) {
 // The process dies at each operation in turn: the image is there whole or not at
 // all after the next start, and nothing else is left.
 func TestProcessThatDies(t *testing.T) {
+	for name, key := range forms() {
+		t.Run(name, func(t *testing.T) { dies(t, key) })
+	}
+}
+
+func dies(t *testing.T, key *atrest.Key) {
 	file := sample(2, 100_000)
 	published := append([]byte("wrapper"), file...)
 	for _, w := range ways {
@@ -167,9 +174,9 @@ func TestProcessThatDies(t *testing.T) {
 			for n := 0; ; n++ {
 				f := &faults{from: n, to: 1 << 30}
 				dir := filepath.Join(t.TempDir(), fmt.Sprint(n))
-				c, before := faulty(t, dir, f)
+				c, before := faulty(t, dir, key, f)
 				err := w.take(c, published)
-				again := openCache(t, dir)
+				again := openWith(t, dir, key)
 				entries, listing := again.shelf.(*disk).folder.entries(".")
 				must(t, listing)
 				if len(entries) != 1 {
@@ -195,7 +202,7 @@ func TestProcessThatDies(t *testing.T) {
 func TestRemoveThatFails(t *testing.T) {
 	for n := range 2 {
 		f := &faults{from: n, to: n + 1}
-		c, before := faulty(t, filepath.Join(t.TempDir(), "images"), f)
+		c, before := faulty(t, filepath.Join(t.TempDir(), "images"), nil, f)
 		hash := hashOf(t, before)
 		demandError(t, c.Remove(hash), "remove image "+hash.String()+": no space left on device")
 		must(t, c.Remove(hash))

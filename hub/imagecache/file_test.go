@@ -71,7 +71,7 @@ func TestReadAtRefuses(t *testing.T) {
 }
 
 func TestOpenFileOutlivesItsCache(t *testing.T) {
-	c, err := Open(filepath.Join(t.TempDir(), "images"))
+	c, err := Open(filepath.Join(t.TempDir(), "images"), nil)
 	must(t, err)
 	f, file := openSample(t, c, 3*readAhead)
 	hashes, err := c.List()

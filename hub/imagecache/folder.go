@@ -32,14 +32,24 @@ type stored interface {
 type incoming interface {
 	io.Writer
 	io.ReaderAt
-	io.WriterAt
-	Truncate(size int64) error
+	rewrite(b []byte) error // puts b in the place of all that is there
 	Sync() error
 	Close() error
 }
 
+// plainIncoming is a file on its way in as it is.
+type plainIncoming struct{ *os.File }
+
+func (f plainIncoming) rewrite(b []byte) error {
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(b)))
+}
+
 const (
 	incomingPrefix = "incoming-"
+	damagedPrefix  = "damaged-"
 	imagesDir      = "sha256"
 )
 
@@ -88,7 +98,8 @@ func (f rootFolder) prepare() error {
 }
 
 func (f rootFolder) create(name string) (incoming, error) {
-	return f.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := f.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return plainIncoming{file}, err
 }
 
 func (f rootFolder) open(name string) (*os.File, error) {

@@ -142,7 +142,7 @@ func TestOpenRefuses(t *testing.T) {
 		filepath.Join(file, "images"):        "not a directory",
 		filepath.Join(dir, "none", "images"): "no such file or directory",
 	} {
-		_, err := Open(path)
+		_, err := Open(path, nil)
 		demandError(t, err, "open image cache "+path+": "+want)
 	}
 }

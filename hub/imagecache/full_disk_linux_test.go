@@ -41,6 +41,6 @@ func TestReadOnlyFolder(t *testing.T) {
 	_, err := c.Put(bytes.NewReader(sample(2, 10)), MaxUpload)
 	demandError(t, err, "keep image: read-only file system")
 	demandError(t, c.Remove(hashOf(t, file)), "read-only file system")
-	_, err = Open(filepath.Join(dir, "absent"))
+	_, err = Open(filepath.Join(dir, "absent"), nil)
 	demandError(t, err, "read-only file system")
 }

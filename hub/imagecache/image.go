@@ -1,10 +1,6 @@
 package imagecache
 
-import (
-	"crypto/sha256"
-
-	"github.com/commshub/commshub/han/ota"
-)
+import "github.com/commshub/commshub/han/ota"
 
 // Entry is what is known of an image that was taken in.
 type Entry struct {
@@ -15,6 +11,7 @@ type Entry struct {
 	ForceReplace byte          // LayoutGB: the flag byte
 	Integrity    ota.Integrity // LayoutElements: of the integrity code
 	Wrapper      ota.Wrapper   // what was around the OTA file and is not kept
+	Warnings     []ota.Warning // what is wrong with the file as it was published
 }
 
 // Image is a checked image in memory, which any number of caches can take in.
@@ -26,24 +23,21 @@ type Image struct {
 // NewImage checks a file as it was published. It keeps the bytes, which must not
 // be changed from here on.
 func NewImage(published []byte) (*Image, error) {
-	file, wrapper, err := ota.Unwrap(published)
-	if err != nil {
-		return nil, err
-	}
-	im, err := ota.ParseImage(file)
+	im, err := ota.Open(published)
 	if err != nil {
 		return nil, err
 	}
 	return &Image{
 		Entry: Entry{
-			FileHash:     sha256.Sum256(file),
+			FileHash:     im.FileHash(),
 			Header:       im.Header,
 			ImageHash:    im.Hash(),
 			Layout:       im.Layout,
 			ForceReplace: im.ForceReplace,
 			Integrity:    im.Integrity,
-			Wrapper:      wrapper,
+			Wrapper:      im.Wrapper,
+			Warnings:     im.Warnings,
 		},
-		file: file,
+		file: im.File,
 	}, nil
 }

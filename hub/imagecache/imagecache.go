@@ -2,6 +2,7 @@
 //
 //	DIR/incoming-N             an image on its way in; removed when the cache is opened
 //	DIR/sha256/ab/cdef…        an image, named by the SHA-256 of its bytes
+//	DIR/damaged-abcdef…        one that changed on disk, put aside for a person to look at
 //
 // What is kept is exactly the OTA file that a client downloads, without what a
 // vendor wrapped around it, and only after it was parsed. A file appears under
@@ -22,6 +23,7 @@ import (
 	"io/fs"
 
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/atrest"
 )
 
 // MaxUpload is the largest file taken, in bytes: the largest OTA file and what
@@ -37,6 +39,7 @@ type shelf interface {
 	add(im *Image) error
 	open(hash Hash) (*File, error)
 	remove(hash Hash) error
+	quarantine(hash Hash) error
 	list() ([]Hash, error)
 	close() error
 }
@@ -45,13 +48,19 @@ type shelf interface {
 func NewMemory() *Cache { return &Cache{&memory{images: make(map[Hash]*Image)}} }
 
 // Open opens the cache in a folder, which is created if it is missing, and
-// removes what an interrupted Put left there.
-func Open(dir string) (*Cache, error) {
+// removes what an interrupted Put left there. With a key images are encrypted (package
+// atrest); a folder with images that are not is refused then, with ErrPlain, and one with
+// images that are, without a key, with ErrEncrypted.
+func Open(dir string, key *atrest.Key) (*Cache, error) {
 	f, err := openFolder(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open image cache %s: %w", dir, reason(err))
 	}
-	return &Cache{&disk{folder: f}}, nil
+	d := &disk{folder: f, key: key}
+	if err := d.checkForm(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open image cache %s: %w", dir, err), d.close())
+	}
+	return &Cache{d}, nil
 }
 
 // Put takes in a file as it was published, at most limit bytes of it or
@@ -88,6 +97,10 @@ func (c *Cache) Load(hash Hash) (*ota.Image, error) {
 // Remove removes an image. Removing what is not there does nothing. Files that
 // are open stay readable.
 func (c *Cache) Remove(hash Hash) error { return c.shelf.remove(hash) }
+
+// Quarantine puts an image aside that is not what it was: it is not there any more, and
+// can be put in again. Doing so to what is not there does nothing.
+func (c *Cache) Quarantine(hash Hash) error { return c.shelf.quarantine(hash) }
 
 // List returns the hashes of all images, sorted.
 func (c *Cache) List() ([]Hash, error) { return c.shelf.list() }

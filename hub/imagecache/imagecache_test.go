@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/atrest"
 	"github.com/commshub/commshub/internal/codectest"
 )
 
@@ -44,7 +45,12 @@ func sample(version uint32, firmware int) []byte {
 
 func openCache(t testing.TB, dir string) *Cache {
 	t.Helper()
-	c, err := Open(dir)
+	return openWith(t, dir, nil)
+}
+
+func openWith(t testing.TB, dir string, key *atrest.Key) *Cache {
+	t.Helper()
+	c, err := Open(dir, key)
 	must(t, err)
 	t.Cleanup(func() { must(t, c.Close()) })
 	return c
@@ -67,7 +73,9 @@ func put(t testing.TB, c *Cache, published []byte) Entry {
 // eachKind runs a test in memory and in a folder.
 func eachKind(t *testing.T, test func(*testing.T, *Cache)) {
 	t.Run("memory", func(t *testing.T) { test(t, NewMemory()) })
-	t.Run("folder", func(t *testing.T) { test(t, openCache(t, filepath.Join(t.TempDir(), "images"))) })
+	for name, key := range forms() {
+		t.Run(name, func(t *testing.T) { test(t, openWith(t, filepath.Join(t.TempDir(), "images"), key)) })
+	}
 }
 
 func demandError(t *testing.T, err error, want string) {
@@ -138,6 +146,7 @@ func TestEntryTellsWhatWasPut(t *testing.T) {
 		want := Entry{
 			FileHash: sha256.Sum256(file), Header: h, ImageHash: sha256.Sum256([]byte("firmware")),
 			Layout: ota.LayoutGB, ForceReplace: 1, Wrapper: ota.Wrapper{Name: "prefix", Prefix: 13, Suffix: 14},
+			Warnings: []ota.Warning{{Code: ota.WarningBytesBehind, Text: fmt.Sprintf("14 bytes behind the OTA file, whose header says %d bytes, left out", len(file))}},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
@@ -183,8 +192,8 @@ func TestPutRefuses(t *testing.T) {
 		limit int64
 		want  string
 	}{
-		{"nothing", strings.NewReader(""), MaxUpload, "parse OTA file: upgrade file identifier 0BEEF11E not found in the first 0 of 0 bytes"},
-		{"text", strings.NewReader("<html>not found</html>"), MaxUpload, "upgrade file identifier 0BEEF11E not found"},
+		{"nothing", strings.NewReader(""), MaxUpload, "no OTA file but an empty file"},
+		{"text", strings.NewReader("<html>not found</html>"), MaxUpload, "no OTA file but a web page"},
 		{"a truncated file", bytes.NewReader(file[:len(file)-1]), MaxUpload, "only 5061 bytes are there (truncated?)"},
 		{"a header alone", bytes.NewReader(ota.ImageHeader{TotalSize: 56}.Append(nil)), MaxUpload, "parse OTA file: no image behind the header"},
 		{"more than the limit", bytes.NewReader(file), int64(len(file)) - 1, "receive image: the file is too large: more than 5061 bytes"},

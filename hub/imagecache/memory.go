@@ -55,6 +55,8 @@ func (m *memory) remove(hash Hash) error {
 	return nil
 }
 
+func (m *memory) quarantine(hash Hash) error { return m.remove(hash) }
+
 func (m *memory) list() ([]Hash, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

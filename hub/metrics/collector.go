@@ -8,7 +8,6 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
-	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
 )
@@ -24,9 +23,10 @@ var (
 	emulated  = describe("emulated_time_seconds", "Emulated time, in seconds since 1970.")
 
 	devices     = describe("devices", "Entries of the device log.", "kind")
-	connected   = describe("device_connected", "Whether a device has a DTLS session.", "device", "kind")
+	connected   = describe("device_connected", "Whether a device has a DTLS session, and the hub its broker.", "device", "kind")
 	lastHeard   = describe("device_last_heard_emulated_seconds", "Emulated time at which a device was heard last, in seconds since 1970.", "device", "kind")
 	overdue     = describe("device_heartbeat_overdue", "Whether a sleeping device's heartbeat is more than a minute late.", "device", "kind")
+	overdueFrom = describe("device_heartbeat_overdue_since_emulated_seconds", "Emulated time at which the heartbeat was due that did not come, in seconds since 1970; absent unless it is overdue.", "device", "kind")
 	mailbox     = describe("mailbox_messages", "GBCS messages that wait for a device.", "device", "kind")
 	heartbeats  = describe("heartbeats_total", "Heartbeat windows of a sleeping device.", "device", "kind")
 	frames      = describe("frames_total", "HAN frames between the hub and a device.", "device", "kind", "direction")
@@ -36,7 +36,7 @@ var (
 	imageBytes  = describe("image_bytes_served_total", "Bytes of images served for the first time.", "device", "kind")
 	waits       = describe("waits_told_total", "Times a device was told to wait for more of an image (WAIT_FOR_DATA).", "device", "kind")
 	retries     = describe("device_retries_total", "Requests that a device in the hub's process repeated for want of an answer.", "device", "kind")
-	charge      = describe("battery_charge_coulombs_total", "Charge that a battery gave, of a device in the hub's process.", "device", "cause")
+	charge      = describe("battery_charge_coulombs_total", "Charge that a battery gave, by the meter's own account.", "device", "cause")
 	remaining   = describe("battery_remaining_ratio", "Charge left in a battery, of a new one.", "device")
 	life        = describe("battery_life_seconds", "Emulated time that a battery will last at the present rate.", "device")
 	updates     = describe("updates", "Distributions of images to devices.", "state")
@@ -46,12 +46,14 @@ var (
 	storeSize   = describe("store_records", "Records that the store holds.", "table")
 	readers     = describe("event_readers", "Readers of the event stream.")
 	brokerUp    = describe("broker_connected", "Whether the hub has its MQTT broker.")
+	brokerSince = describe("broker_changed_seconds", "Wall time since which the hub has its MQTT broker, or has it not, in seconds since 1970.")
 	brokerTimes = describe("broker_connections_total", "Times the broker accepted the hub.")
 	messages    = describe("mqtt_messages_total", "MQTT messages of the HAN.", "direction")
 	messagesBad = describe("mqtt_messages_dropped_total", "MQTT messages that were refused.")
 	started     = describe("dtls_handshakes_started_total", "DTLS handshakes that devices began.")
 	handshakes  = describe("dtls_handshakes_total", "DTLS handshakes that ended.", "result")
 	refused     = describe("dtls_refused_total", "DTLS attempts of devices that were refused.")
+	unproven    = describe("dtls_install_codes_unproven_total", "DTLS handshakes that did not prove the install code with which they were begun.")
 	dtlsRecords = describe("dtls_records_total", "DTLS records with HAN frames.", "direction")
 	datagrams   = describe("dtls_datagrams_dropped_total", "Datagrams that were malformed, for nobody, or for which there was no room.")
 	framesBad   = describe("frames_refused_total", "HAN frames that were malformed or misaddressed.")
@@ -65,9 +67,9 @@ func newCollector(s Sources) *collector { return &collector{s} }
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		buildInfo, emulated, devices, connected, lastHeard, overdue, mailbox, heartbeats, frames, windows, blocks, repeats,
-		imageBytes, waits, retries, charge, remaining, life, updates, progress, alerts, records, storeSize, readers, brokerUp,
-		brokerTimes, messages, messagesBad, started, handshakes, refused, dtlsRecords, datagrams, framesBad,
+		buildInfo, emulated, devices, connected, lastHeard, overdue, overdueFrom, mailbox, heartbeats, frames, windows, blocks, repeats,
+		imageBytes, waits, retries, charge, remaining, life, updates, progress, alerts, records, storeSize, readers, brokerUp, brokerSince,
+		brokerTimes, messages, messagesBad, started, handshakes, refused, unproven, dtlsRecords, datagrams, framesBad,
 	} {
 		out <- d
 	}
@@ -102,7 +104,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.collectStore(s)
 	kinds := map[string]int{}
 	for _, d := range c.Store.Devices() {
-		kinds[hub.Kind(d.Kind).String()]++
+		kinds[d.Kind.String()]++
 		c.collectDevice(s, d)
 	}
 	for kind, n := range kinds {
@@ -133,7 +135,9 @@ func collectAlerts(s sink, byCode map[uint16]uint64) {
 
 func (c *collector) collectLink(s sink) {
 	l := c.Link()
-	s.flag(brokerUp, c.BrokerUp())
+	up, since := c.BrokerUp()
+	s.flag(brokerUp, up)
+	s.gauge(brokerSince, float64(since.UnixMilli())/1000)
 	s.count(brokerTimes, l.BrokerConnections)
 	s.count(messages, l.MessagesSent, "down")
 	s.count(messages, l.MessagesReceived, "up")
@@ -142,6 +146,7 @@ func (c *collector) collectLink(s sink) {
 	s.count(handshakes, l.HandshakesCompleted, "completed")
 	s.count(handshakes, l.HandshakesFailed, "failed")
 	s.count(refused, l.Refused)
+	s.count(unproven, l.Unproven)
 	s.count(dtlsRecords, l.RecordsSent, "down")
 	s.count(dtlsRecords, l.RecordsReceived, "up")
 	s.count(datagrams, l.DatagramsDropped)
@@ -149,12 +154,12 @@ func (c *collector) collectLink(s sink) {
 }
 
 func (c *collector) collectStore(s sink) {
-	counts := map[hub.UpdateState]int{}
+	counts := map[store.UpdateState]int{}
 	all := c.Store.Updates()
 	for _, u := range all {
-		counts[hub.UpdateState(u.State)]++
+		counts[u.State]++
 	}
-	for state := hub.UpdatePending; state <= hub.UpdateSuperseded; state++ {
+	for state := store.UpdatePending; state <= store.UpdateSuperseded; state++ {
 		s.gauge(updates, float64(counts[state]), state.String())
 	}
 	s.gauge(storeSize, float64(len(c.Store.Devices())), "devices")
@@ -164,15 +169,10 @@ func (c *collector) collectStore(s sink) {
 }
 
 func (c *collector) collectDevice(s sink, d store.Device) {
-	eui, kind := d.EUI64.String(), hub.Kind(d.Kind).String()
-	s.flag(connected, c.Connected(d.EUI64), eui, kind)
-	queued := 0
-	for _, m := range c.Store.MessagesOf(d.EUI64) {
-		if hub.IsQueued(m) {
-			queued++
-		}
-	}
-	s.gauge(mailbox, float64(queued), eui, kind)
+	eui, kind := d.EUI64.String(), d.Kind.String()
+	up, _ := c.BrokerUp() // a session without a broker under it carries nothing
+	s.flag(connected, up && c.Connected(d.EUI64), eui, kind)
+	s.gauge(mailbox, float64(len(c.Store.MessagesOf(d.EUI64))), eui, kind)
 	seen, ok := c.Observer.Device(d.EUI64, c.Now())
 	if !ok {
 		return
@@ -185,10 +185,14 @@ func (c *collector) collectDevice(s sink, d store.Device) {
 	s.count(frames, n.FramesDown, eui, kind, "down")
 	if seen.Sleeps {
 		s.count(heartbeats, n.Heartbeats, eui, kind)
-		s.flag(overdue, seen.Overdue(c.Now()), eui, kind)
+		late := seen.Overdue(c.Now())
+		s.flag(overdue, late, eui, kind)
+		if due, _ := seen.NextHeartbeat(); late {
+			s.gauge(overdueFrom, float64(due.UnixMilli())/1000, eui, kind)
+		}
 		c.collectBattery(s, d.EUI64)
 	}
-	if !hub.Kind(d.Kind).IsMeter() {
+	if !d.Kind.IsMeter() {
 		return
 	}
 	s.count(windows, n.Windows, eui, kind)
@@ -202,12 +206,12 @@ func (c *collector) collectDevice(s sink, d store.Device) {
 
 func (c *collector) collectProgress(s sink, device han.EUI64, kind string) {
 	for _, u := range c.Store.UpdatesOf(device) {
-		if hub.UpdateState(u.State).Ended() {
+		if u.State.Ended() {
 			continue
 		}
 		im, _ := c.Store.ImageByFileHash(u.FileHash)
 		share, known := 1.0, true
-		if hub.UpdateState(u.State) <= hub.UpdateDownloading {
+		if u.State <= store.UpdateDownloading {
 			share, known = c.share(u, im)
 		}
 		if known {

@@ -24,6 +24,7 @@ import (
 // Link is what the hub's link did since it started.
 type Link struct {
 	HandshakesStarted, HandshakesCompleted, HandshakesFailed, Refused uint64
+	Unproven                                                          uint64
 	RecordsSent, RecordsReceived, DatagramsDropped                    uint64
 	FramesRefused                                                     uint64
 	BrokerConnections, MessagesSent, MessagesReceived                 uint64
@@ -48,8 +49,8 @@ type Sources struct {
 	Link      func() Link
 	Battery   func(device han.EUI64) (Battery, bool)
 	Connected func(device han.EUI64) bool
-	BrokerUp  func() bool
-	Readers   func() int // of the event stream
+	BrokerUp  func() (up bool, since time.Time) // since on the wall clock
+	Readers   func() int                        // of the event stream
 	Version   string
 	Commit    string
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func home(t *testing.T) (*metrics.Metrics, *store.Store, *observe.Observer) {
 	m := metrics.New()
 	records.Watched(m.Commit)
 	for _, r := range []store.Record{
-		store.Device{EUI64: gsme, Kind: uint8(hub.KindGSME)}, store.Mirror{Device: gsme, UpdatedAt: start.UnixMicro()},
+		store.Device{EUI64: gsme, Kind: store.KindGSME}, store.Mirror{Device: gsme, UpdatedAt: start.Add(-time.Hour).UnixMicro()},
 		store.Image{FileHash: [32]byte{1}, Size: 960}, store.Update{Device: gsme, FileHash: [32]byte{1}},
 		store.Message{Device: gsme, Sequence: 1},
 	} {
@@ -42,11 +43,11 @@ func home(t *testing.T) (*metrics.Metrics, *store.Store, *observe.Observer) {
 	o := observe.New(hub.DefaultConfig(), records, start)
 	m.Watch(metrics.Sources{
 		Store: records, Observer: o, Now: func() time.Time { return start.Add(time.Hour) },
-		Link: func() metrics.Link { return metrics.Link{HandshakesCompleted: 3, HandshakesFailed: 2} },
+		Link: func() metrics.Link { return metrics.Link{HandshakesCompleted: 3, HandshakesFailed: 2, Unproven: 4} },
 		Battery: func(han.EUI64) (metrics.Battery, bool) {
 			return metrics.Battery{HasRemaining: true, Remaining: 0.99, HasLife: true, Life: 24 * time.Hour, Coulombs: map[string]float64{"sleep": 0.5}}, true
 		},
-		Connected: func(han.EUI64) bool { return true }, BrokerUp: func() bool { return true }, Readers: func() int { return 7 },
+		Connected: func(han.EUI64) bool { return true }, BrokerUp: func() (bool, time.Time) { return true, start }, Readers: func() int { return 7 },
 		Version: "test", Commit: "abc",
 	})
 	return m, records, o
@@ -76,7 +77,7 @@ func TestWhatPrometheusGets(t *testing.T) {
 	m.Answered("GET", "GET /events", 200, time.Hour)
 	self := uint64(hub.DefaultConfig().EUI64)
 	for i, code := range []uint16{0x8F72, 0x8F72, 0x1234, 0x1235} {
-		if err := records.Commit(store.Put(store.Alert{Sequence: uint64(i + 1), Device: gsme, Code: code})); err != nil {
+		if err := records.Commit(store.Put(store.InboxEntry{Sequence: uint64(i + 1), Device: gsme, Code: code})); err != nil {
 			t.Fatal(err)
 		}
 		o.Record(&trace.Record{At: start, Node: self, Kind: trace.MessageReceived, Peer: uint64(gsme)})
@@ -88,29 +89,31 @@ func TestWhatPrometheusGets(t *testing.T) {
 	m.Commit()(errors.New("the disk is full"))
 	got := scrape(t, m)
 	for name, want := range map[string]string{
-		`commshub_alerts_total{code="8F72",name="Firmware Verification Successful"}`:                    "2",
-		`commshub_alerts_total{code="8F1C",name="Firmware Verification Failed"}`:                        "0",
-		`commshub_alerts_total{code="other",name=""}`:                                                   "2",
-		`commshub_battery_remaining_ratio{device="00DB1234567890A1"}`:                                   "0.99",
-		`commshub_battery_life_seconds{device="00DB1234567890A1"}`:                                      "86400",
-		`commshub_battery_charge_coulombs_total{cause="sleep",device="00DB1234567890A1"}`:               "0.5",
-		`commshub_broker_connected`:                                                                     "1",
-		`commshub_build_info{goversion="` + runtime.Version() + `",revision="abc",version="test"}`:      "1",
-		`commshub_device_connected{device="00DB1234567890A1",kind="GSME"}`:                              "1",
-		`commshub_device_heartbeat_overdue{device="00DB1234567890A1",kind="GSME"}`:                      "1",
-		`commshub_devices{kind="GSME"}`:                                                                 "1",
-		`commshub_dtls_handshakes_total{result="completed"}`:                                            "3",
-		`commshub_dtls_handshakes_total{result="failed"}`:                                               "2",
-		`commshub_event_readers`:                                                                        "7",
-		`commshub_heartbeats_total{device="00DB1234567890A1",kind="GSME"}`:                              "1",
-		`commshub_http_request_duration_seconds_count{code="200",method="GET",route="GET /v1/devices"}`: "1",
-		`commshub_http_request_duration_seconds_count{code="405",method="other",route="none"}`:          "1",
-		`commshub_http_request_duration_seconds_count{code="200",method="GET",route="GET /events"}`:     "",
-		`commshub_mailbox_messages{device="00DB1234567890A1",kind="GSME"}`:                              "1",
-		`commshub_store_commit_duration_seconds_count{result="done"}`:                                   "9",
-		`commshub_store_commit_duration_seconds_count{result="failed"}`:                                 "1",
-		`commshub_update_progress_ratio{device="00DB1234567890A1",kind="GSME"}`:                         "0",
-		`commshub_updates{state="pending"}`:                                                             "1",
+		`commshub_alerts_total{code="8F72",name="Firmware Verification Successful"}`:                      "2",
+		`commshub_alerts_total{code="8F1C",name="Firmware Verification Failed"}`:                          "0",
+		`commshub_alerts_total{code="other",name=""}`:                                                     "2",
+		`commshub_battery_remaining_ratio{device="00DB1234567890A1"}`:                                     "0.99",
+		`commshub_battery_life_seconds{device="00DB1234567890A1"}`:                                        "86400",
+		`commshub_battery_charge_coulombs_total{cause="sleep",device="00DB1234567890A1"}`:                 "0.5",
+		`commshub_broker_connected`:                                                                       "1",
+		`commshub_build_info{goversion="` + runtime.Version() + `",revision="abc",version="test"}`:        "1",
+		`commshub_device_connected{device="00DB1234567890A1",kind="GSME"}`:                                "1",
+		`commshub_device_heartbeat_overdue{device="00DB1234567890A1",kind="GSME"}`:                        "1",
+		`commshub_device_heartbeat_overdue_since_emulated_seconds{device="00DB1234567890A1",kind="GSME"}`: strconv.FormatFloat(float64(start.Add(30*time.Minute).Unix()), 'g', -1, 64),
+		`commshub_devices{kind="GSME"}`:                                                                   "1",
+		`commshub_dtls_handshakes_total{result="completed"}`:                                              "3",
+		`commshub_dtls_handshakes_total{result="failed"}`:                                                 "2",
+		`commshub_dtls_install_codes_unproven_total`:                                                      "4",
+		`commshub_event_readers`:                                                                          "7",
+		`commshub_heartbeats_total{device="00DB1234567890A1",kind="GSME"}`:                                "1",
+		`commshub_http_request_duration_seconds_count{code="200",method="GET",route="GET /v1/devices"}`:   "1",
+		`commshub_http_request_duration_seconds_count{code="405",method="other",route="none"}`:            "1",
+		`commshub_http_request_duration_seconds_count{code="200",method="GET",route="GET /events"}`:       "",
+		`commshub_mailbox_messages{device="00DB1234567890A1",kind="GSME"}`:                                "1",
+		`commshub_store_commit_duration_seconds_count{result="done"}`:                                     "9",
+		`commshub_store_commit_duration_seconds_count{result="failed"}`:                                   "1",
+		`commshub_update_progress_ratio{device="00DB1234567890A1",kind="GSME"}`:                           "0",
+		`commshub_updates{state="pending"}`:                                                               "1",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
@@ -125,12 +128,12 @@ func TestTheNumberOfSeriesIsBounded(t *testing.T) {
 	before := len(scrape(t, m))
 	self := uint64(hub.DefaultConfig().EUI64)
 	for i := range 3000 {
-		if err := records.Commit(store.Put(store.Alert{Sequence: uint64(i + 1), Device: gsme, Code: uint16(0x2000 + i)})); err != nil {
+		if err := records.Commit(store.Put(store.InboxEntry{Sequence: uint64(i + 1), Device: gsme, Code: uint16(0x2000 + i)})); err != nil {
 			t.Fatal(err)
 		}
 		o.Record(&trace.Record{At: start, Node: self, Kind: trace.AlertRaised})
 		eui := han.EUI64(i + 1)
-		if err := records.Commit(store.Put(store.Device{EUI64: eui, Kind: uint8(hub.KindGSME)})); err != nil {
+		if err := records.Commit(store.Put(store.Device{EUI64: eui, Kind: store.KindGSME})); err != nil {
 			t.Fatal(err)
 		}
 		o.Record(&trace.Record{At: start, Node: self, Kind: trace.DeviceAdded, Peer: uint64(eui)})

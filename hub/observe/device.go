@@ -7,7 +7,6 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/store"
 )
 
@@ -21,16 +20,22 @@ type device struct {
 	heardAt  time.Time
 	awake    bool
 	windowAt time.Time // when the window in hand opened, zero before the first
+	waits    bool      // it was told to wait in it, before the hub restarted
 	radioOn  time.Duration
 	lastCost time.Duration // of the frame heard last
 	// interrupted tells that the device, or its session, started anew since the last block.
 	interrupted bool
 
-	// plain is what a heartbeat without a download cost last, in nanocoulombs, of a
-	// device in this process.
+	// plain is what a heartbeat without a download cost last, in nanocoulombs, by the
+	// meter's own account.
 	plain int64
+	// consumption is what the meter told last that it spent; nil if it never did.
+	consumption *metering.Consumption
+	consumedAt  time.Time
+	toldAt      uint64 // the count of heartbeats then
 
 	current *timeline // of the transfer in hand, nil without
+	rode    bool      // its changes are in the commit of the mirror in hand
 	history history
 	counts  DeviceCounters
 }
@@ -41,7 +46,7 @@ func newDevice(d store.Device, now time.Time) *device {
 		period = gasproxy.DefaultPeriod
 	}
 	return &device{
-		eui: d.EUI64, sleeps: hub.Kind(d.Kind) == hub.KindGSME, period: period, history: history{since: now},
+		eui: d.EUI64, sleeps: d.Kind == store.KindGSME, period: period, history: history{since: now},
 	}
 }
 
@@ -56,9 +61,10 @@ func (d *device) learn(cluster uint16, h zcl.Header, payload []byte) {
 }
 
 // opens reports whether a complete report at the instant opens a window. It does
-// not if it only repeats the one that did, and not of a device that always listens.
+// not if it only repeats the one that did, and not of a device that always listens. After a
+// restart a device that had been told to wait repeats nothing: it woke anew.
 func (d *device) opens(at time.Time) bool {
-	return d.sleeps && (d.windowAt.IsZero() || at.Sub(d.windowAt) >= d.period/2)
+	return d.sleeps && (d.windowAt.IsZero() || d.waits || at.Sub(d.windowAt) >= d.period/2)
 }
 
 // mirrorUpdated takes a complete report: a heartbeat.
@@ -68,11 +74,15 @@ func (o *Observer) mirrorUpdated(eui han.EUI64, at time.Time) {
 		return
 	}
 	if d.opens(at) {
-		d.windowAt, d.radioOn = at, d.lastCost
+		d.windowAt, d.radioOn, d.waits = at, d.lastCost, false
 		d.counts.Heartbeats++
 	}
 	if m, ok := o.store.Mirror(eui); ok {
-		d.history.add(at, m)
+		d.history.add(kept(readingOf(m)))
+	}
+	if d.rode { // and was committed
+		d.current.kept()
+		d.rode = false
 	}
 	o.changes.Mirrors.add(eui)
 }
@@ -89,7 +99,7 @@ type Device struct {
 	WindowAt time.Time // when its last window opened, zero if none did
 	Period   time.Duration
 	// PlainHeartbeat is what a heartbeat without a download cost last, in
-	// nanocoulombs; 0 if none was seen from inside.
+	// nanocoulombs; 0 if the meter told of none.
 	PlainHeartbeat int64
 	Counters       DeviceCounters
 }
@@ -100,6 +110,14 @@ func (d *Device) NextHeartbeat() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return d.WindowAt.Add(d.Period), true
+}
+
+// SilentSince returns when a device was heard last, or its last window opened.
+func (d *Device) SilentSince() time.Time {
+	if d.WindowAt.After(d.HeardAt) {
+		return d.WindowAt
+	}
+	return d.HeardAt
 }
 
 // grace is how long after its time a heartbeat is not yet missing.
@@ -133,16 +151,21 @@ func (d *device) view(now time.Time) Device {
 	return v
 }
 
-// SessionStarted tells that a device made a new DTLS session: it, or its hub,
-// started anew.
-func (o *Observer) SessionStarted(eui han.EUI64) {
+// session takes that a device has a DTLS session, or not any more. With a new one
+// it, or its hub, started anew.
+func (o *Observer) session(eui han.EUI64, established bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if d, ok := o.devices[eui]; ok {
-		d.interrupted = true
-		o.changes.Devices.add(eui)
-		o.rouse()
+	d, ok := o.devices[eui]
+	if !ok {
+		return
 	}
+	d.interrupted = d.interrupted || established
+	if t := d.current; t != nil && t.blocks && !established {
+		o.windowEnded(t)
+	}
+	o.changes.Devices.add(eui)
+	o.rouse()
 }
 
 // Touch has a device told anew, after something changed that no record tells.

@@ -13,8 +13,11 @@
 //
 // What it keeps is bounded: a device log of devices, [maxTimelines] transfers of
 // [maxWindows] windows each, [trafficSize] frames and [historySize] readings per
-// device. It lives in memory: after a restart of the hub it begins anew and says
-// so. A frame costs no allocation.
+// device. Transfers and readings outlive the hub: windows are written to the store when
+// they end ([Observer.Keep]), readings along with the mirror ([Observer.Along]), and a
+// new observer goes on where the one before it stopped. What was served in a window
+// that had not ended is listed as not recorded. Frames and counts begin anew. A frame
+// costs no allocation and is never written.
 package observe
 
 import (
@@ -44,28 +47,37 @@ type Observer struct {
 	alerts    map[uint16]uint64 // by code
 	alertSeen uint64            // sequence of the newest inbox entry that was counted
 	changes   Changes
+	gone      []store.Change // what the store has and shall not
+	keeping   bool           // a commit of Keep is on its way
 
-	wake chan struct{}
+	wake  chan struct{}
+	ended chan struct{}
 }
 
-// New returns an observer of a hub that starts at now with what the store holds.
+// New returns an observer of a hub that starts at now with what the store holds, and
+// with what an observer before it kept there.
 func New(config hub.Config, records *store.Store, now time.Time) *Observer {
 	o := &Observer{
 		self: config.EUI64, radio: config.Battery.Radio, store: records,
 		devices: map[han.EUI64]*device{}, timelines: map[transfer]*timeline{},
 		traffic: newTraffic(), records: map[trace.Kind]uint64{}, alerts: map[uint16]uint64{},
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), ended: make(chan struct{}, 1),
 	}
 	for _, d := range records.Devices() {
 		o.devices[d.EUI64] = newDevice(d, now)
+		m, _ := records.Mirror(d.EUI64)
+		o.devices[d.EUI64].recall(m)
 	}
-	for _, u := range records.Updates() {
-		if !hub.UpdateState(u.State).Ended() {
-			o.begin(u, now).complete = u.Blocks == 0
-		}
-	}
-	o.alertSeen = records.LastAlert()
+	o.restore(now)
+	o.alertSeen = records.LastInbox()
 	return o
+}
+
+// Watch returns what a driver tells the observer through.
+func (o *Observer) Watch() han.Observer {
+	return han.Observer{
+		Record: o.Record, Frame: o.Frame, Session: o.session,
+	}
 }
 
 // Record takes a record of the hub or of a device in this process.
@@ -88,7 +100,8 @@ func (o *Observer) Record(r *trace.Record) {
 // at each block or heartbeat and are told as changes of a resource.
 func worthTelling(r *trace.Record) bool {
 	switch r.Kind {
-	case trace.BlockReceived, trace.MirrorUpdated, trace.MirrorRead, trace.HeartbeatStarted, trace.TimeSet, trace.WaitForData:
+	case trace.BlockReceived, trace.MirrorUpdated, trace.MirrorRead, trace.HeartbeatStarted, trace.TimeSet, trace.WaitForData,
+		trace.FrameLost, trace.FrameDuplicated, trace.FrameReordered, trace.FrameCorrupted, trace.FrameDelayed:
 		return false
 	case trace.HeartbeatEnded:
 		return r.Count > 0
@@ -115,7 +128,9 @@ func (o *Observer) hubRecord(r *trace.Record) {
 			o.begin(u, r.At)
 		}
 	case trace.MirrorUpdated:
-		o.mirrorUpdated(peer, r.At)
+		o.mirrorUpdated(peer, r.At.Truncate(time.Microsecond))
+	case trace.TransferDone, trace.TransferFailed, trace.DistributionCancelled:
+		o.transferEnded(peer, r.Kind == trace.TransferDone)
 	case trace.MessageQueued, trace.MessageDelivered, trace.MessageExpired:
 		o.changes.Messages.add(peer)
 	case trace.MessageReceived, trace.AlertRaised:
@@ -134,9 +149,6 @@ func (o *Observer) deviceRecord(d *device, r *trace.Record) {
 		d.awake = true
 	case trace.HeartbeatEnded:
 		d.awake = false
-		if r.Count == 0 {
-			d.plain = r.Charge
-		}
 	case trace.Rebooted:
 		d.interrupted = true
 	case trace.PowerCut:
@@ -150,11 +162,11 @@ func (o *Observer) deviceRecord(d *device, r *trace.Record) {
 	o.changes.Devices.add(d.eui)
 }
 
-// Frame takes a frame that the hub sends or took.
-func (o *Observer) Frame(now time.Time, f *han.Frame) {
+// Frame takes a frame that the hub sends or took, and what becomes of it.
+func (o *Observer) Frame(now time.Time, f *han.Frame, fate han.Fate) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.traffic.add(now, f)
+	o.traffic.add(now, f, fate)
 	peer, up := f.Src, true
 	if f.Src == o.self {
 		peer, up = f.Dst, false
@@ -163,6 +175,7 @@ func (o *Observer) Frame(now time.Time, f *han.Frame) {
 	if !ok {
 		return
 	}
+	now = now.Truncate(time.Microsecond) // as the store keeps it
 	if up {
 		o.heard(d, now, f)
 	} else {
@@ -180,6 +193,7 @@ func (o *Observer) heard(d *device, now time.Time, f *han.Frame) {
 	d.awake = true
 	if header, payload, err := zcl.ParseHeader(f.Payload); err == nil {
 		d.learn(f.Cluster, header, payload)
+		o.consumed(d, f.Cluster, header, payload)
 	}
 }
 
@@ -207,19 +221,23 @@ func (o *Observer) rouse() {
 
 // forget drops what is kept of a device that left the device log.
 func (o *Observer) forget(eui han.EUI64) {
-	delete(o.devices, eui)
-	for k := range o.timelines {
+	if d, ok := o.devices[eui]; ok {
+		o.forgetReadings(eui, &d.history)
+		delete(o.devices, eui)
+	}
+	for k, t := range o.timelines {
 		if k.device == eui {
-			delete(o.timelines, k)
+			o.drop(t)
 		}
 	}
+	o.rouseKeeper()
 	o.changes.remove(eui)
 	o.rouse()
 }
 
 // countAlerts counts the entries that came into the supplier's inbox.
 func (o *Observer) countAlerts() {
-	for _, a := range o.store.Alerts(o.alertSeen, 100) {
+	for _, a := range o.store.Inbox(o.alertSeen, 100) {
 		o.alertSeen = a.Sequence
 		if a.Code != 0 {
 			o.alerts[a.Code]++

@@ -2,11 +2,14 @@ package observe_test
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
@@ -43,7 +46,7 @@ func newHome(t *testing.T) *home {
 	config := hub.DefaultConfig()
 	h := &home{t: t, store: store.NewMemory(), self: config.EUI64}
 	h.put(
-		store.Device{EUI64: gsme, Kind: uint8(hub.KindGSME)}, store.Device{EUI64: esme, Kind: uint8(hub.KindESME)},
+		store.Device{EUI64: gsme, Kind: store.KindGSME}, store.Device{EUI64: esme, Kind: store.KindESME},
 		store.Image{FileHash: image, Manufacturer: id.Manufacturer, ImageType: id.ImageType, FileVersion: id.FileVersion, Size: size},
 	)
 	h.o = observe.New(config, h.store, start)
@@ -78,7 +81,7 @@ func (h *home) report(at time.Time, eui han.EUI64) {
 }
 
 func (h *home) up(at time.Time, eui han.EUI64, cluster uint16, payload []byte) {
-	h.o.Frame(at, &han.Frame{Src: eui, Dst: h.self, Cluster: cluster, Payload: payload})
+	h.o.Frame(at, &han.Frame{Src: eui, Dst: h.self, Cluster: cluster, Payload: payload}, han.Unharmed)
 }
 
 // serve is a block asked for and served.
@@ -90,7 +93,7 @@ func (h *home) serve(at time.Time, eui han.EUI64, offset, n uint32) {
 
 func (h *home) respond(at time.Time, eui han.EUI64, r ota.ImageBlockResponse) {
 	header := zcl.Header{ClusterSpecific: true, ToClient: true, Command: ota.CommandImageBlockResponse}
-	h.o.Frame(at, &han.Frame{Src: h.self, Dst: eui, Cluster: ota.ClusterID, Payload: zcl.AppendFrame(nil, header, r)})
+	h.o.Frame(at, &han.Frame{Src: h.self, Dst: eui, Cluster: ota.ClusterID, Payload: zcl.AppendFrame(nil, header, r)}, han.Unharmed)
 }
 
 func (h *home) wait(at time.Time, eui han.EUI64, delay uint32) {
@@ -125,9 +128,9 @@ func TestATransferWindowByWindow(t *testing.T) {
 	}
 	want := []observe.Window{
 		{Number: 1, OpenedAt: at, EndedAt: at.Add(4 * time.Second), Blocks: 2, Repeats: 1, Waits: 1, Bytes: 96,
-			Runs: []observe.Run{{To: 96}}, Repeated: []uint32{48}, Wait: 1796 * time.Second},
+			Runs: []ota.Run{{To: 96}}, Repeated: []uint32{48}, Wait: 1796 * time.Second},
 		{Number: 2, OpenedAt: at.Add(30 * time.Minute), EndedAt: at.Add(30*time.Minute + 4*time.Second), Blocks: 1, Bytes: 48,
-			Runs: []observe.Run{{From: 96, To: 144}}},
+			Runs: []ota.Run{{From: 96, To: 144}}},
 	}
 	for i := range v.Windows {
 		if v.Windows[i].RadioOn <= 0 {
@@ -145,7 +148,7 @@ func TestATransferWindowByWindow(t *testing.T) {
 	if v := h.timeline(gsme, at.Add(time.Hour)); !v.Idle || v.Waiting {
 		t.Error("a meter that asked for nothing in its last window is not idle")
 	}
-	if diff := cmp.Diff([]observe.Run{{To: 144}}, v.Served); diff != "" {
+	if diff := cmp.Diff([]ota.Run{{To: 144}}, v.Served); diff != "" {
 		t.Error(diff)
 	}
 	if d, _ := h.o.Device(gsme, at.Add(time.Hour)); d.Counters.Blocks != 3 || d.Counters.Repeats != 1 || d.Counters.Waits != 1 || d.Counters.Heartbeats != 3 || d.Counters.Windows != 2 {
@@ -157,7 +160,7 @@ func TestADeviceThatGoesOnAfterABreakResumes(t *testing.T) {
 	h := newHome(t)
 	h.report(start, gsme)
 	h.serve(start.Add(time.Second), gsme, 0, 48)
-	h.o.SessionStarted(gsme)
+	h.o.Watch().Session(gsme, true)
 	h.report(start.Add(30*time.Minute), gsme)
 	h.serve(start.Add(30*time.Minute), gsme, 48, 48)
 	h.report(start.Add(60*time.Minute), gsme)
@@ -170,7 +173,7 @@ func TestADeviceThatGoesOnAfterABreakResumes(t *testing.T) {
 
 func TestAfterARestartOfTheHubTheTimelineSaysThatItIsNotWhole(t *testing.T) {
 	h := newHome(t)
-	h.put(store.Update{Device: gsme, FileHash: image, State: uint8(hub.UpdateDownloading), Blocks: 20})
+	h.put(store.Update{Device: gsme, FileHash: image, State: store.UpdateDownloading, Blocks: 20})
 	h.o = observe.New(hub.DefaultConfig(), h.store, start)
 	if v := h.timeline(gsme, start); v.Complete {
 		t.Error("it claims to be complete")
@@ -277,6 +280,40 @@ func TestReadingsAreKeptOldestFirst(t *testing.T) {
 	}
 }
 
+// TestAReadingShowsOneUpdate: by what the meter told at the end of an earlier window, if
+// the whole percentage that it reports now agrees; also after a restart of the hub.
+func TestAReadingShowsOneUpdate(t *testing.T) {
+	const perMilliampereHour = 3_600_000_000 / metering.ChargeUnit
+	mirror := func(at time.Duration, percent, microampHours uint64) store.Mirror {
+		c := metering.Consumption{Capacity: 19_000, Day: 4_000 * perMilliampereHour / 1000, Causes: 1, Charge: [metering.MaxCauses]uint64{microampHours * perMilliampereHour / 1000}}
+		return store.Mirror{
+			Device: gsme, UpdatedAt: start.Add(at).UnixMicro(), Consumption: c.Append(nil), ConsumedAt: start.UnixMicro(),
+			Attributes: []store.MirrorAttribute{
+				{ID: metering.AttributeRemainingBatteryLife, Number: percent}, {ID: metering.AttributeRemainingBatteryLifeInDays, Number: 4749},
+			},
+		}
+	}
+	h := newHome(t)
+	for i, m := range []store.Mirror{mirror(0, 99, 10_000), mirror(time.Hour, 99, 10_155), mirror(2*time.Hour, 4, 10_155)} {
+		h.put(m)
+		if err := h.store.Commit(h.o.Along(m)...); err != nil {
+			t.Fatal(err)
+		}
+		h.record(start.Add(time.Duration(i)*time.Hour), trace.Record{Kind: trace.MirrorUpdated, Peer: uint64(gsme)})
+	}
+	for name, o := range map[string]*observe.Observer{"running": h.o, "restarted": observe.New(hub.DefaultConfig(), h.store, start.Add(3*time.Hour))} {
+		readings, _, _ := o.History(gsme)
+		var got []string
+		for _, r := range readings {
+			got = append(got, fmt.Sprintf("%.4f %% %.2f d", *r.BatteryPercent, *r.BatteryDaysLeft))
+		}
+		want := []string{"99.9474 % 4747.50 d", "99.9466 % 4747.46 d", "4.0000 % 4749.00 d"} // drained by hand, and not told yet
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
 func TestChangesAreTakenOnce(t *testing.T) {
 	h := newHome(t)
 	h.o.Take()
@@ -326,9 +363,53 @@ func TestAwakeAndAsleep(t *testing.T) {
 	}
 	h.o.Record(&trace.Record{At: start, Node: uint64(gsme), Kind: trace.HeartbeatStarted})
 	h.report(start.Add(time.Hour), gsme)
-	h.o.Record(&trace.Record{At: start, Node: uint64(gsme), Kind: trace.HeartbeatEnded, Charge: 7})
-	if d, _ := h.o.Device(gsme, start.Add(time.Hour)); d.Awake || d.PlainHeartbeat != 7 {
-		t.Errorf("%+v", d)
+	h.o.Record(&trace.Record{At: start, Node: uint64(gsme), Kind: trace.HeartbeatEnded})
+	if awake(start.Add(time.Hour)) {
+		t.Error("a meter whose heartbeat ended is awake")
+	}
+	h.report(start.Add(2*time.Hour), gsme)
+	h.consumed(start.Add(2*time.Hour), 7, 0)
+	if d, _ := h.o.Device(gsme, start.Add(2*time.Hour)); d.Awake || d.PlainHeartbeat != 7 {
+		t.Errorf("after a meter's last word: %+v", d)
+	}
+}
+
+// consumed is a gas meter's last word in a window: what that took, and what all work
+// did, in units of ChargeUnit.
+func (h *home) consumed(at time.Time, window uint64, work uint64) {
+	c := metering.Consumption{Causes: int(battery.CauseTransmit) + 1, WindowCharge: window, WindowRadioOn: 3 * time.Second}
+	c.Charge[battery.CauseBase], c.Charge[battery.CauseTransmit] = 1_000_000, work
+	header := zcl.Header{ToClient: true, Command: zcl.CommandReportAttributes, ManufacturerSpecific: true, Manufacturer: metering.Manufacturer}
+	h.up(at, gsme, metering.ClusterID, zcl.AppendFrame(nil, header, zcl.ReportAttributes{Attributes: []zcl.Attribute{
+		{ID: metering.AttributeConsumption, Value: zcl.Value{Type: zcl.TypeOctetString, Bytes: c.Append(nil)}},
+	}}))
+}
+
+// TestWindowsCostWhatTheMeterSays: a window whose last word got lost costs what the
+// sums grew by besides.
+func TestWindowsCostWhatTheMeterSays(t *testing.T) {
+	h := newHome(t)
+	for i, window := range []struct{ charge, work uint64 }{{50_000, 100}, {0, 0}, {70_000, 121}, {80_000, 129}} {
+		at := start.Add(time.Duration(i) * 30 * time.Minute)
+		h.report(at, gsme)
+		h.serve(at.Add(time.Second), gsme, uint32(i)*48, 48)
+		if window.charge > 0 {
+			h.consumed(at.Add(2*time.Second), window.charge, window.work)
+		}
+	}
+	v := h.timeline(gsme, start.Add(2*time.Hour))
+	var got []int64
+	for _, w := range v.Windows {
+		got = append(got, w.Charge)
+	}
+	if want := []int64{50_000, 140_000, 70_000, 80_000}; !slices.Equal(got, want) {
+		t.Errorf("windows cost %v nC, want %v", got, want)
+	}
+	if sum := v.Sum(); sum.Charge != 340_000 || sum.Windows != 4 || v.Windows[0].RadioOn != 3*time.Second {
+		t.Errorf("%+v, radio on %v", sum, v.Windows[0].RadioOn)
+	}
+	if c, at, ok := h.o.Consumption(gsme); !ok || c.WindowCharge != 80_000 || !at.Equal(start.Add(90*time.Minute+2*time.Second)) {
+		t.Errorf("%+v at %v", c, at)
 	}
 }
 
@@ -343,7 +424,7 @@ func TestStrangeFrames(t *testing.T) {
 	}
 	for n := range 40 {
 		h.up(start, gsme, ota.ClusterID, make([]byte, n))
-		h.o.Frame(start, &han.Frame{Src: h.self, Dst: gsme, Cluster: ota.ClusterID, Payload: binary.BigEndian.AppendUint32([]byte{1, 0, 5}, uint32(n))[:n%8]})
+		h.o.Frame(start, &han.Frame{Src: h.self, Dst: gsme, Cluster: ota.ClusterID, Payload: binary.BigEndian.AppendUint32([]byte{1, 0, 5}, uint32(n))[:n%8]}, han.Unharmed)
 	}
 	if frames, _, newest := h.o.Traffic(0, 100, nil); len(frames) != 81 || newest != 81 {
 		t.Errorf("%d frames, newest %d", len(frames), newest)
@@ -364,7 +445,80 @@ func BenchmarkBlock(b *testing.B) {
 	for b.Loop() {
 		binary.LittleEndian.PutUint32(response.Payload[offsetAt:], offset)
 		offset += 48
-		h.o.Frame(start, &request)
-		h.o.Frame(start, &response)
+		h.o.Frame(start, &request, han.Unharmed)
+		h.o.Frame(start, &response, han.Unharmed)
+	}
+}
+
+// TestHowFarATransferIs: what the device has, whichever way it reads.
+func TestHowFarATransferIs(t *testing.T) {
+	tests := []struct {
+		name    string
+		offsets []uint32
+		want    uint32
+	}{
+		{"front to back", []uint32{0, 48}, 96},
+		{"back to front", []uint32{480, 432}, 96},
+		{"a block lost", []uint32{0, 48, 48}, 96},
+		{"begun anew", []uint32{0, 48, 96, 0}, 48},
+		{"begun anew at once", []uint32{0, 0}, 48},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHome(t)
+			h.report(start, gsme)
+			for _, offset := range tt.offsets {
+				h.serve(start.Add(time.Second), gsme, offset, 48)
+			}
+			v := h.timeline(gsme, start.Add(time.Minute))
+			if got, known := v.Offset(); got != tt.want || !known {
+				t.Errorf("%d bytes (%v), want %d", got, known, tt.want)
+			}
+		})
+	}
+}
+
+// TestWindowsOfAMeterThatDoesNotReport are told apart by when it comes back.
+func TestWindowsOfAMeterThatDoesNotReport(t *testing.T) {
+	h := newHome(t)
+	h.report(start, gsme)
+	for i := range uint32(4) {
+		at := start.Add(time.Duration(i) * 30 * time.Minute)
+		h.serve(at.Add(time.Second), gsme, 48*i, 48)
+		h.wait(at.Add(2*time.Second), gsme, 1799)
+	}
+	if v := h.timeline(gsme, start.Add(2*time.Hour)); len(v.Windows) != 4 {
+		t.Errorf("%d windows, want 4", len(v.Windows))
+	}
+}
+
+// Whoever follows gets each frame that is kept once, in order, and what became of it.
+func TestFollowingTheTraffic(t *testing.T) {
+	h := newHome(t)
+	const kept = 2000
+	for _, tt := range []struct {
+		after, send, first, last uint64
+	}{
+		{0, 0, 1, 0},
+		{0, 3, 1, 3},
+		{2, 0, 3, 3},
+		{3, 0, 4, 3},
+		{3, kept, 4, kept + 3},
+		{0, 7, 11, kept + 10},
+		{1<<64 - 1, 0, 1, 0},
+	} {
+		for range tt.send {
+			h.o.Frame(start, &han.Frame{Src: h.self, Dst: gsme, Payload: []byte{1}}, han.Fate{Copies: 2})
+		}
+		next := tt.first
+		h.o.Follow(tt.after, func(f *observe.Frame) {
+			if f.ID != next || f.Copies != 2 || len(f.Payload) != 1 {
+				t.Fatalf("after %d: frame %d, %+v; want frame %d", tt.after, f.ID, f.Fate, next)
+			}
+			next++
+		})
+		if next != tt.last+1 {
+			t.Errorf("after %d: it ended before %d, want %d", tt.after, next, tt.last+1)
+		}
 	}
 }

@@ -14,6 +14,7 @@ const trafficSize = 2000
 type Frame struct {
 	ID uint64 // rises by one with each frame
 	At time.Time
+	han.Fate
 	han.Frame
 }
 
@@ -26,10 +27,10 @@ type traffic struct {
 
 func newTraffic() traffic { return traffic{ring: make([]Frame, trafficSize), next: 1} }
 
-func (t *traffic) add(now time.Time, f *han.Frame) {
+func (t *traffic) add(now time.Time, f *han.Frame, fate han.Fate) {
 	slot := &t.ring[t.next%trafficSize]
 	payload := append(slot.Payload[:0], f.Payload...)
-	slot.ID, slot.At, slot.Frame = t.next, now, *f
+	slot.ID, slot.At, slot.Fate, slot.Frame = t.next, now, fate, *f
 	slot.Payload = payload
 	t.next++
 }
@@ -60,6 +61,17 @@ func (o *Observer) Traffic(after uint64, limit int, match func(f *Frame) bool) (
 	}
 	slices.Reverse(frames)
 	return frames, oldest, newest
+}
+
+// Follow calls visit with each frame kept that has an ID above after, oldest first. A
+// frame is only valid during the call, which must not block.
+func (o *Observer) Follow(after uint64, visit func(f *Frame)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := &o.traffic
+	for id := max(min(after, t.next-1)+1, t.oldest()); id < t.next; id++ {
+		visit(&t.ring[id%trafficSize])
+	}
 }
 
 // NewestFrame returns the ID of the newest frame, 0 before the first.

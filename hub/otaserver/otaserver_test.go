@@ -46,7 +46,7 @@ type pacer struct {
 
 func (p *pacer) Spacing(int) time.Duration { return 20 * time.Millisecond }
 
-func (p *pacer) Admit(now time.Time, _ han.EUI64, a otaserver.Ask) (int, time.Time) {
+func (p *pacer) Admit(now time.Time, _ han.EUI64, a ota.Ask) (int, time.Time) {
 	if a.Page {
 		p.pages++
 	}
@@ -173,29 +173,32 @@ func TestOnlyADeviceThatTheImageFitsIsOfferedIt(t *testing.T) {
 		name   string
 		change func(o *otaserver.Offer, q *ota.QueryNextImageRequest)
 		status zcl.Status
-		event  otaserver.Event
+		news   otaserver.News
 		reason string
 	}{
-		{"all fits", nil, yes, otaserver.EventStarted, ""},
-		{"another manufacturer", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.Manufacturer = 1 }, no, otaserver.EventUnfit, "manufacturer code is 0001, the image's 109A"},
-		{"another image type", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.ImageType = 2 }, no, otaserver.EventUnfit, "image type is 0002, the image's 0001"},
-		{"older hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x00FF }, no, otaserver.EventUnfit, "hardware version is 00FF, the image is for 0100 to 01FF"},
-		{"newer hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x0200 }, no, otaserver.EventUnfit, "hardware version is 0200"},
-		{"first hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x0100 }, yes, otaserver.EventStarted, ""},
-		{"last hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x01FF }, yes, otaserver.EventStarted, ""},
-		{"a device that does not tell its hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HasHardware = false }, yes, otaserver.EventStarted, ""},
+		{"all fits", nil, yes, otaserver.NewsStarted, ""},
+		{"another manufacturer", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.Manufacturer = 1 }, no, otaserver.NewsUnfit, "manufacturer code is 0001, the image's 109A"},
+		{"another image type", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.ImageType = 2 }, no, otaserver.NewsUnfit, "image type is 0002, the image's 0001"},
+		{"older hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x00FF }, no, otaserver.NewsUnfit, "hardware version is 00FF, the image is for 0100 to 01FF"},
+		{"newer hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x0200 }, no, otaserver.NewsUnfit, "hardware version is 0200"},
+		{"first hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x0100 }, yes, otaserver.NewsStarted, ""},
+		{"last hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HardwareVersion = 0x01FF }, yes, otaserver.NewsStarted, ""},
+		{"a device that does not tell its hardware", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.HasHardware = false }, yes, otaserver.NewsStarted, ""},
 		{"an image for any hardware", func(o *otaserver.Offer, q *ota.QueryNextImageRequest) {
 			o.Header.HasHardware = false
 			q.HardwareVersion = 0xFFFF
-		}, yes, otaserver.EventStarted, ""},
+		}, yes, otaserver.NewsStarted, ""},
 		{"an image for this device", func(o *otaserver.Offer, _ *ota.QueryNextImageRequest) {
 			o.Header.HasDestination, o.Header.Destination = true, device
-		}, yes, otaserver.EventStarted, ""},
+		}, yes, otaserver.NewsStarted, ""},
 		{"an image for another device", func(o *otaserver.Offer, _ *ota.QueryNextImageRequest) {
 			o.Header.HasDestination, o.Header.Destination = true, another
-		}, no, otaserver.EventUnfit, "for the device 00DB1234567890A0 alone"},
-		{"it runs already", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.FileVersion = 2 }, no, otaserver.EventRunning, ""},
-		{"an older version, on purpose", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.FileVersion = 9 }, yes, otaserver.EventStarted, ""},
+		}, no, otaserver.NewsUnfit, "for the device 00DB1234567890A0 alone"},
+		{"it runs already", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.FileVersion = 2 }, no, otaserver.NewsRunning, ""},
+		{"an older version", func(_ *otaserver.Offer, q *ota.QueryNextImageRequest) { q.Current.FileVersion = 9 }, no, otaserver.NewsUnfit, "a downgrade from 00000009 to 00000002, which a meter refuses"},
+		{"an older version, on purpose", func(o *otaserver.Offer, q *ota.QueryNextImageRequest) {
+			q.Current.FileVersion, o.Downgrade = 9, true
+		}, yes, otaserver.NewsStarted, "a downgrade: the device runs version 00000009"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,7 +209,7 @@ func TestOnlyADeviceThatTheImageFitsIsOfferedIt(t *testing.T) {
 				}
 			})
 			r := s.query(device, q)
-			if r.Status != tt.status || s.result.Event != tt.event || !strings.Contains(s.result.Reason, tt.reason) {
+			if r.Status != tt.status || s.result.News != tt.news || !strings.Contains(s.result.Reason, tt.reason) {
 				t.Errorf("%s, %+v", r.Status, s.result)
 			}
 			if r.Status == yes && (r.Image != s.offer.Header.ImageID || r.Size != 100) {
@@ -218,13 +221,13 @@ func TestOnlyADeviceThatTheImageFitsIsOfferedIt(t *testing.T) {
 
 func TestADeviceWithoutAnOfferGetsNothing(t *testing.T) {
 	s := newServer(t, nil)
-	if r := s.query(another, runs(1)); r.Status != zcl.StatusNoImageAvailable || s.result != (otaserver.Result{}) {
+	if r := s.query(another, runs(1)); r.Status != zcl.StatusNoImageAvailable || s.result.News != otaserver.NewsNone {
 		t.Errorf("query: %s, %+v", r.Status, s.result)
 	}
 	if r := s.block(another, s.request(0, 40)); r.Status != zcl.StatusAbort {
 		t.Errorf("block: %s", r.Status)
 	}
-	if s.Waiting(another) || s.Progress(another) != (otaserver.Progress{}) {
+	if s.Waiting(now, another) || s.Served(another) != (otaserver.Served{}) {
 		t.Error("it counts as a download")
 	}
 }
@@ -256,16 +259,16 @@ func TestFiguresOfADownload(t *testing.T) {
 	for _, offset := range []uint32{40, 80, 40, 80, 0} {
 		s.block(device, s.request(offset, 40))
 	}
-	want := otaserver.Progress{Offset: 100, Blocks: 2, Repeats: 2, Waits: 1}
-	if got := s.Progress(device); got != want {
+	want := otaserver.Served{Blocks: 2, Repeats: 2, Waits: 1} // it went back to the beginning
+	if got := s.Served(device); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	s.Finish(device)
-	if got := s.Progress(device); got != want {
+	if got := s.Served(device); got != want {
 		t.Errorf("%+v after the end, want %+v", got, want)
 	}
 	s.Offer(device, s.offer)
-	if got := s.Progress(device); got != (otaserver.Progress{}) {
+	if got := s.Served(device); got != (otaserver.Served{}) {
 		t.Errorf("%+v of a new offer", got)
 	}
 }
@@ -327,7 +330,7 @@ func TestAnImageThatCannotBeReadMakesTheDeviceWait(t *testing.T) {
 	if !errors.Is(s.err, s.image.err) || !strings.Contains(s.err.Error(), "109A/0001/00000002 at 0") {
 		t.Errorf("error %v", s.err)
 	}
-	if got := s.Progress(device); got.Blocks != 0 {
+	if got := s.Served(device); got.Blocks != 0 {
 		t.Errorf("%+v", got)
 	}
 	s.image.err = nil
@@ -342,17 +345,18 @@ func TestTheEndOfADownload(t *testing.T) {
 	}
 	t.Run("good", func(t *testing.T) {
 		s := newServer(t, nil)
-		for i, want := range []otaserver.Event{otaserver.EventDone, otaserver.EventNone} { // repeated: answered again
+		s.serve(0, 40, 80)
+		for i, want := range []otaserver.News{otaserver.NewsDone, otaserver.NewsNone} { // repeated: answered again
 			headers, payloads := end(s, zcl.StatusSuccess, s.offer.Header.ImageID)
 			r := one(s, ota.CommandUpgradeEndResponse, headers, payloads, ota.ParseUpgradeEndResponse)
 			if r.UpgradeTime != zcl.UTCTimeInvalid || r.CurrentTime != zcl.UTCTimeOf(now) || r.Image.FileVersion != ota.WildcardFileVersion {
 				t.Errorf("answer %+v: only Activate Firmware may make a meter switch", r)
 			}
-			if s.result.Event != want {
-				t.Errorf("event %d is %v, want %v", i, s.result.Event, want)
+			if s.result.News != want {
+				t.Errorf("news %d is %v, want %v", i, s.result.News, want)
 			}
 		}
-		if s.Waiting(device) {
+		if s.Waiting(now, device) {
 			t.Error("the image still waits")
 		}
 		if r := s.query(device, runs(1)); r.Status != zcl.StatusNoImageAvailable {
@@ -364,16 +368,16 @@ func TestTheEndOfADownload(t *testing.T) {
 			s := newServer(t, nil)
 			headers, payloads := end(s, status, s.offer.Header.ImageID)
 			s.expectDefault(zcl.StatusSuccess, headers, payloads)
-			if s.result.Event != otaserver.EventFailed || s.result.Status != status || s.Waiting(device) {
-				t.Errorf("result %+v, waiting %v", s.result, s.Waiting(device))
+			if s.result.News != otaserver.NewsFailed || s.result.Status != status || s.Waiting(now, device) {
+				t.Errorf("result %+v, waiting %v", s.result, s.Waiting(now, device))
 			}
 		})
 	}
 	t.Run("of another image", func(t *testing.T) {
 		s := newServer(t, nil)
 		end(s, zcl.StatusSuccess, ota.ImageID{Manufacturer: 0x109A, ImageType: 1, FileVersion: 7})
-		if s.result != (otaserver.Result{}) || !s.Waiting(device) {
-			t.Errorf("result %+v, waiting %v", s.result, s.Waiting(device))
+		if s.result != (otaserver.Result{}) || !s.Waiting(now, device) {
+			t.Errorf("result %+v, waiting %v", s.result, s.Waiting(now, device))
 		}
 	})
 }
@@ -407,25 +411,26 @@ func (r raw) Append(b []byte) []byte { return append(b, r...) }
 // TestMalformedCommandsChangeNothing: every one that is cut short, and blocks that
 // cannot be.
 func TestMalformedCommandsChangeNothing(t *testing.T) {
-	s := newServer(t, nil)
 	refused := func(c uint8, payload []byte) {
 		t.Helper()
+		s := newServer(t, nil)
 		headers, payloads := s.ask(device, command(c), raw(payload))
 		s.expectDefault(zcl.StatusMalformedCommand, headers, payloads)
-		if s.err == nil || s.result != (otaserver.Result{}) || !s.Waiting(device) || s.Progress(device) != (otaserver.Progress{}) {
-			t.Errorf("command %02X with %d bytes: %v, %+v, %+v", c, len(payload), s.err, s.result, s.Progress(device))
+		if s.err == nil || s.result != (otaserver.Result{}) || !s.Waiting(now, device) || s.Served(device) != (otaserver.Served{}) {
+			t.Errorf("command %02X with %d bytes: %v, %+v, %+v", c, len(payload), s.err, s.result, s.Served(device))
 		}
 	}
 	for c, whole := range map[uint8][]byte{
 		ota.CommandQueryNextImageRequest:          runs(1).Append(nil),
-		ota.CommandImageBlockRequest:              s.request(0, 40).Append(nil),
-		ota.CommandUpgradeEndRequest:              ota.UpgradeEndRequest{Image: s.offer.Header.ImageID}.Append(nil),
+		ota.CommandImageBlockRequest:              newServer(t, nil).request(0, 40).Append(nil),
+		ota.CommandUpgradeEndRequest:              ota.UpgradeEndRequest{Image: newServer(t, nil).offer.Header.ImageID}.Append(nil),
 		ota.CommandQueryDeviceSpecificFileRequest: ota.QueryDeviceSpecificFileRequest{}.Append(nil),
 	} {
 		for n := range whole {
 			refused(c, whole[:n])
 		}
 	}
+	s := newServer(t, nil)
 	refused(ota.CommandImageBlockRequest, s.request(100, 40).Append(nil)) // behind the end
 	refused(ota.CommandImageBlockRequest, s.request(0xFFFFFFFF, 40).Append(nil))
 	refused(ota.CommandImageBlockRequest, s.request(0, 0).Append(nil)) // nothing asked for

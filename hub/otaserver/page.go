@@ -24,40 +24,41 @@ const maxBurst = 64
 
 // handlePage serves the first block of a page and plans the others. A page in
 // progress is replaced: the client found a block missing.
-func (s *Server) handlePage(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
+func (s *Server) handlePage(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) (Result, error) {
 	q, err := ota.ParseImagePageRequest(payload)
 	if err != nil {
-		return err
+		return Result{}, err
 	}
-	d := s.requested(out, f, h, q.Image)
+	d := s.requested(now, out, f, h, q.Image, q.Offset)
 	if d == nil {
-		return nil
+		return Result{}, nil
 	}
 	total := d.offer.Header.TotalSize
 	if q.MaxDataSize == 0 || q.PageSize == 0 || q.Offset >= total {
-		return fmt.Errorf("image page request for %d bytes in blocks of %d at %d of an image of %d", q.PageSize, q.MaxDataSize, q.Offset, total)
+		return Result{}, fmt.Errorf("image page request for %d bytes in blocks of %d at %d of an image of %d", q.PageSize, q.MaxDataSize, q.Offset, total)
 	}
-	d.progress.Pages++
+	d.served.Pages++
 	d.page = page{
 		to: zcl.PeerOf(f), tsn: h.TSN, offset: q.Offset, end: min(q.Offset+uint32(q.PageSize), total),
 		size: int(q.MaxDataSize), spacing: q.Spacing(), next: now,
 	}
-	return s.pageBlock(now, out, d, false)
+	sent, err := s.pageBlock(now, out, d, false)
+	return d.serving(sent), err
 }
 
 // pageBlock sends the next block of a page. WAIT_FOR_DATA, and a fault, end it.
-func (s *Server) pageBlock(now time.Time, out *han.Outbox, d *download, inPage bool) error {
+func (s *Server) pageBlock(now time.Time, out *han.Outbox, d *download, inPage bool) (sent int, err error) {
 	p := &d.page
 	a := s.ask(d, p.offset, min(p.size, int(p.end-p.offset)))
 	a.Page = inPage
-	sent, err := s.serve(now, out, p.to, p.tsn, d, a)
+	sent, err = s.serve(now, out, p.to, p.tsn, d, a)
 	p.offset += uint32(sent)
 	if sent == 0 || p.offset >= p.end {
 		d.page = page{}
-		return err
+		return sent, err
 	}
 	p.next = now.Add(max(p.spacing, s.pacer.Spacing(sent)))
-	return err
+	return sent, err
 }
 
 // NextTimer returns when the next block of a page is due.
@@ -77,7 +78,7 @@ func (s *Server) HandleTimer(now time.Time, out *han.Outbox) error {
 		d := s.downloads[device]
 		for n := 0; n < maxBurst && d.page.to.Node != 0 && !d.page.next.After(now); n++ {
 			// At the instant named, however late the timer fires.
-			if err := s.pageBlock(d.page.next, out, d, true); err != nil {
+			if _, err := s.pageBlock(d.page.next, out, d, true); err != nil {
 				failed = err
 			}
 		}

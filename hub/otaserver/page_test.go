@@ -71,7 +71,7 @@ func TestAPageIsARunOfBlocks(t *testing.T) {
 			if got := s.page(tt.q); !slices.Equal(got, tt.want) {
 				t.Errorf("%+v, want %+v", got, tt.want)
 			}
-			if p := s.Progress(device); int(p.Blocks) != len(tt.want) || p.Pages != 1 || s.pacer.pages != len(tt.want)-1 {
+			if p := s.Served(device); int(p.Blocks) != len(tt.want) || p.Pages != 1 || s.pacer.pages != len(tt.want)-1 {
 				t.Errorf("%+v, the pacer was told of %d blocks without a request", p, s.pacer.pages)
 			}
 		})
@@ -131,14 +131,13 @@ func (s *server) fire(want zcl.Status) {
 }
 
 func TestPageRequestsThatCannotBeServed(t *testing.T) {
-	s := newServer(t, nil)
-	good := ota.ImagePageRequest{Image: s.offer.Header.ImageID, MaxDataSize: 10, PageSize: 20}
+	good := ota.ImagePageRequest{Image: newServer(t, nil).offer.Header.ImageID, MaxDataSize: 10, PageSize: 20}
 	for name, change := range map[string]func(q *ota.ImagePageRequest){
 		"no block size": func(q *ota.ImagePageRequest) { q.MaxDataSize = 0 },
 		"no page size":  func(q *ota.ImagePageRequest) { q.PageSize = 0 },
 		"past the end":  func(q *ota.ImagePageRequest) { q.Offset = 100 },
 	} {
-		q := good
+		s, q := newServer(t, nil), good
 		change(&q)
 		headers, payloads := s.ask(device, command(ota.CommandImagePageRequest), q)
 		s.expectDefault(zcl.StatusMalformedCommand, headers, payloads)
@@ -146,7 +145,7 @@ func TestPageRequestsThatCannotBeServed(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	other := good
+	s, other := newServer(t, nil), good
 	other.Image.FileVersion++
 	headers, payloads := s.ask(device, command(ota.CommandImagePageRequest), other)
 	if r := one(s, ota.CommandImageBlockResponse, headers, payloads, ota.ParseImageBlockResponse); r.Status != zcl.StatusAbort {

@@ -59,16 +59,18 @@ func benchmarkCommit(b *testing.B, s *Store) {
 
 func BenchmarkCommit(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { benchmarkCommit(b, filled(b, NewMemory())) })
-	b.Run("file", func(b *testing.B) {
-		s, err := Open(filepath.Join(b.TempDir(), "hub.db"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		benchmarkCommit(b, filled(b, s))
-		if err := s.Close(); err != nil {
-			b.Fatal(err)
-		}
-	})
+	for name, key := range forms() {
+		b.Run(name, func(b *testing.B) {
+			s, err := Open(filepath.Join(b.TempDir(), "hub.db"), key)
+			if err != nil {
+				b.Fatal(err)
+			}
+			benchmarkCommit(b, filled(b, s))
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
 }
 
 func BenchmarkDevice(b *testing.B) {
@@ -80,24 +82,35 @@ func BenchmarkDevice(b *testing.B) {
 	}
 }
 
-func BenchmarkOpen(b *testing.B) {
+// fullOfAlerts returns the path of a store file with as many alerts as are kept.
+func fullOfAlerts(b *testing.B) string {
+	b.Helper()
 	path := filepath.Join(b.TempDir(), "hub.db")
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	changes := make([]Change, alertsKept)
+	changes := make([]Change, inboxKept)
 	for i := range changes {
-		changes[i] = Put(Alert{Sequence: uint64(i + 1), Bytes: make([]byte, 300)})
+		changes[i] = Put(InboxEntry{Sequence: uint64(i + 1), Bytes: make([]byte, 300)})
 	}
 	if err := s.Commit(changes...); err != nil {
 		b.Fatal(err)
 	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+func BenchmarkOpen(b *testing.B) {
+	path := fullOfAlerts(b)
 	for b.Loop() {
-		if err := s.Close(); err != nil {
+		s, err := Open(path, nil)
+		if err != nil {
 			b.Fatal(err)
 		}
-		if s, err = Open(path); err != nil {
+		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
 	}

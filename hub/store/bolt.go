@@ -6,21 +6,28 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/commshub/commshub/internal/atrest"
 )
 
 // schemaVersion is the version of the file's contents. See the package comment
 // for what makes a new one.
-const schemaVersion = 1
+const schemaVersion = 5
 
-// The bucket that says what the file is, and its keys.
+// The bucket that says what the file is, and its keys. An encrypted file has one of
+// another name, so that no release without encryption takes it for a damaged one.
 var (
-	bucketAbout = []byte("commshub store")
-	keySchema   = []byte("schema version")
-	keyDigest   = []byte("digest of all records")
+	bucketAbout  = []byte("commshub store")
+	bucketSealed = []byte("commshub store, encrypted")
+	keySchema    = []byte("schema version")
+	keyDigest    = []byte("digest of all records")
+	keyRelease   = []byte("release")
+	keySealed    = []byte("key") // salt and proof, see package atrest
 )
 
 // lockTimeout is how long to wait for another process to let go of the file.
@@ -29,6 +36,7 @@ const lockTimeout = time.Second
 // boltFile is the durable layer: one bbolt file.
 type boltFile struct {
 	db   *bbolt.DB
+	form form
 	txid int // of the last transaction known to be durable
 	sum  digest
 
@@ -46,10 +54,14 @@ func options() *bbolt.Options {
 
 // openBolt opens the file at path, or creates it. It is checked before bbolt,
 // which trusts what it maps into memory, works with it.
-func openBolt(path string) (*boltFile, error) {
+func openBolt(path string, key *atrest.Key) (*boltFile, error) {
 	there, err := present(path)
 	if err == nil && !there {
-		err = create(path)
+		err = create(path, newForm(key))
+	}
+	if err == nil && there {
+		// A start that was cut short, or whose disk failed, may have left the name unsynced.
+		err = syncFolder(filepath.Dir(path))
 	}
 	if err == nil {
 		err = inspect(path)
@@ -62,8 +74,17 @@ func openBolt(path string) (*boltFile, error) {
 		return nil, err
 	}
 	b := &boltFile{db: db}
-	if err := b.identify(); err != nil {
-		_ = db.Close() // nothing was written through it
+	version, err := b.identify(key)
+	if err == nil && version < schemaVersion {
+		if err = b.migrate(version); err == nil {
+			_, err = b.identify(key)
+		}
+	}
+	if err == nil {
+		err = b.secure()
+	}
+	if err != nil {
+		_ = db.Close() // nothing was written through it that anybody relies on
 		return nil, err
 	}
 	return b, nil
@@ -94,31 +115,50 @@ func inspect(path string) error {
 	return nil
 }
 
-// identify demands a store of our schema version with exactly our tables.
-func (b *boltFile) identify() error {
-	return b.db.View(func(tx *bbolt.Tx) error {
+// identify demands a store of a schema version that can be read, with exactly its
+// tables, that the key opens, and returns the version.
+func (b *boltFile) identify(key *atrest.Key) (version uint32, err error) {
+	err = b.db.View(func(tx *bbolt.Tx) error {
 		b.txid = tx.ID()
-		about := tx.Bucket(bucketAbout)
-		if about == nil {
-			return fmt.Errorf("not a commshub store: bucket %q is missing", bucketAbout)
+		if b.form, err = formOf(tx, key); err != nil {
+			return err
 		}
-		version := about.Get(keySchema)
-		if len(version) != 4 {
-			return fmt.Errorf("damaged file: %s of %d bytes, want 4", keySchema, len(version))
+		about := b.form.about(tx)
+		schema := about.Get(keySchema)
+		if len(schema) != 4 {
+			return fmt.Errorf("damaged file: %s of %d bytes, want 4", keySchema, len(schema))
 		}
-		switch v := binary.BigEndian.Uint32(version); {
-		case v > schemaVersion:
-			return fmt.Errorf("schema version %d, want at most %d (written by a newer release)", v, schemaVersion)
-		case v < schemaVersion:
-			return fmt.Errorf("damaged file: schema version %d, want %d", v, schemaVersion)
+		switch version = binary.BigEndian.Uint32(schema); {
+		case version > schemaVersion:
+			return fmt.Errorf("schema version %d, want at most %d (written by %s: open it with that one)", version, schemaVersion, writtenBy(about))
+		case version == 0:
+			return fmt.Errorf("damaged file: schema version %d, want 1 to %d", version, schemaVersion)
 		}
-		for t := range tableCount {
+		for _, t := range tablesOf(version) {
 			if tx.Bucket([]byte(t.String())) == nil {
 				return fmt.Errorf("damaged file: table %s is missing", t)
 			}
 		}
 		return nil
 	})
+	return version, err
+}
+
+// secure makes durable what is seen in the file. A process that died, or whose disk
+// failed, while it sealed a commit may have left one that is in the system's memory alone:
+// what is told from it now must not be gone after a power cut. A sync is not enough, since
+// the system forgets what it once failed to write; a new transaction refers to the same
+// pages, which were synced before.
+func (b *boltFile) secure() error {
+	if err := b.db.Update(func(*bbolt.Tx) error { return nil }); err != nil {
+		return fmt.Errorf("make what is in the file durable: %w", reason(err))
+	}
+	txid, known := b.lastTransaction()
+	if !known {
+		return errors.New("the file cannot be read")
+	}
+	b.txid = txid
+	return nil
 }
 
 // read hands all records to f.
@@ -126,8 +166,8 @@ func (b *boltFile) read(f func(Record) error) error {
 	return b.db.View(func(tx *bbolt.Tx) error {
 		b.sum = digest{}
 		for t := range tableCount {
-			err := tx.Bucket([]byte(t.String())).ForEach(func(key, value []byte) error {
-				r, err := decode(t, key, value)
+			err := tx.Bucket([]byte(t.String())).ForEach(func(name, value []byte) error {
+				r, err := b.form.decode(t, name, value)
 				if err != nil {
 					return err
 				}
@@ -138,7 +178,7 @@ func (b *boltFile) read(f func(Record) error) error {
 				return err
 			}
 		}
-		return b.sum.check(tx.Bucket(bucketAbout).Get(keyDigest))
+		return b.form.check(tx, b.sum)
 	})
 }
 
@@ -150,32 +190,18 @@ func (b *boltFile) write(changes []Change) error {
 	sum := b.sum
 	err := b.db.Update(func(tx *bbolt.Tx) error {
 		for _, c := range changes {
-			if err := writeChange(tx, c, &sum); err != nil {
+			if err := b.form.write(tx, c, &sum); err != nil {
 				return err
 			}
 		}
-		return tx.Bucket(bucketAbout).Put(keyDigest, sum.append(nil))
+		return b.form.putDigest(tx, sum)
 	})
 	if txid, known := b.lastTransaction(); err == nil {
 		b.txid, b.sum = txid, sum
 	} else if !known || txid != b.txid {
-		b.doubt = err
+		b.doubt = reason(err) // here: the paths in it would hide what is said around it
 	}
 	return err
-}
-
-func writeChange(tx *bbolt.Tx, c Change, sum *digest) error {
-	bucket, key := tx.Bucket([]byte(c.record.table().String())), c.record.appendKey(nil)
-	sum.remove(bucket.Get(key))
-	if c.removal {
-		return bucket.Delete(key)
-	}
-	value, err := encode(c.record)
-	if err != nil {
-		return err
-	}
-	sum.add(value)
-	return bucket.Put(key, value)
 }
 
 // lastTransaction returns the number of the newest transaction that a reader

@@ -41,8 +41,12 @@ func (s *Store) Commit(changes ...Change) error {
 	if s.closed {
 		return errors.New("commit: the store is closed")
 	}
-	done := s.begin()
 	s.changes = append(s.changes[:0], changes...) // so that the caller's slice can live on its stack
+	if err := s.accompany(); err != nil {
+		clear(s.changes)
+		return err
+	}
+	done := s.begin()
 	err := s.commit()
 	clear(s.changes) // no record lives longer for it
 	done(err)
@@ -58,54 +62,111 @@ func (s *Store) Watched(begin func() (done func(error))) {
 	s.begin = begin
 }
 
+// Accompany has along asked for each mirror that is put, before its commit, what to
+// commit with it: what rides along costs no commit of its own. along must be quick and
+// must not commit. Call it before the first commit to accompany.
+func (s *Store) Accompany(along func(m Mirror) []Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.along = along
+}
+
+// accompany adds to the commit in hand what rides along.
+func (s *Store) accompany() error {
+	if s.along == nil {
+		return nil
+	}
+	for i := range s.changes {
+		m, ok := s.changes[i].record.(Mirror)
+		if !ok || s.changes[i].removal {
+			continue
+		}
+		for _, c := range s.along(m) {
+			if err := c.check(); err != nil {
+				return err
+			}
+			s.changes = append(s.changes, c)
+		}
+	}
+	return nil
+}
+
 func unwatched() func(error) { return func(error) {} }
 
 func (s *Store) commit() error {
 	txn := s.live.begin()
 	defer txn.abort()
-	alerts := s.alerts
-	var touched tableSet
-	for _, c := range s.changes {
-		added, err := s.apply(txn, c)
-		if err != nil {
-			return err
-		}
-		if c.record.table() == TableAlerts {
-			alerts += added
-		}
-		touched.add(c.record.table())
-	}
-	for ; alerts > s.alertsLimit; alerts-- {
-		c := Delete(txn.first(TableAlerts))
-		if _, err := s.apply(txn, c); err != nil {
-			return err
-		}
-		s.changes = append(s.changes, c)
-	}
-	if s.disk != nil {
-		if err := s.disk.write(s.changes); err != nil {
-			return fmt.Errorf("commit to store: %w", reason(err))
-		}
+	defer func() {
+		clear(s.exchanges)
+		s.exchanges = s.exchanges[:0]
+	}()
+	if err := s.stage(txn); err != nil {
+		s.shares.revert(s.exchanges)
+		return err
 	}
 	txn.commit()
-	s.alerts = alerts
+	s.known.take(s.exchanges)
+	var touched tableSet
+	for _, c := range s.changes {
+		touched.add(c.record.table())
+	}
 	s.watch.wake(touched)
 	return nil
 }
 
-// apply stages one change and returns by how many records the table grows.
-func (s *Store) apply(txn staging, c Change) (added int, err error) {
+// stage carries the changes out on a view that nobody sees yet, with what makes room in
+// the inbox, and writes them.
+func (s *Store) stage(txn staging) error {
+	for _, c := range s.changes {
+		if err := s.apply(txn, c); err != nil {
+			return err
+		}
+	}
+	for s.shares.total > s.inboxLimit {
+		c := Delete(InboxEntry{Sequence: s.shares.surplus()})
+		if err := s.apply(txn, c); err != nil {
+			return err
+		}
+		s.changes = append(s.changes, c)
+	}
+	if s.disk == nil {
+		return nil
+	}
+	if err := s.disk.write(s.changes); err != nil {
+		return fmt.Errorf("commit to store: %w", reason(err))
+	}
+	return nil
+}
+
+// apply stages one change.
+func (s *Store) apply(txn staging, c Change) (err error) {
 	s.key = c.record.appendKey(s.key[:0])
 	table, key := c.record.table(), s.key
+	if e, ok := c.record.(InboxEntry); ok {
+		s.exchange(txn, e, c.removal)
+	}
 	if c.removal {
-		added, err = txn.remove(table, key, c.record)
+		err = txn.remove(table, key, c.record)
 	} else {
-		added, err = txn.put(table, key, c.record)
+		err = txn.put(table, key, c.record)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("commit: change %s %x: %w", table, key, err)
+		return fmt.Errorf("commit: change %s %x: %w", table, key, err)
 	}
-	return added, nil
+	return nil
+}
+
+// exchange notes what a change does to the inbox, before it is staged.
+func (s *Store) exchange(txn staging, e InboxEntry, removal bool) {
+	var x exchange
+	if old, ok := txn.get(TableInbox, s.key).(InboxEntry); ok {
+		x.old = &old
+	}
+	if !removal {
+		x.fresh = &e
+	}
+	s.shares.take(x)
+	s.exchanges = append(s.exchanges, x)
 }
 
 // check refuses a record that could not be read back.

@@ -19,24 +19,41 @@ func (s *Store) OriginatorCounter(originator han.EUI64) (OriginatorCounter, bool
 	return first[OriginatorCounter](s, TableCounters, originator.AppendPrint(nil))
 }
 
-// OriginatorCounters returns all counters, sorted by originator.
-func (s *Store) OriginatorCounters() []OriginatorCounter {
-	return whole[OriginatorCounter](s, TableCounters)
-}
+// Series is a series of numbers.
+type Series uint8
 
-// Sequence is the next number of one series, such as that of messages or alerts.
-// Commit it together with the record that took the number before.
+// The series. Number 1 was that of messages.
+const (
+	SeriesInbox Series = 2
+)
+
+// Sequence is the next number of one series.
 type Sequence struct {
-	Series uint8  `cbor:"1,keyasint"` // the hub's own enum
+	Series Series `cbor:"1,keyasint"`
 	Next   uint64 `cbor:"2,keyasint,omitempty"`
 }
 
 func (Sequence) table() Table                { return TableSequences }
-func (q Sequence) appendKey(b []byte) []byte { return append(b, q.Series) }
+func (q Sequence) appendKey(b []byte) []byte { return append(b, byte(q.Series)) }
 func (Sequence) check() error                { return nil }
 func (q Sequence) detached() Record          { return q }
 
-// Sequence returns the next number of a series.
-func (s *Store) Sequence(series uint8) (Sequence, bool) {
-	return first[Sequence](s, TableSequences, []byte{series})
+func (s *Store) sequence(series Series) (Sequence, bool) {
+	return first[Sequence](s, TableSequences, []byte{byte(series)})
+}
+
+// NextNumber returns the next number of a series, from 1 on, and the change that
+// takes it. Commit that together with the record that has the number.
+func (s *Store) NextNumber(series Series) (uint64, Change) { return s.NextNumbers(series, 1) }
+
+// NextNumbers returns the first of so many numbers of a series that follow each other, and
+// the change that takes them.
+func (s *Store) NextNumbers(series Series, count uint64) (uint64, Change) {
+	q, ok := s.sequence(series)
+	if !ok {
+		q = Sequence{Series: series, Next: 1}
+	}
+	n := q.Next
+	q.Next += count
+	return n, Put(q)
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/commshub/commshub/internal/atrest"
 )
 
 // failingDisk is a durable layer that cannot write.
@@ -25,16 +27,16 @@ func (failingDisk) close() error           { return nil }
 
 func TestFailedCommitLeavesTheLiveViewUnchanged(t *testing.T) {
 	s := NewMemory()
-	s.alertsLimit = 2
-	commit(t, s, Put(Device{EUI64: gsme, Kind: 1}), Put(Alert{Sequence: 1}), Put(Alert{Sequence: 2}))
+	s.inboxLimit = 2
+	commit(t, s, Put(Device{EUI64: gsme, Kind: 1}), Put(InboxEntry{Sequence: 1}), Put(InboxEntry{Sequence: 2}))
 	before := contents(s)
 	s.disk = failingDisk{errors.New("input/output error")}
-	demandError(t, s.Commit(Put(Device{EUI64: gsme, Kind: 2}), Delete(Alert{Sequence: 1}), Put(Alert{Sequence: 3}), Put(Alert{Sequence: 4})),
+	demandError(t, s.Commit(Put(Device{EUI64: gsme, Kind: 2}), Delete(InboxEntry{Sequence: 1}), Put(InboxEntry{Sequence: 3}), Put(InboxEntry{Sequence: 4})),
 		"commit to store: input/output error")
 	equal(t, "contents", contents(s), before)
 	s.disk = nil
-	commit(t, s, Put(Alert{Sequence: 5}))
-	equal(t, "alerts", s.Alerts(0, 9), []Alert{{Sequence: 2}, {Sequence: 5}})
+	commit(t, s, Put(InboxEntry{Sequence: 5}))
+	equal(t, "alerts", s.Inbox(0, 9), []InboxEntry{{Sequence: 2}, {Sequence: 5}})
 }
 
 // bulk returns changes that need new pages.
@@ -82,12 +84,18 @@ func TestCommitThatMayHaveReachedTheDiskStopsTheStore(t *testing.T) {
 // Whatever part of that a power cut lets through, the file opens with the
 // records from before or after the commit.
 func TestPowerCutInsideACommit(t *testing.T) {
+	for name, key := range forms() {
+		t.Run(name, func(t *testing.T) { cutInsideACommit(t, key) })
+	}
+}
+
+func cutInsideACommit(t *testing.T, key *atrest.Key) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
 	path := filepath.Join(dir, "hub.db")
-	s := open(t, path)
+	s := openWith(t, path, key)
 	for range 15 {
 		old, oldContents := readFile(t, path), contents(s)
 		var changes []Change
@@ -98,11 +106,11 @@ func TestPowerCutInsideACommit(t *testing.T) {
 		now, nowContents := readFile(t, path), contents(s)
 		for range 6 {
 			cut := writtenInPart(dice, old, now)
-			demandOneOf(t, filepath.Join(dir, "cut.db"), cut, oldContents)
+			demandOneOf(t, filepath.Join(dir, "cut.db"), key, cut, oldContents)
 		}
 		for range 3 {
 			cut := tornMeta(dice, old, now)
-			demandOneOf(t, filepath.Join(dir, "cut.db"), cut, oldContents, nowContents)
+			demandOneOf(t, filepath.Join(dir, "cut.db"), key, cut, oldContents, nowContents)
 		}
 	}
 }
@@ -152,12 +160,12 @@ func tornMeta(dice *rand.Rand, old, now []byte) []byte {
 }
 
 // demandOneOf demands that file opens with one of the given contents.
-func demandOneOf(t *testing.T, path string, file []byte, wants ...[]Record) {
+func demandOneOf(t *testing.T, path string, key *atrest.Key, file []byte, wants ...[]Record) {
 	t.Helper()
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(path)
+	s, err := Open(path, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,12 +184,12 @@ const childEnv = "COMMSHUB_STORE_CHILD"
 
 // commitUntilKilled is the child: it commits and says so, until it is killed.
 func commitUntilKilled(path string) {
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	q, _ := s.Sequence(0)
+	q, _ := s.sequence(0)
 	for n := q.Next; ; n++ {
 		if err := s.Commit(countedChanges(n)...); err != nil {
 			fmt.Println(err)
@@ -196,20 +204,20 @@ func countedChanges(n uint64) []Change {
 	return []Change{
 		Put(Sequence{Series: 0, Next: n + 1}),
 		Put(Message{Device: gsme, Sequence: n % 7, Bytes: bytes.Repeat([]byte{byte(n)}, int(n*997%9000))}),
-		Put(Alert{Sequence: n + 1, Bytes: binary.BigEndian.AppendUint64(nil, n)}),
+		Put(InboxEntry{Sequence: n + 1, Bytes: binary.BigEndian.AppendUint64(nil, n)}),
 	}
 }
 
 func TestKilledProcessLosesNothingItCommitted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hub.db")
-	m, done := newModel(alertsKept), uint64(0)
+	m, done := newModel(inboxKept), uint64(0)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
 	for range 5 {
 		said := runAndKill(t, path, 1+dice.IntN(40))
 		s := open(t, path)
-		q, _ := s.Sequence(0)
+		q, _ := s.sequence(0)
 		if q.Next <= said {
 			t.Fatalf("commit %d was acknowledged, but the next is %d", said, q.Next)
 		}

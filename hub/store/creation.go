@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,12 +30,12 @@ func present(path string) (bool, error) {
 // create makes an empty store at path. It is made under another name and
 // renamed when complete, so that a first start that is cut short leaves no file
 // that the next start would take for a damaged store.
-func create(path string) error {
+func create(path string, as form) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := writeEmpty(fresh)
+	err := writeNew(fresh, as, nil)
 	if err == nil {
 		err = publish(fresh, path)
 	}
@@ -62,15 +61,14 @@ func publish(fresh, path string) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// writeEmpty writes a store without records.
-func writeEmpty(path string) error {
+// writeNew writes a store with what changes put into an empty one.
+func writeNew(path string, as form, changes []Change) error {
 	db, err := bbolt.Open(path, 0o600, options())
 	if err != nil {
 		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		about, err := tx.CreateBucket(bucketAbout)
-		if err != nil {
+		if _, err := tx.CreateBucket(as.bucket()); err != nil {
 			return err
 		}
 		for t := range tableCount {
@@ -78,10 +76,13 @@ func writeEmpty(path string) error {
 				return err
 			}
 		}
-		if err := about.Put(keyDigest, digest{}.append(nil)); err != nil {
-			return err
+		var sum digest
+		for _, c := range changes {
+			if err := as.write(tx, c, &sum); err != nil {
+				return err
+			}
 		}
-		return about.Put(keySchema, binary.BigEndian.AppendUint32(nil, schemaVersion))
+		return as.writeAbout(tx, sum)
 	})
 	if closing := db.Close(); err == nil {
 		err = closing

@@ -10,15 +10,16 @@ import (
 	"testing"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/atrest"
 )
 
 // sample writes a store with all kinds of pages (branches, leaves, overflow,
 // inline buckets, free pages) and returns its file, with the contents after the
 // last two commits.
-func sample(t testing.TB) (file []byte, wants [][]Record) {
+func sample(t testing.TB, key *atrest.Key) (file []byte, wants [][]Record) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sample.db")
-	s, err := Open(path)
+	s, err := Open(path, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func sample(t testing.TB) (file []byte, wants [][]Record) {
 		devices = append(devices, Put(Device{EUI64: han.EUI64(i), Kind: 3, LastHeard: 1 << 50}))
 		messages = append(messages, Put(Message{Device: gsme, Sequence: i, Bytes: make([]byte, 100+i)}))
 	}
-	last := []Change{Put(Alert{Sequence: 1, Bytes: make([]byte, 9000)}), Put(ClockAnchor{Speed: 1000}), Delete(Device{EUI64: 7})}
+	last := []Change{Put(InboxEntry{Sequence: 1, Bytes: make([]byte, 9000)}), Put(ClockAnchor{Speed: 1000}), Delete(Device{EUI64: 7})}
 	for _, changes := range [][]Change{devices, messages, last} {
 		if err := s.Commit(changes...); err != nil {
 			t.Fatal(err)
@@ -46,12 +47,12 @@ func sample(t testing.TB) (file []byte, wants [][]Record) {
 // demandRefusedOrWhole opens a damaged file. It may be refused with one line; if
 // it is not, because the damage hit nothing that is in use, all must be there
 // and the store must go on working.
-func demandRefusedOrWhole(t *testing.T, path string, file []byte, wants [][]Record) {
+func demandRefusedOrWhole(t *testing.T, path string, key *atrest.Key, file []byte, wants [][]Record) {
 	t.Helper()
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(path)
+	s, err := Open(path, key)
 	if err != nil {
 		demandError(t, err, "open store "+path+": ")
 		return
@@ -63,7 +64,7 @@ func demandRefusedOrWhole(t *testing.T, path string, file []byte, wants [][]Reco
 	commit(t, s, Put(Message{Device: esme, Sequence: 1, Bytes: make([]byte, 20_000)}), Delete(Device{EUI64: 5}))
 	now := contents(s)
 	closeStore(t, s)
-	s, err = Open(path)
+	s, err = Open(path, key)
 	if err != nil {
 		t.Fatalf("a commit broke a file that had opened: %v", err)
 	}
@@ -73,16 +74,15 @@ func demandRefusedOrWhole(t *testing.T, path string, file []byte, wants [][]Reco
 	closeStore(t, s)
 }
 
-func TestDamagedFileIsRefusedOrWhole(t *testing.T) {
-	file, wants := sample(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d, file of %d bytes", seed, len(file))
-	dice := rand.New(rand.NewPCG(seed, 0))
+// damage is a way in which a file can be damaged.
+type damage struct {
+	name string
+	do   func(b []byte)
+}
+
+func damages(dice *rand.Rand) []damage {
 	page := os.Getpagesize()
-	damages := []struct {
-		name   string
-		damage func(b []byte)
-	}{
+	return []damage{
 		{"a flipped bit", func(b []byte) { b[dice.IntN(len(b))] ^= 1 << dice.IntN(8) }},
 		{"a page header", func(b []byte) { b[dice.IntN(len(b)/page)*page+dice.IntN(48)] ^= 1 << dice.IntN(8) }},
 		{"a byte of ones", func(b []byte) { b[dice.IntN(len(b))] = 0xFF }},
@@ -95,13 +95,26 @@ func TestDamagedFileIsRefusedOrWhole(t *testing.T) {
 			}
 		}},
 	}
-	for _, d := range damages {
+}
+
+func TestDamagedFileIsRefusedOrWhole(t *testing.T) {
+	for name, key := range forms() {
+		t.Run(name, func(t *testing.T) { refusedOrWhole(t, key) })
+	}
+}
+
+func refusedOrWhole(t *testing.T, key *atrest.Key) {
+	file, wants := sample(t, key)
+	seed := rand.Uint64()
+	t.Logf("seed %d, file of %d bytes", seed, len(file))
+	dice := rand.New(rand.NewPCG(seed, 0))
+	for _, d := range damages(dice) {
 		t.Run(d.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "damaged.db")
 			for range 40 {
 				damaged := bytes.Clone(file)
-				d.damage(damaged)
-				demandRefusedOrWhole(t, path, damaged, wants)
+				d.do(damaged)
+				demandRefusedOrWhole(t, path, key, damaged, wants)
 			}
 		})
 	}
@@ -109,7 +122,7 @@ func TestDamagedFileIsRefusedOrWhole(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "damaged.db")
 		for range 40 {
 			// Nothing at all is not damage: a new store begins there.
-			demandRefusedOrWhole(t, path, file[:1+dice.IntN(len(file)-1)], wants)
+			demandRefusedOrWhole(t, path, key, file[:1+dice.IntN(len(file)-1)], wants)
 		}
 	})
 }
@@ -132,7 +145,7 @@ func TestRecordOfAnotherKeyIsRefused(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, r := range []Record{
 		Device{EUI64: gsme, HasInstallCode: true}, Image{Text: "GSME\xFF"}, Update{Device: gsme, Outcome: "done"},
-		Message{Device: gsme, Bytes: []byte{1}}, Alert{Sequence: 1, Text: "x"},
+		Message{Device: gsme, Bytes: []byte{1}}, InboxEntry{Sequence: 1, Text: "x"},
 		Mirror{Device: gsme, Attributes: []MirrorAttribute{{ID: 1, Bytes: []byte{1}}}},
 		OriginatorCounter{Originator: 1}, Sequence{Series: 1}, ClockAnchor{Speed: 1},
 	} {

@@ -6,7 +6,7 @@ import "github.com/commshub/commshub/han"
 // what the hub knows about it.
 type Device struct {
 	EUI64           han.EUI64 `cbor:"1,keyasint"`
-	Kind            uint8     `cbor:"2,keyasint,omitempty"` // the hub's own enum
+	Kind            Kind      `cbor:"2,keyasint,omitempty"`
 	HasInstallCode  bool      `cbor:"3,keyasint,omitempty"`
 	InstallCode     [16]byte  `cbor:"4,keyasint"` // only with HasInstallCode
 	AddedAt         int64     `cbor:"5,keyasint,omitempty"`
@@ -15,10 +15,11 @@ type Device struct {
 	TunnelID        uint16    `cbor:"8,keyasint,omitempty"`
 	LastHeard       int64     `cbor:"9,keyasint,omitempty"` // by a bridge; see Store.LastHeard
 	FirmwareVersion uint32    `cbor:"10,keyasint,omitempty"`
-	HardwareVersion uint16    `cbor:"11,keyasint,omitempty"`
+	HardwareVersion uint16    `cbor:"11,keyasint,omitempty"` // only with HasHardware
 	Manufacturer    uint16    `cbor:"12,keyasint,omitempty"`
 	ImageType       uint16    `cbor:"13,keyasint,omitempty"`
 	Period          int64     `cbor:"14,keyasint,omitempty"` // of heartbeats, microseconds
+	HasHardware     bool      `cbor:"15,keyasint,omitempty"`
 }
 
 func (Device) table() Table                { return TableDevices }

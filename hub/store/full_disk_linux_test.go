@@ -39,7 +39,7 @@ func TestFullDiskAtTheFirstStart(t *testing.T) {
 	dir := t.TempDir()
 	disktest.Mount(t, dir, "12k")
 	path := filepath.Join(dir, "hub.db")
-	_, err := Open(path)
+	_, err := Open(path, nil)
 	demandError(t, err, "open store "+path+": create: no space left on device")
 	files, err := os.ReadDir(dir)
 	must(t, err)
@@ -54,7 +54,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	closeStore(t, open(t, filepath.Join(dir, "there.db")))
 	disktest.Protect(t, dir)
 	for _, name := range []string{"there.db", "absent.db"} {
-		_, err := Open(filepath.Join(dir, name))
+		_, err := Open(filepath.Join(dir, name), nil)
 		demandError(t, err, "read-only file system")
 	}
 }

@@ -25,6 +25,7 @@ type Image struct {
 	AddedAt          int64             `cbor:"13,keyasint,omitempty"`
 	HasDestination   bool              `cbor:"14,keyasint,omitempty"` // the image is for one device alone
 	Destination      han.EUI64         `cbor:"15,keyasint,omitempty"` // only with HasDestination
+	Damaged          bool              `cbor:"16,keyasint,omitempty"` // its bytes were lost; it can be put in again
 }
 
 func (Image) table() Table                 { return TableImages }
@@ -43,10 +44,4 @@ func (s *Store) Images() []Image { return whole[Image](s, TableImages) }
 // ImageByFileHash returns the image whose OTA file has the given SHA-256.
 func (s *Store) ImageByFileHash(hash [sha256.Size]byte) (Image, bool) {
 	return first[Image](s, TableImages, hash[:])
-}
-
-// ImagesByImageHash returns the images around one Manufacturer Image, sorted by
-// file hash. There is more than one if the same firmware was authorised twice.
-func (s *Store) ImagesByImageHash(hash ota.ImageHash) []Image {
-	return all[Image](s, TableImages, indexImageHash, hash[:])
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/go-memdb"
@@ -15,25 +16,35 @@ func newSchema() *memdb.DBSchema {
 		table := &memdb.TableSchema{
 			Name: t.String(),
 			Indexes: map[string]*memdb.IndexSchema{
-				indexKey: {Name: indexKey, Unique: true, Indexer: index(func(r Record) []byte { return r.appendKey(nil) })},
+				indexKey: {Name: indexKey, Unique: true, Indexer: keyIndexer{}},
 			},
-		}
-		for name, of := range indexes[t] {
-			table.Indexes[name] = &memdb.IndexSchema{Name: name, Indexer: of}
 		}
 		all[t.String()] = table
 	}
 	return &memdb.DBSchema{Tables: all}
 }
 
-// FromObject implements memdb.SingleIndexer.
-func (i index) FromObject(raw any) (bool, []byte, error) { return true, i(raw.(Record)), nil }
+// The one index of each table, which go-memdb wants under this name; a prefix of the
+// key selects a device's records.
+const (
+	indexKey       = "id"
+	indexKeyPrefix = "id_prefix"
+)
 
-// FromArgs implements memdb.Indexer; the one argument is the value.
-func (index) FromArgs(args ...any) ([]byte, error) { return args[0].([]byte), nil }
+// keyIndexer takes the place of go-memdb's own indexers, which find fields by name
+// through reflection.
+type keyIndexer struct{}
+
+// FromObject implements memdb.SingleIndexer.
+func (keyIndexer) FromObject(raw any) (bool, []byte, error) {
+	return true, raw.(Record).appendKey(nil), nil
+}
+
+// FromArgs implements memdb.Indexer; the one argument is the key.
+func (keyIndexer) FromArgs(args ...any) ([]byte, error) { return args[0].([]byte), nil }
 
 // PrefixFromArgs implements memdb.PrefixIndexer.
-func (index) PrefixFromArgs(args ...any) ([]byte, error) { return args[0].([]byte), nil }
+func (keyIndexer) PrefixFromArgs(args ...any) ([]byte, error) { return args[0].([]byte), nil }
 
 // radix is the view of a store over a file: go-memdb, whose readers never wait.
 type radix struct{ db *memdb.MemDB }
@@ -57,14 +68,27 @@ func (v radix) get(t Table, key []byte) Record {
 	return raw.(Record)
 }
 
-func (v radix) each(t Table, index string, value []byte, yield func(Record)) {
-	it, err := v.db.Txn(false).Get(t.String(), index, value)
+func (v radix) each(t Table, prefix []byte, yield func(Record)) {
+	it, err := v.db.Txn(false).Get(t.String(), indexKeyPrefix, prefix)
 	if err != nil {
 		panic(fmt.Sprintf("store: read %s: %v", t, err))
 	}
 	for raw := it.Next(); raw != nil; raw = it.Next() {
 		yield(raw.(Record))
 	}
+}
+
+func (v radix) pick(t Table, prefix []byte, want func(Record) bool) Record {
+	it, err := v.db.Txn(false).Get(t.String(), indexKeyPrefix, prefix)
+	if err != nil {
+		panic(fmt.Sprintf("store: read %s: %v", t, err))
+	}
+	for raw := it.Next(); raw != nil; raw = it.Next() {
+		if r := raw.(Record); want(r) {
+			return r
+		}
+	}
+	return nil
 }
 
 func (v radix) seek(t Table, key []byte, yield func(Record) bool) {
@@ -92,32 +116,17 @@ func (v radix) begin() staging { return radixStaging{v.db.Txn(true)} }
 // radixStaging is a write transaction of go-memdb.
 type radixStaging struct{ txn *memdb.Txn }
 
-func (s radixStaging) put(t Table, key []byte, r Record) (int, error) {
-	there, err := s.has(t, key)
-	if err == nil {
-		err = s.txn.Insert(t.String(), r)
+func (s radixStaging) put(t Table, _ []byte, r Record) error { return s.txn.Insert(t.String(), r) }
+
+func (s radixStaging) remove(t Table, _ []byte, r Record) error {
+	if err := s.txn.Delete(t.String(), r); !errors.Is(err, memdb.ErrNotFound) {
+		return err
 	}
-	if err != nil || there {
-		return 0, err
-	}
-	return 1, nil
+	return nil
 }
 
-func (s radixStaging) remove(t Table, key []byte, r Record) (int, error) {
-	there, err := s.has(t, key)
-	if err != nil || !there {
-		return 0, err
-	}
-	return -1, s.txn.Delete(t.String(), r)
-}
-
-func (s radixStaging) has(t Table, key []byte) (bool, error) {
-	old, err := s.txn.First(t.String(), indexKey, key)
-	return old != nil, err
-}
-
-func (s radixStaging) first(t Table) Record {
-	raw, err := s.txn.First(t.String(), indexKey)
+func (s radixStaging) get(t Table, key []byte) Record {
+	raw, err := s.txn.First(t.String(), indexKey, key)
 	if err != nil {
 		panic(fmt.Sprintf("store: read %s: %v", t, err))
 	}

@@ -6,17 +6,14 @@ import (
 	"github.com/commshub/commshub/han"
 )
 
-// Message is one GBCS message for a device: in the mailbox, in flight or
-// delivered.
+// Message is one GBCS message on its way to a device, until the device has it.
 type Message struct {
-	Device      han.EUI64 `cbor:"1,keyasint"`
-	Sequence    uint64    `cbor:"2,keyasint"` // rises with every message the hub queues
-	Code        uint16    `cbor:"3,keyasint,omitempty"`
-	Bytes       []byte    `cbor:"4,keyasint,omitempty"`
-	QueuedAt    int64     `cbor:"5,keyasint,omitempty"`
-	ExpiresAt   int64     `cbor:"6,keyasint,omitempty"`
-	DeliveredAt int64     `cbor:"7,keyasint,omitempty"`
-	State       uint8     `cbor:"8,keyasint,omitempty"` // the hub's own enum
+	Device    han.EUI64 `cbor:"1,keyasint"`
+	Sequence  uint64    `cbor:"2,keyasint"` // the sender's, rises with each message
+	Code      uint16    `cbor:"3,keyasint,omitempty"`
+	Bytes     []byte    `cbor:"4,keyasint,omitempty"`
+	QueuedAt  int64     `cbor:"5,keyasint,omitempty"`
+	ExpiresAt int64     `cbor:"6,keyasint,omitempty"`
 }
 
 func (Message) table() Table { return TableMessages }
@@ -42,5 +39,5 @@ func (s *Store) Messages() []Message { return whole[Message](s, TableMessages) }
 
 // MessagesOf returns the messages of one device in the order of their sequence.
 func (s *Store) MessagesOf(device han.EUI64) []Message {
-	return all[Message](s, TableMessages, indexKeyPrefix, device.AppendPrint(nil))
+	return all[Message](s, TableMessages, device.AppendPrint(nil))
 }

@@ -11,15 +11,23 @@ type Mirror struct {
 	Device     han.EUI64         `cbor:"1,keyasint"`
 	Attributes []MirrorAttribute `cbor:"2,keyasint,omitempty"`
 	UpdatedAt  int64             `cbor:"3,keyasint,omitempty"`
-	Sequence   uint64            `cbor:"4,keyasint,omitempty"` // of the report it was last updated from
+	// Consumption is what the meter said last that it spent, a metering.Consumption, and
+	// ConsumedAt when it said so.
+	Consumption []byte `cbor:"5,keyasint,omitempty"`
+	ConsumedAt  int64  `cbor:"6,keyasint,omitempty"`
+	// RegisterAt is when the register was believed last, if that was not at UpdatedAt.
+	RegisterAt int64 `cbor:"7,keyasint,omitempty"`
 }
+
+// maxConsumption is the longest consumption in bytes, that of an octet string.
+const maxConsumption = 255
 
 // MirrorAttribute is one attribute value, of whatever cluster the mirror is for.
 type MirrorAttribute struct {
+	Bytes  []byte `cbor:"4,keyasint,omitempty"` // value of a string
+	Number uint64 `cbor:"3,keyasint,omitempty"` // value of a number, sign extended
 	ID     uint16 `cbor:"1,keyasint,omitempty"`
 	Type   uint8  `cbor:"2,keyasint,omitempty"` // ZCL data type
-	Number uint64 `cbor:"3,keyasint,omitempty"` // value of a number, sign extended
-	Bytes  []byte `cbor:"4,keyasint,omitempty"` // value of a string
 }
 
 func (Mirror) table() Table                { return TableMirrors }
@@ -28,6 +36,9 @@ func (m Mirror) appendKey(b []byte) []byte { return m.Device.AppendPrint(b) }
 func (m Mirror) check() error {
 	if n := len(m.Attributes); n > MaxMirrorAttributes {
 		return fmt.Errorf("put mirror: %d attributes, want at most %d", n, MaxMirrorAttributes)
+	}
+	if len(m.Consumption) > maxConsumption {
+		return checkLength("mirror", "consumption", len(m.Consumption), maxConsumption)
 	}
 	for _, a := range m.Attributes {
 		if len(a.Bytes) > MaxBytes { // asked for at each report; a name is made only for the error
@@ -42,6 +53,7 @@ func (m Mirror) detached() Record {
 	for i := range m.Attributes {
 		m.Attributes[i].Bytes = detach(m.Attributes[i].Bytes)
 	}
+	m.Consumption = detach(m.Consumption)
 	return m
 }
 

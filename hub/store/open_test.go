@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -25,9 +26,10 @@ func TestOpenRefuses(t *testing.T) {
 		{"another bbolt file", func(t *testing.T, path string) { foreign(t, path) }, `not a commshub store: bucket "commshub store" is missing`},
 		{"a schema from the future", func(t *testing.T, path string) {
 			stored(t, path, func(tx *bbolt.Tx) error {
-				return tx.Bucket(bucketAbout).Put(keySchema, binary.BigEndian.AppendUint32(nil, 2))
+				about := tx.Bucket(bucketAbout)
+				return errors.Join(about.Put(keyRelease, []byte("v9")), about.Put(keySchema, binary.BigEndian.AppendUint32(nil, schemaVersion+1)))
 			})
-		}, "schema version 2, want at most 1 (written by a newer release)"},
+		}, "schema version 6, want at most 5 (written by commshub v9: open it with that one)"},
 		{"a schema version of the wrong size", func(t *testing.T, path string) {
 			stored(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketAbout).Put(keySchema, []byte("1")) })
 		}, "damaged file: schema version of 1 bytes, want 4"},
@@ -47,7 +49,7 @@ func TestOpenRefuses(t *testing.T) {
 		}, "damaged file: record 78 of images: 0 bytes, want at least 4"},
 		{"a schema version that never was", func(t *testing.T, path string) {
 			stored(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketAbout).Put(keySchema, make([]byte, 4)) })
-		}, "damaged file: schema version 0, want 1"},
+		}, "damaged file: schema version 0, want 1 to 5"},
 		{"a record too many", func(t *testing.T, path string) {
 			stored(t, path, func(tx *bbolt.Tx) error { return putClock(tx, 1) })
 		}, "damaged file: 1 records, want 0"},
@@ -65,7 +67,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "hub.db")
 			tt.make(t, path)
-			_, err := Open(path)
+			_, err := Open(path, nil)
 			demandError(t, err, "open store "+path+": "+tt.want)
 		})
 	}
@@ -106,10 +108,10 @@ func foreign(t *testing.T, path string) {
 
 func TestOpenWhereNothingCanBe(t *testing.T) {
 	dir := t.TempDir()
-	_, err := Open(filepath.Join(dir, "missing", "hub.db"))
+	_, err := Open(filepath.Join(dir, "missing", "hub.db"), nil)
 	demandError(t, err, "missing/hub.db: create: no such file or directory")
 	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
-	_, err = Open(filepath.Join(dir, "file", "hub.db"))
+	_, err = Open(filepath.Join(dir, "file", "hub.db"), nil)
 	demandError(t, err, "file/hub.db: not a directory")
 }
 
@@ -117,7 +119,7 @@ func TestSecondOpenIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hub.db")
 	s := open(t, path)
 	start := time.Now()
-	_, err := Open(path)
+	_, err := Open(path, nil)
 	demandError(t, err, "open store "+path+": in use by another process")
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("refused after %v, want about %v", took, lockTimeout)
@@ -162,7 +164,7 @@ func TestCreateDoesNotReplaceAStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hub.db")
 	s := open(t, path)
 	commit(t, s, Put(Device{EUI64: gsme}))
-	must(t, create(path))
+	must(t, create(path, form{}))
 	commit(t, s, Put(Device{EUI64: esme}))
 	closeStore(t, s)
 	equal(t, "devices", open(t, path).Devices(), []Device{{EUI64: esme}, {EUI64: gsme}})
@@ -174,7 +176,7 @@ func TestFolderWithoutWritePermission(t *testing.T) {
 	}
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o500))
-	_, err := Open(filepath.Join(dir, "hub.db"))
+	_, err := Open(filepath.Join(dir, "hub.db"), nil)
 	demandError(t, err, "create: permission denied")
 }
 

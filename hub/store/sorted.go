@@ -54,23 +54,25 @@ func (v *sorted) get(t Table, key []byte) Record {
 	return nil
 }
 
-func (v *sorted) each(t Table, index string, value []byte, yield func(Record)) {
+func (v *sorted) each(t Table, prefix []byte, yield func(Record)) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	rows := v.tables[t]
-	if index == indexKeyPrefix {
-		at, _ := v.find(t, value)
-		for ; at < len(rows) && strings.HasPrefix(rows[at].key, string(value)); at++ {
-			yield(rows[at].record)
-		}
-		return
+	for at, _ := v.find(t, prefix); at < len(rows) && strings.HasPrefix(rows[at].key, string(prefix)); at++ {
+		yield(rows[at].record)
 	}
-	of := indexes[t][index]
-	for i := range rows {
-		if string(of(rows[i].record)) == string(value) {
-			yield(rows[i].record)
+}
+
+func (v *sorted) pick(t Table, prefix []byte, want func(Record) bool) Record {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	rows := v.tables[t]
+	for at, _ := v.find(t, prefix); at < len(rows) && strings.HasPrefix(rows[at].key, string(prefix)); at++ {
+		if want(rows[at].record) {
+			return rows[at].record
 		}
 	}
+	return nil
 }
 
 func (v *sorted) seek(t Table, key []byte, yield func(Record) bool) {
@@ -93,38 +95,41 @@ func (v *sorted) last(t Table) Record {
 func (v *sorted) begin() staging {
 	v.mu.Lock()
 	v.staged, v.undo = true, v.undo[:0]
-	return v
+	return sortedStaging{v}
 }
 
-func (v *sorted) put(t Table, key []byte, r Record) (int, error) {
+// sortedStaging is a view whose lock is held.
+type sortedStaging struct{ *sorted }
+
+func (s sortedStaging) get(t Table, key []byte) Record {
+	if i, ok := s.find(t, key); ok {
+		return s.tables[t][i].record
+	}
+	return nil
+}
+
+func (v *sorted) put(t Table, key []byte, r Record) error {
 	i, there := v.find(t, key)
 	if there {
 		old := &v.tables[t][i]
 		v.undo = append(v.undo, undo{t, old.key, old.record})
 		old.record = r
-		return 0, nil
+		return nil
 	}
 	k := string(key)
 	v.undo = append(v.undo, undo{t, k, nil})
 	v.tables[t] = slices.Insert(v.tables[t], i, row{k, r})
-	return 1, nil
+	return nil
 }
 
-func (v *sorted) remove(t Table, key []byte, _ Record) (int, error) {
+func (v *sorted) remove(t Table, key []byte, _ Record) error {
 	i, there := v.find(t, key)
 	if !there {
-		return 0, nil
+		return nil
 	}
 	v.undo = append(v.undo, undo{t, v.tables[t][i].key, v.tables[t][i].record})
 	v.tables[t] = slices.Delete(v.tables[t], i, i+1)
-	return -1, nil
-}
-
-func (v *sorted) first(t Table) Record {
-	if len(v.tables[t]) == 0 {
-		return nil
-	}
-	return v.tables[t][0].record
+	return nil
 }
 
 func (v *sorted) commit() {

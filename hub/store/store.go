@@ -1,7 +1,7 @@
 // Package store holds the hub's durable records: the device log, the images it
 // knows, their distribution to devices, messages for sleeping devices, alerts
-// for the supplier, the gas mirror, and the counters and the clock anchor that
-// must not go back.
+// for the supplier, the gas mirror and its history, the timelines of transfers,
+// and the counters and the clock anchor that must not go back.
 //
 // There are two layers. A bbolt file is the truth; go-memdb is the live view,
 // indexed and watchable, that every read comes from. A store in memory alone has
@@ -18,7 +18,8 @@
 //   - Records are values. A read returns a copy; a change takes one.
 //   - Times are Unix microseconds, but for the clock anchor's nanoseconds; the
 //     store never asks for the time.
-//   - Never store per block of a download: the client's offset is the truth.
+//   - Never store per block of a download: the client's offset is the truth. What was
+//     served is written once per window, as runs of bytes.
 //
 // A record is kept under its key as a checksum and a CBOR map with integer keys
 // in deterministic encoding:
@@ -26,39 +27,48 @@
 //	bucket = table name    key = as the table says, integers big-endian
 //	value  = CRC-32C (4 bytes, over table name ‖ key ‖ map) ‖ map
 //
-// Beside the tables stand the schema version and a digest of all records. A file
-// is opened only if its pages hang together, every record has its checksum and
-// the digest agrees; otherwise it is refused with one line.
+// In a file that is encrypted (package atrest) the name of a record is a keyed hash of its
+// table and key, and the value a nonce and the map, encrypted and proved together.
+//
+// Beside the tables stand the schema version, the release that wrote it and a digest
+// of all records. A file is opened only if its pages hang together, every record has
+// its checksum and the digest agrees; otherwise it is refused with one line.
 //
 // A new field takes a new integer key and keeps the schema version: readers
 // ignore keys they do not know. Anything else, a new table too, takes a new
-// schema version, and a file with a newer version than ours is refused.
+// schema version. A file with an older one is migrated when it is opened, one with a
+// newer one is refused.
 package store
 
 import (
 	"fmt"
 	"sync"
+
+	"github.com/commshub/commshub/internal/atrest"
 )
 
-// alertsKept bounds the supplier's inbox.
-const alertsKept = 10_000
+// inboxKept bounds the supplier's inbox.
+const inboxKept = 10_000
 
 // Store is the hub's set of records. Its methods may be called from any
 // goroutine; a read never waits for the disk.
 type Store struct {
 	live view
 
-	mu          sync.Mutex // one commit at a time; guards what follows
-	disk        disk       // nil in memory
-	closed      bool
-	alerts      int // records in the table of alerts
-	alertsLimit int
-	begin       func() (done func(error)) // around each commit
+	mu         sync.Mutex // one commit at a time; guards what follows
+	disk       disk       // nil in memory
+	closed     bool
+	shares     shares // of the inbox
+	inboxLimit int
+	begin      func() (done func(error)) // around each commit
+	along      func(m Mirror) []Change
 	// Of the commit in hand; kept for their memory.
-	changes []Change
-	key     []byte
+	changes   []Change
+	key       []byte
+	exchanges []exchange
 
 	watch watchers
+	known known // messages in the inbox
 }
 
 // disk is the durable layer.
@@ -70,13 +80,14 @@ type disk interface {
 
 // NewMemory returns an empty store that lives as long as the process. Thousands
 // of them fit into one simulation.
-func NewMemory() *Store { return &Store{live: &sorted{}, alertsLimit: alertsKept, begin: unwatched} }
+func NewMemory() *Store { return &Store{live: &sorted{}, inboxLimit: inboxKept, begin: unwatched} }
 
 // Open opens the store in the file at path, or creates it. One process at a
-// time can have it open.
-func Open(path string) (*Store, error) {
-	s := &Store{live: newRadix(), alertsLimit: alertsKept, begin: unwatched}
-	file, err := openBolt(path)
+// time can have it open. With a key the file is encrypted; one that is not is refused
+// then, with ErrPlain, and one that is without a key, with ErrEncrypted.
+func Open(path string, key *atrest.Key) (*Store, error) {
+	s := &Store{live: newRadix(), inboxLimit: inboxKept, begin: unwatched}
+	file, err := openBolt(path, key)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, reason(err))
 	}
@@ -93,11 +104,12 @@ func (s *Store) load(file *boltFile) error {
 	txn := s.live.begin()
 	defer txn.abort()
 	err := file.read(func(r Record) error {
-		if r.table() == TableAlerts {
-			s.alerts++
+		if e, ok := r.(InboxEntry); ok {
+			x := exchange{fresh: &e}
+			s.shares.take(x)
+			s.known.take([]exchange{x})
 		}
-		_, err := txn.put(r.table(), r.appendKey(nil), r)
-		return err
+		return txn.put(r.table(), r.appendKey(nil), r)
 	})
 	if err != nil {
 		return err

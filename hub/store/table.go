@@ -11,11 +11,17 @@ const (
 	TableImages
 	TableUpdates
 	TableMessages
-	TableAlerts
+	TableInbox
 	TableMirrors
 	TableCounters
 	TableSequences
 	TableClock
+	TableOrders
+	TableTimelines
+	TableWindows
+	TableReadings
+	TableParties
+	TableQuarantine
 	tableCount
 )
 
@@ -25,15 +31,21 @@ var tables = [tableCount]struct {
 	name   string
 	decode func(body []byte) (Record, error)
 }{
-	TableDevices:   {"devices", decodeAs[Device]},
-	TableImages:    {"images", decodeAs[Image]},
-	TableUpdates:   {"updates", decodeAs[Update]},
-	TableMessages:  {"messages", decodeAs[Message]},
-	TableAlerts:    {"alerts", decodeAs[Alert]},
-	TableMirrors:   {"mirrors", decodeAs[Mirror]},
-	TableCounters:  {"counters", decodeAs[OriginatorCounter]},
-	TableSequences: {"sequences", decodeAs[Sequence]},
-	TableClock:     {"clock", decodeAs[ClockAnchor]},
+	TableDevices:    {"devices", decodeAs[Device]},
+	TableImages:     {"images", decodeAs[Image]},
+	TableUpdates:    {"updates", decodeAs[Update]},
+	TableMessages:   {"messages", decodeAs[Message]},
+	TableInbox:      {"alerts", decodeAs[InboxEntry]},
+	TableMirrors:    {"mirrors", decodeAs[Mirror]},
+	TableCounters:   {"counters", decodeAs[OriginatorCounter]},
+	TableSequences:  {"sequences", decodeAs[Sequence]},
+	TableClock:      {"clock", decodeAs[ClockAnchor]},
+	TableOrders:     {"orders", decodeAs[Order]},
+	TableTimelines:  {"timelines", decodeAs[Timeline]},
+	TableWindows:    {"windows", decodeAs[Window]},
+	TableReadings:   {"readings", decodeAs[Reading]},
+	TableParties:    {"parties", decodeAs[RemoteParty]},
+	TableQuarantine: {"quarantine", decodeAs[Quarantined]},
 }
 
 // String returns the table's name.
@@ -42,26 +54,4 @@ func (t Table) String() string {
 		return tables[t].name
 	}
 	return fmt.Sprintf("table %d", uint8(t))
-}
-
-// The indexes. All tables have indexKey, which go-memdb wants under this name;
-// a prefix of the key selects a device's updates or messages.
-const (
-	indexKey       = "id"
-	indexKeyPrefix = "id_prefix"
-	indexImageHash = "image-hash"
-	indexState     = "state"
-)
-
-// index computes a record's value in one index. For go-memdb it takes the place of
-// its own indexers, which find fields by name through reflection.
-type index func(Record) []byte
-
-// indexes are those of the tables besides the key.
-var indexes = [tableCount]map[string]index{
-	TableImages: {indexImageHash: func(r Record) []byte {
-		hash := r.(Image).ImageHash
-		return hash[:]
-	}},
-	TableUpdates: {indexState: func(r Record) []byte { return []byte{r.(Update).State} }},
 }

@@ -6,12 +6,14 @@ package store
 type view interface {
 	// get returns the record of a table under a key, or nil.
 	get(t Table, key []byte) Record
-	// each calls yield for the records that an index of a table holds under a value,
-	// or all of the table with indexKeyPrefix and an empty value, in the order of
-	// their keys.
-	each(t Table, index string, value []byte, yield func(Record))
+	// each calls yield for the records of a table whose keys begin with a prefix, in
+	// the order of their keys.
+	each(t Table, prefix []byte, yield func(Record))
 	// seek calls yield for the records of a table from a key on, until it returns false.
 	seek(t Table, key []byte, yield func(Record) bool)
+	// pick returns the first record of a table that want wants, of those whose keys
+	// begin with a prefix, or nil.
+	pick(t Table, prefix []byte, want func(Record) bool) Record
 	// last returns the record of a table with the highest key, or nil.
 	last(t Table) Record
 	// begin starts a change. There is one at a time.
@@ -20,11 +22,11 @@ type view interface {
 
 // staging is a change of a view that nobody sees before it is committed.
 type staging interface {
-	// put and remove return by how many records the table grows.
-	put(t Table, key []byte, r Record) (int, error)
-	remove(t Table, key []byte, r Record) (int, error)
-	// first returns the record of a table with the lowest key, or nil.
-	first(t Table) Record
+	put(t Table, key []byte, r Record) error
+	// remove removes the record under a key, if there is one.
+	remove(t Table, key []byte, r Record) error
+	// get returns the record under a key as it is staged, or nil.
+	get(t Table, key []byte) Record
 	commit()
 	// abort drops the change, unless it was committed.
 	abort()
@@ -40,15 +42,15 @@ func first[R Record](s *Store, table Table, key []byte) (R, bool) {
 	return raw.detached().(R), true
 }
 
-// all returns the records that an index of a table holds under value.
-func all[R Record](s *Store, table Table, index string, value []byte) []R {
+// all returns the records of a table whose keys begin with a prefix.
+func all[R Record](s *Store, table Table, prefix []byte) []R {
 	var records []R
-	s.live.each(table, index, value, func(r Record) { records = append(records, r.detached().(R)) })
+	s.live.each(table, prefix, func(r Record) { records = append(records, r.detached().(R)) })
 	return records
 }
 
 // whole returns all records of a table.
-func whole[R Record](s *Store, table Table) []R { return all[R](s, table, indexKeyPrefix, nil) }
+func whole[R Record](s *Store, table Table) []R { return all[R](s, table, nil) }
 
 // from returns at most limit records of a table from a key on.
 func from[R Record](s *Store, table Table, key []byte, limit int) []R {

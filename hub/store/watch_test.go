@@ -28,14 +28,14 @@ func demandQuiet(t *testing.T, ch <-chan struct{}) {
 
 func TestWatchWakesForItsTablesOnly(t *testing.T) {
 	s := NewMemory()
-	devices, alerts := s.Watch(TableDevices), s.Watch(TableAlerts)
-	both, whatever := s.Watch(TableDevices, TableAlerts), s.Watch()
-	commit(t, s, Put(Alert{Sequence: 1}))
+	devices, alerts := s.Watch(TableDevices), s.Watch(TableInbox)
+	both, whatever := s.Watch(TableDevices, TableInbox), s.Watch()
+	commit(t, s, Put(InboxEntry{Sequence: 1}))
 	demandQuiet(t, devices)
 	demandWoken(t, alerts)
 	demandWoken(t, both)
 	demandWoken(t, whatever)
-	demandQuiet(t, s.Watch(TableAlerts))
+	demandQuiet(t, s.Watch(TableInbox))
 	commit(t, s, Delete(Device{EUI64: 1}), Put(ClockAnchor{}))
 	demandWoken(t, devices)
 }

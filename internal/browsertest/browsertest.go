@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -69,6 +71,25 @@ func New(t testing.TB) *Page {
 		}
 	}()
 	return p
+}
+
+// Tab opens another tab of the same browser, and returns it with what closes it.
+func (p *Page) Tab() (tab *Page, closeTab func()) {
+	p.t.Helper()
+	ctx, cancel := chromedp.NewContext(p.ctx)
+	p.t.Cleanup(cancel)
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		p.t.Fatalf("open a tab: %v", err)
+	}
+	return &Page{t: p.t, ctx: ctx}, cancel
+}
+
+// Front puts the tab before the others: what is behind is not drawn.
+func (p *Page) Front() {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, page.BringToFront, cdp.Empty{}); err != nil {
+		p.t.Fatalf("browser: %v", err)
+	}
 }
 
 // Complaints returns what the browser wrote to its console as an error, except

@@ -15,6 +15,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/client"
 )
 
 // Home is what is known of a running hub and its home.
@@ -25,7 +26,7 @@ type Home struct {
 	Updates   []api.Update // oldest first
 	Batteries map[han.EUI64]api.Battery
 	Windows   map[Transfer][]api.Window // by number
-	Alerts    []api.Alert               // newest first
+	Alerts    []api.InboxEntry          // newest first
 	Gone      error                     // why the hub does not answer, nil if it does
 	GoneSince time.Time                 // on the wall clock
 }
@@ -40,15 +41,19 @@ type Transfer struct {
 type Clock struct {
 	emulated, wall time.Time
 	Speed          float64
+	Paused         bool
 }
 
 // newClock takes over what the hub told at wall.
 func newClock(c api.Clock, wall time.Time) Clock {
-	return Clock{emulated: c.Now, wall: wall, Speed: c.Speed}
+	return Clock{emulated: c.Now, wall: wall, Speed: c.Speed, Paused: c.Paused}
 }
 
 // At returns the emulated time at an instant of the wall clock.
 func (c Clock) At(wall time.Time) time.Time {
+	if c.Paused {
+		return c.emulated
+	}
 	return c.emulated.Add(time.Duration(float64(wall.Sub(c.wall)) * c.Speed))
 }
 
@@ -99,9 +104,15 @@ type windowEvent struct {
 	Window api.Window `json:"window"`
 }
 
+// brokerEvent is the data of the event "broker".
+type brokerEvent struct {
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since_wall"`
+}
+
 // apply takes an event that came at wall. Kinds that are not shown, and data that
 // cannot be read, which a newer hub may send, change nothing.
-func (h *Home) apply(e Event, wall time.Time) {
+func (h *Home) apply(e client.Event, wall time.Time) {
 	switch e.Kind {
 	case "device":
 		if d, ok := decode[api.Device](e.Data); ok {
@@ -125,9 +136,13 @@ func (h *Home) apply(e Event, wall time.Time) {
 			h.Batteries[b.Device] = b
 		}
 	case "alert":
-		if a, ok := decode[api.Alert](e.Data); ok {
+		if a, ok := decode[api.InboxEntry](e.Data); ok {
 			h.Alerts = slices.Insert(h.Alerts, 0, a)
 			h.Alerts = h.Alerts[:min(len(h.Alerts), keptAlerts)]
+		}
+	case "broker":
+		if b, ok := decode[brokerEvent](e.Data); ok {
+			h.Hub.BrokerConnected, h.Hub.BrokerSince = b.Connected, &b.Since
 		}
 	case "clock":
 		if c, ok := decode[api.Clock](e.Data); ok {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/client"
 )
 
 const (
@@ -38,14 +39,14 @@ func update(state string, served uint32) api.Update {
 }
 
 func window(number, blocks uint32) api.Window {
-	return api.Window{Number: number, Blocks: blocks, OpenedAt: noon, Wait: ptr(1790.0), RadioOn: ptr(9985.0)}
+	return api.Window{Number: number, Blocks: blocks, OpenedAt: noon, Wait: ptr(1790.0), RadioOn: ptr(9.985)}
 }
 
 // fake is a hub that answers what it was given. Each connection to its events is one
 // script; when they are used up it is gone for good, and ctx is ended.
 type fake struct {
 	resources map[string]any
-	scripts   [][]Event
+	scripts   [][]client.Event
 	end       context.CancelFunc
 }
 
@@ -62,7 +63,7 @@ func (f *fake) Get(_ context.Context, path string, out any) (bool, error) {
 	return true, json.Unmarshal(b, out)
 }
 
-func (f *fake) Events(_ context.Context, _ string, yield func(e Event) error) error {
+func (f *fake) Events(_ context.Context, _ string, yield func(e client.Event) error) error {
 	if len(f.scripts) == 0 {
 		f.end()
 		return errors.New("nobody there")
@@ -77,28 +78,28 @@ func (f *fake) Events(_ context.Context, _ string, yield func(e Event) error) er
 	return errors.New("the hub went away")
 }
 
-func event(kind string, v any) Event {
+func event(kind string, v any) client.Event {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
 	}
-	return Event{Kind: kind, Data: b}
+	return client.Event{Kind: kind, Data: b}
 }
 
-var hello = Event{Kind: "hello", Data: []byte(`{}`)}
+var hello = client.Event{Kind: "hello", Data: []byte(`{}`)}
 
-func newFake(u api.Update, scripts ...[]Event) (*fake, context.Context) {
+func newFake(u api.Update, scripts ...[]client.Event) (*fake, context.Context) {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &fake{end: cancel, scripts: scripts, resources: map[string]any{
-		"/v1/hub": api.Hub{EUI64: 0x00DB1234567890A3, Pacing: "radio=10s"}, "/v1/clock": api.Clock{Now: noon, Speed: 600},
+		"/v1/hub": api.Hub{EUI64: 0x00DB1234567890A3, Pacing: "radio=10s", BrokerConnected: true}, "/v1/clock": api.Clock{Now: noon, Speed: 600},
 		"/v1/devices": map[string]any{"devices": []api.Device{
 			{EUI64: esme, Kind: "ESME", FirmwareVersion: "02000000", Connected: true, Awake: true},
 			{EUI64: gsme, Kind: "GSME", FirmwareVersion: "01000000", Connected: true, Sleeps: true, Mailbox: 1, NextHeartbeat: ptr(noon.Add(12*time.Minute + 5*time.Second))},
 		}},
 		"/v1/updates": map[string]any{"updates": []api.Update{u}},
-		"/v1/alerts":  map[string]any{"alerts": []api.Alert{{Sequence: 1, At: &noon, Device: gsme, Code: "8F72", Name: "Firmware Verification Successful", Text: "Firmware Verification Successful, hash 12"}}},
+		"/v1/alerts":  map[string]any{"alerts": []api.InboxEntry{{Sequence: 1, At: &noon, Device: gsme, Code: "8F72", Name: "Firmware Verification Successful", Text: "Firmware Verification Successful, hash 12"}}},
 		"/v1/updates/" + gsme.String() + "/timeline": api.Timeline{Windows: []api.Window{window(1, 20), window(2, 20)}},
-		"/v1/devices/" + gsme.String() + "/battery":  api.Battery{Device: gsme, Percent: ptr(uint8(97)), Update: &api.UpdateCost{Image: image, Charge: 81.2}},
+		"/v1/devices/" + gsme.String() + "/battery":  api.Battery{Device: gsme, Percent: ptr(97.0), PercentText: "97.000 %", Update: &api.UpdateCost{Image: image, Charge: 81.2}},
 	}}, ctx
 }
 
@@ -125,7 +126,7 @@ func TestLinesTellEachWindowAndEachChangeOnce(t *testing.T) {
 	open.Open, open.Wait = true, nil
 	closed := window(3, 20)
 	closed.Repeats = 2
-	f, ctx := newFake(update("downloading", 40), []Event{
+	f, ctx := newFake(update("downloading", 40), []client.Event{
 		hello,
 		event("window", windowEvent{gsme, image, open}),
 		event("update", update("downloading", 47)),
@@ -135,7 +136,7 @@ func TestLinesTellEachWindowAndEachChangeOnce(t *testing.T) {
 		event("update", update("transferred", 100)),
 		{Kind: "of a newer hub", Data: []byte(`{}`)},
 		{Kind: "update", Data: []byte(`not JSON`)},
-	}, []Event{hello})
+	}, []client.Event{hello})
 	got, err := watched(t, f, ctx, nil, false)
 	if err != nil {
 		t.Fatal(err)
@@ -155,8 +156,53 @@ func TestLinesTellEachWindowAndEachChangeOnce(t *testing.T) {
 	}
 }
 
+// TestLinesTellWhatTheHubDoesNotKnow: the window in which a hub was killed is told when the
+// hub is there again, with those that ended meanwhile, and what is not recorded once the
+// device asked on.
+func TestLinesTellWhatTheHubDoesNotKnow(t *testing.T) {
+	cut := window(4, 0)
+	cut.Interrupted, cut.RadioOn, cut.Wait = true, nil, nil
+	missing := update("downloading", 60)
+	missing.NotRecorded = 950
+	f, ctx := newFake(update("downloading", 40), []client.Event{hello}, []client.Event{
+		hello, event("update", missing), event("window", windowEvent{gsme, image, cut}),
+	}, []client.Event{hello})
+	f.resources["/v1/updates/"+gsme.String()+"/timeline"] = api.Timeline{Windows: []api.Window{window(3, 20), cut}}
+	got, err := watched(t, f, ctx, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := "GSME 02000000: downloading, 2,000 of 5,000 bytes (40 %): the meter sleeps"
+	want := strings.Join([]string{
+		"connected to the hub 00DB1234567890A3, one second is 600 emulated ones", state,
+		"GSME window 4: 0 blocks, interrupted: the rest is not recorded",
+		"disconnected: the hub went away",
+		"connected to the hub 00DB1234567890A3, one second is 600 emulated ones",
+		"GSME 02000000: downloading, 3,000 of 5,000 bytes (60 %); 19 blocks not recorded: the meter sleeps",
+		"GSME window 4: 0 blocks, interrupted: the rest is not recorded",
+		"disconnected: the hub went away",
+		"connected to the hub 00DB1234567890A3, one second is 600 emulated ones", state,
+		"disconnected: the hub went away",
+	}, "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// TestLinesTellWindowsThatEndedUnseen: after a broken connection none is left out.
+func TestLinesTellWindowsThatEndedUnseen(t *testing.T) {
+	f, ctx := newFake(update("downloading", 40), []client.Event{hello, event("window", windowEvent{gsme, image, window(1, 20)})}, []client.Event{hello})
+	got, err := watched(t, f, ctx, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, second := strings.Count(got, "window 1: 20 blocks"), strings.Count(got, "window 2: 20 blocks"); first != 1 || second != 1 {
+		t.Errorf("window 1 told %d times, window 2 %d times:\n%s", first, second, got)
+	}
+}
+
 func TestJSONLinesAreObjectsWithTheHubsOwnTypes(t *testing.T) {
-	f, ctx := newFake(update("downloading", 40), []Event{hello, event("window", windowEvent{gsme, image, window(3, 20)})})
+	f, ctx := newFake(update("downloading", 40), []client.Event{hello, event("window", windowEvent{gsme, image, window(3, 20)})})
 	got, err := watched(t, f, ctx, nil, true)
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +267,7 @@ func TestUntilEndsWithTheOutcome(t *testing.T) {
 	if over, _ := until(nil); over {
 		t.Error("no update at all counts as reached")
 	}
-	f, ctx := newFake(update("downloading", 40), []Event{hello, event("update", failed)})
+	f, ctx := newFake(update("downloading", 40), []client.Event{hello, event("update", failed)})
 	if _, err := watched(t, f, ctx, until, false); err == nil || !strings.Contains(err.Error(), "is failed: 8F1C Firmware Verification Failed") {
 		t.Errorf("a failed update ends with %v", err)
 	}
@@ -279,6 +325,59 @@ func TestTransfersOnAScreen(t *testing.T) {
 	}
 }
 
+// TestASadScreen has a window in which the hub was interrupted, what is not recorded, a
+// meter that is silent, and an image that another one replaced.
+func TestASadScreen(t *testing.T) {
+	time.Local = time.UTC
+	wall := time.Now()
+	u := update("downloading", 40)
+	u.NotRecorded, u.ExpectedAt, u.WindowsLeft = 100, nil, nil
+	u.Waiting = &api.Waiting{Code: "overdue", Text: "the meter is silent since 2026-01-05T11:00:00Z; its heartbeat was due 2026-01-05T11:30:00Z and did not come"}
+	f, ctx := newFake(u)
+	h := home(t, f, ctx, wall)
+	h.Devices[1].NextHeartbeat, h.Devices[1].Overdue, h.Devices[1].OverdueSince = nil, true, ptr(noon.Add(-30*time.Minute))
+	h.Devices[1].LastHeard = ptr(noon.Add(-time.Hour))
+	cut := window(3, 10)
+	cut.Interrupted, cut.RadioOn, cut.Wait = true, nil, nil
+	h.apply(event("window", windowEvent{gsme, image, cut}), wall)
+	replaced := api.Update{Device: esme, Kind: "ESME", Image: "cd", Version: "01000000", State: "activated", Replaced: true, Size: 5000, Offset: ptr(uint32(5000))}
+	h.apply(event("update", replaced), wall)
+	got := ansi.Strip(h.transfers(paint{on: true}, nil, wall, 160, 40))
+	for _, want := range []string{
+		"windows ██╳", "40 blocks, 0 sent again; 2 blocks not recorded; 81.2 µAh", "window 3: 10 blocks, interrupted: the rest is not recorded",
+		"its heartbeat was due 2026-01-05T11:30:00Z and did not come", "02000000 → 01000000  replaced since",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	top := ansi.Strip(h.overview(paint{on: true}, wall, 160, 40))
+	for _, want := range []string{"silent since 11:00:00, overdue by 30:00", "replaced since"} {
+		if !strings.Contains(top, want) {
+			t.Errorf("no %q in\n%s", want, top)
+		}
+	}
+	for _, lie := range []string{"wakes in", "complete", "activated"} {
+		if strings.Contains(got+top, lie) {
+			t.Errorf("%q in\n%s\n%s", lie, got, top)
+		}
+	}
+}
+
+// TestTheLinksOfAHubWithoutABroker: no device is reachable, whatever it was before.
+func TestTheLinksOfAHubWithoutABroker(t *testing.T) {
+	f, ctx := newFake(update("downloading", 40))
+	wall := time.Now()
+	h := home(t, f, ctx, wall)
+	h.Hub.BrokerConnected = false
+	for i := range h.Devices {
+		h.Devices[i].Connected = false
+	}
+	if top := h.overview(paint{}, wall, 160, 40); strings.Count(top, "the hub has no broker") != len(h.Devices) {
+		t.Errorf("want it said of %d devices:\n%s", len(h.Devices), top)
+	}
+}
+
 func TestNoLineIsLongerThanTheScreen(t *testing.T) {
 	f, ctx := newFake(update("downloading", 40))
 	wall := time.Now()
@@ -308,7 +407,7 @@ func TestTopOnceShowsTheHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"pacing radio=10s", "Electricity meter   00DB1234567890A0  02000000  connected", "asleep, wakes in 12:0", "   1  97 %",
+		"pacing radio=10s", "Electricity meter   00DB1234567890A0  02000000  connected", "asleep, wakes in 12:0", "   1  97.000 %",
 		"Gas meter           02000000  █████████░░░░░░░░░░░░░░░  40 %  downloading, complete in 1 h 0", "12:00:00  Gas meter           8F72  Firmware Verification Successful, hash 12",
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -333,7 +432,7 @@ func TestEventsKeepTheHomeTrue(t *testing.T) {
 	h.apply(event("device-removed", map[string]any{"eui64": esme}), wall)
 	h.apply(event("clock", api.Clock{Now: noon, Speed: 60}), wall)
 	for n := range uint64(keptAlerts + 5) {
-		h.apply(event("alert", api.Alert{Sequence: n}), wall)
+		h.apply(event("alert", api.InboxEntry{Sequence: n}), wall)
 	}
 	h.apply(event("battery", api.Battery{Device: esme}), wall)
 	if len(h.Devices) != 2 || h.Devices[0].EUI64 != gsme || h.Clock.Speed != 60 || len(h.Alerts) != keptAlerts || h.Alerts[0].Sequence != keptAlerts+4 {
@@ -364,7 +463,9 @@ func TestWords(t *testing.T) {
 		{linkText(api.Device{Kind: "BRIDGED", LastHeard: &noon}, noon.Add(time.Minute)), "through a bridge, heard 1 min 00 s ago"},
 		{linkText(api.Device{Connected: true, Sleeps: true}, noon), "asleep, its heartbeat is not known yet"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Awake: true}, noon), "awake, window open"},
-		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, NextHeartbeat: &noon}, noon.Add(90*time.Second)), "overdue by 01:30"},
+		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, OverdueSince: &noon}, noon.Add(90*time.Second)), "overdue by 01:30"},
+		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, OverdueSince: &noon, LastHeard: ptr(noon.Add(-time.Hour))}, noon.Add(90*time.Second)), "silent since 11:00:00, overdue by 01:30"},
+		{since(noon, noon.Add(24*time.Hour)), "5 Jan 12:00"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%q, want %q", tt.got, tt.want)

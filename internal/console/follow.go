@@ -3,10 +3,12 @@ package console
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/client"
 )
 
 // Source is a hub's REST interface.
@@ -15,21 +17,15 @@ type Source interface {
 	Get(ctx context.Context, path string, out any) (there bool, err error)
 	// Events reads server-sent events of some kinds until the connection ends or
 	// yield returns an error.
-	Events(ctx context.Context, kinds string, yield func(e Event) error) error
+	Events(ctx context.Context, kinds string, yield func(e client.Event) error) error
 }
 
-// Event is one server-sent event.
-type Event struct {
-	Kind string
-	Data []byte
-}
-
-// Message is what Follow tells: a *Home when everything was read anew, an Event, or
+// Message is what Follow tells: a *Home when everything was read anew, a client.Event, or
 // an error when the hub went away.
 type Message any
 
 const (
-	kinds      = "device,device-removed,update,window,battery,alert,clock"
+	kinds      = "device,device-removed,update,window,battery,alert,clock,broker"
 	retryPause = time.Second
 )
 
@@ -38,7 +34,7 @@ const (
 func Follow(ctx context.Context, s Source, tell func(m Message)) error {
 	reached := false
 	for {
-		err := s.Events(ctx, kinds, func(e Event) error {
+		err := s.Events(ctx, kinds, func(e client.Event) error {
 			if e.Kind != "hello" && e.Kind != "lost" {
 				tell(e)
 				return nil
@@ -74,7 +70,7 @@ func read(ctx context.Context, s Source) (*Home, error) {
 	h := &Home{Batteries: map[han.EUI64]api.Battery{}, Windows: map[Transfer][]api.Window{}}
 	var clock api.Clock
 	var devices struct{ Devices []api.Device }
-	var alerts struct{ Alerts []api.Alert }
+	var alerts struct{ Alerts []api.InboxEntry }
 	for _, r := range []struct {
 		path string
 		out  any
@@ -119,7 +115,7 @@ func (h *Home) readUpdates(ctx context.Context, s Source) error {
 	}
 	for _, u := range h.Current() {
 		var t api.Timeline
-		there, err := s.Get(ctx, "/v1/updates/"+u.Device.String()+"/timeline?image="+u.Image, &t)
+		there, err := s.Get(ctx, "/v1/updates/"+u.Device.String()+"/timeline?image="+url.QueryEscape(u.Image), &t)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/hub/client"
+	"github.com/commshub/commshub/internal/foreign"
 )
 
 // lineTime is how emulated time is written in lines.
@@ -21,7 +23,7 @@ const lineTime = "2006-01-02 15:04:05Z"
 func WatchLines(ctx context.Context, out io.Writer, s Source, only []han.EUI64, until Until, asJSON bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l := &lines{out: out, only: only, asJSON: asJSON, states: map[Transfer]string{}, windows: map[Transfer]uint32{}}
+	l := &lines{out: out, only: only, asJSON: asJSON, states: map[Transfer]string{}, windows: map[Transfer]uint32{}, cuts: map[Transfer]uint32{}}
 	var result error
 	err := Follow(ctx, s, func(m Message) {
 		if ctx.Err() != nil {
@@ -52,18 +54,21 @@ type lines struct {
 	home    *Home
 	states  map[Transfer]string
 	windows map[Transfer]uint32 // the last window that was told whole
+	cuts    map[Transfer]uint32 // the last one that was told to be interrupted
 	failed  error               // of the writer
 }
 
 // line is one JSON object. At is emulated time.
 type line struct {
-	Event  string      `json:"event"` // connected, disconnected, update, window
+	Event  string      `json:"event"` // connected, disconnected, broker, update, window
 	At     time.Time   `json:"at"`
 	Reason string      `json:"reason,omitempty"`
 	Device *han.EUI64  `json:"device,omitempty"`
 	Image  string      `json:"image,omitempty"`
 	Update *api.Update `json:"update,omitempty"`
 	Window *api.Window `json:"window,omitempty"`
+	// Connected tells of the event "broker" whether the hub has it.
+	Connected *bool `json:"connected,omitempty"`
 }
 
 func (l *lines) wanted(eui han.EUI64) bool { return len(l.only) == 0 || slices.Contains(l.only, eui) }
@@ -76,12 +81,13 @@ func (l *lines) take(m Message) {
 		l.tell(line{Event: "connected", At: m.Clock.At(wall)}, fmt.Sprintf("connected to the hub %s, one second is %g emulated ones", m.Hub.EUI64, m.Clock.Speed))
 		for _, u := range m.watched(l.only) {
 			l.update(u, wall)
+			l.whileAway(u, wall)
 		}
 	case error:
 		if l.home != nil {
 			l.tell(line{Event: "disconnected", At: l.home.Clock.At(wall), Reason: m.Error()}, "disconnected: "+m.Error())
 		}
-	case Event:
+	case client.Event:
 		if l.home == nil {
 			return
 		}
@@ -90,12 +96,19 @@ func (l *lines) take(m Message) {
 	}
 }
 
-func (l *lines) event(e Event, wall time.Time) {
+func (l *lines) event(e client.Event, wall time.Time) {
 	switch e.Kind {
 	case "update":
 		if u, ok := decode[api.Update](e.Data); ok && l.wanted(u.Device) {
 			l.update(u, wall)
 		}
+	case "broker":
+		b := l.home.Hub
+		text := "the hub has its broker again"
+		if !b.BrokerConnected {
+			text = "the hub has no broker" + sinceWall(b.BrokerSince) + ", and reaches no device"
+		}
+		l.tell(line{Event: "broker", At: l.home.Clock.At(wall), Connected: &b.BrokerConnected}, text)
 	case "window":
 		if w, ok := decode[windowEvent](e.Data); ok && l.wanted(w.Device) {
 			l.window(w, wall)
@@ -106,7 +119,7 @@ func (l *lines) event(e Event, wall time.Time) {
 // update tells an update whose state, or reason to wait, is another than before.
 func (l *lines) update(u api.Update, wall time.Time) {
 	key := Transfer{u.Device, u.Image}
-	state := u.State + u.Outcome
+	state := StateText(u) + u.Outcome + notRecorded(u)
 	if u.Waiting != nil {
 		state += u.Waiting.Code
 	}
@@ -115,7 +128,10 @@ func (l *lines) update(u api.Update, wall time.Time) {
 	}
 	l.states[key] = state
 	now := l.home.Clock.At(wall)
-	text := fmt.Sprintf("%s %s: %s, %s", u.Kind, u.Version, u.State, shareText(u))
+	text := fmt.Sprintf("%s %s: %s, %s", u.Kind, u.Version, StateText(u), shareText(u))
+	if missing := notRecorded(u); missing != "" {
+		text += "; " + missing
+	}
 	if reason := why(u, now, l.home.Clock); reason != "" {
 		text += ": " + reason
 	}
@@ -125,6 +141,22 @@ func (l *lines) update(u api.Update, wall time.Time) {
 	l.tell(line{Event: "update", At: now, Update: &u}, text)
 }
 
+// whileAway tells what nobody saw: windows that ended since the last one that was told,
+// and, also of a hub that is seen for the first time, those in which it was interrupted.
+func (l *lines) whileAway(u api.Update, wall time.Time) {
+	key := Transfer{u.Device, u.Image}
+	last, seen := l.windows[key]
+	for _, w := range l.home.Windows[key] {
+		switch {
+		case w.Interrupted && l.cuts[key] < w.Number:
+			l.cuts[key] = w.Number
+			l.tellWindow(windowEvent{u.Device, u.Image, w}, wall)
+		case seen && !w.Open && w.Number > last:
+			l.window(windowEvent{u.Device, u.Image, w}, wall)
+		}
+	}
+}
+
 // window tells a window once it is over. A JSON reader gets every state of it.
 func (l *lines) window(w windowEvent, wall time.Time) {
 	key := Transfer{w.Device, w.Image}
@@ -132,6 +164,10 @@ func (l *lines) window(w windowEvent, wall time.Time) {
 		return
 	}
 	l.windows[key] = w.Window.Number
+	l.tellWindow(w, wall)
+}
+
+func (l *lines) tellWindow(w windowEvent, wall time.Time) {
 	kind := w.Device.String()
 	if d, ok := l.home.device(w.Device); ok {
 		kind = d.Kind
@@ -148,18 +184,18 @@ func (l *lines) tell(v line, text string) {
 		return
 	}
 	v.At = v.At.UTC().Truncate(time.Millisecond)
-	l.failed = json.NewEncoder(l.out).Encode(v)
+	l.failed = json.NewEncoder(foreign.Writer(l.out)).Encode(v)
 }
 
 // Snapshot is the home at one moment, as JSON.
 type Snapshot struct {
-	At        time.Time     `json:"at"` // emulated
-	Speed     float64       `json:"speed"`
-	Hub       api.Hub       `json:"hub"`
-	Devices   []api.Device  `json:"devices"`
-	Updates   []api.Update  `json:"updates"`
-	Batteries []api.Battery `json:"batteries"`
-	Alerts    []api.Alert   `json:"alerts"`
+	At        time.Time        `json:"at"` // emulated
+	Speed     float64          `json:"speed"`
+	Hub       api.Hub          `json:"hub"`
+	Devices   []api.Device     `json:"devices"`
+	Updates   []api.Update     `json:"updates"`
+	Batteries []api.Battery    `json:"batteries"`
+	Alerts    []api.InboxEntry `json:"alerts"`
 }
 
 // TopOnce writes the home as it is now, for a person or as one JSON object.
@@ -180,7 +216,7 @@ func TopOnce(ctx context.Context, out io.Writer, s Source, asJSON bool) error {
 			snapshot.Batteries = append(snapshot.Batteries, b)
 		}
 	}
-	e := json.NewEncoder(out)
+	e := json.NewEncoder(foreign.Writer(out))
 	e.SetIndent("", "  ")
 	return e.Encode(snapshot)
 }

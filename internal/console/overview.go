@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub/api"
 )
@@ -44,8 +46,12 @@ func (h *Home) overview(p paint, wall time.Time, width, height int) string {
 }
 
 func (h *Home) deviceTable(p paint, now time.Time) []string {
-	const row = "%-18s  %-16s  %-8s  %-40s  %4s  %s"
-	lines := []string{p.faint(fmt.Sprintf(row, "DEVICE", "EUI64", "FIRMWARE", "LINK", "MAIL", "BATTERY"))}
+	links := len("LINK")
+	for _, d := range h.Devices {
+		links = max(links, ansi.StringWidth(h.linkText(d, now)))
+	}
+	const row = "%-18s  %-16s  %-8s  %-*s  %4s  %s"
+	lines := []string{p.faint(fmt.Sprintf(row, "DEVICE", "EUI64", "FIRMWARE", links, "LINK", "MAIL", "BATTERY"))}
 	if len(h.Devices) == 0 {
 		return append(lines, p.faint("the device log is empty; commshub device add fills it"))
 	}
@@ -55,9 +61,12 @@ func (h *Home) deviceTable(p paint, now time.Time) []string {
 			mail = count(d.Mailbox)
 		}
 		if b, ok := h.Batteries[d.EUI64]; ok && b.Percent != nil {
-			cell = fmt.Sprintf("%d %%", *b.Percent)
+			cell = b.PercentText
+			if b.DaysText != "" {
+				cell += ", " + b.DaysText
+			}
 		}
-		line := fmt.Sprintf(row, kindName(d.Kind), d.EUI64, d.FirmwareVersion, linkText(d, now), mail, cell)
+		line := fmt.Sprintf(row, kindName(d.Kind), d.EUI64, d.FirmwareVersion, links, h.linkText(d, now), mail, cell)
 		if !d.Connected && d.Kind != "BRIDGED" || d.Overdue {
 			line = p.with(badStyle, line)
 		} else if d.Sleeps && !d.Awake {
@@ -66,6 +75,14 @@ func (h *Home) deviceTable(p paint, now time.Time) []string {
 		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	return lines
+}
+
+// linkText says how a device is reachable through this hub.
+func (h *Home) linkText(d api.Device, now time.Time) string {
+	if !h.Hub.BrokerConnected && !d.Connected && !d.Overdue && d.Kind != "BRIDGED" {
+		return "the hub has no broker"
+	}
+	return linkText(d, now)
 }
 
 // barWidth is that of a bar among other things in a line.
@@ -77,7 +94,7 @@ func (h *Home) updateLine(p paint, u api.Update, now time.Time) string {
 	if known {
 		share = fmt.Sprintf("%3d %%", percent(n, u.Size))
 	}
-	line := fmt.Sprintf("%-18s  %s  %s %s  %s", kindName(u.Kind), u.Version, p.bar(n, u.Size, barWidth), share, p.state(u.State))
+	line := fmt.Sprintf("%-18s  %s  %s %s  %s", kindName(u.Kind), u.Version, p.bar(n, u.Size, barWidth), share, p.state(StateText(u)))
 	if u.ExpectedAt != nil {
 		line += ", complete in " + h.Clock.left(u.ExpectedAt.Sub(now))
 	}
@@ -87,7 +104,7 @@ func (h *Home) updateLine(p paint, u api.Update, now time.Time) string {
 	return line
 }
 
-func (h *Home) alertLine(p paint, a api.Alert) string {
+func (h *Home) alertLine(p paint, a api.InboxEntry) string {
 	code, name := a.Code, a.Name
 	if code == "" {
 		code, name = a.Message, a.MessageName

@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/hub/client"
 )
 
 // redrawEvery is how often the views follow the clock.
@@ -88,7 +89,7 @@ func (m *screen) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	case *Home:
 		m.home = message
 		return m, m.check()
-	case Event:
+	case client.Event:
 		if m.home != nil {
 			m.home.apply(message, time.Now())
 			return m, m.check()

@@ -16,11 +16,26 @@ var columns = []rune("▁▂▃▄▅▆▇█")
 // head is the first line of every view.
 func (h *Home) head(p paint, wall time.Time) string {
 	state := p.with(goodStyle, "live")
+	if !h.Hub.BrokerConnected {
+		state = p.with(badStyle, "no broker"+sinceWall(h.Hub.BrokerSince))
+	}
 	if h.Gone != nil {
 		state = p.with(badStyle, fmt.Sprintf("disconnected since %s", h.GoneSince.Format("15:04:05")))
 		wall = h.GoneSince
 	}
-	return fmt.Sprintf("%s  %s  %s ×%g  %s", p.bold("commshub"), p.faint(h.Hub.EUI64.String()), stamp(h.Clock.At(wall)), h.Clock.Speed, state)
+	pace := fmt.Sprintf("×%g", h.Clock.Speed)
+	if h.Clock.Paused {
+		pace = p.with(badStyle, "paused")
+	}
+	return fmt.Sprintf("%s  %s  %s %s  %s", p.bold("commshub"), p.faint(h.Hub.EUI64.String()), stamp(h.Clock.At(wall)), pace, state)
+}
+
+// sinceWall writes since when something is so on the person's own clock.
+func sinceWall(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return " since " + stamp(*t)
 }
 
 // watched returns the updates of the devices asked for, or all.
@@ -54,7 +69,7 @@ func (h *Home) transfer(p paint, u api.Update, now time.Time, width int) []strin
 	}
 	n, _ := served(u)
 	lines := []string{
-		fmt.Sprintf("%s  %s  %s  %s", p.bold(kindName(u.Kind)), p.faint(u.Device.String()), version, p.state(u.State)),
+		fmt.Sprintf("%s  %s  %s  %s", p.bold(kindName(u.Kind)), p.faint(u.Device.String()), version, p.state(StateText(u))),
 		p.bar(n, u.Size, width),
 		shareText(u) + "  " + p.faint(h.figures(u)),
 	}
@@ -79,14 +94,21 @@ func (h *Home) figures(u api.Update) string {
 		text += fmt.Sprintf(", about %s to go", count(*u.WindowsLeft))
 	}
 	text += fmt.Sprintf("; %s, %s sent again", plural(u.Blocks, "block"), count(u.Repeats))
+	if missing := notRecorded(u); missing != "" {
+		text += "; " + missing
+	}
 	if b, ok := h.Batteries[u.Device]; ok && b.Update != nil && b.Update.Image == u.Image {
 		text += fmt.Sprintf("; %.1f µAh", b.Update.Charge)
 	}
 	return text
 }
 
+// interrupted is the column of a window in which the hub was interrupted.
+const interrupted = "╳"
+
 // windows draws a column per heartbeat window, as high as its blocks are many. A
-// window in which blocks were sent again has another colour; a dot is one to come.
+// window in which blocks were sent again has another colour, one in which the hub was
+// interrupted a cross; a dot is one to come.
 func (p paint) windows(list []api.Window, u api.Update, width int) string {
 	todo := 0
 	if u.WindowsLeft != nil {
@@ -105,9 +127,12 @@ func (p paint) windows(list []api.Window, u api.Update, width int) string {
 	b.WriteString(p.faint("windows "))
 	for _, w := range list {
 		column := string(columns[int(uint64(w.Blocks)*uint64(len(columns)-1)/uint64(most))])
-		if w.Repeats > 0 {
+		switch {
+		case w.Interrupted:
+			b.WriteString(p.with(badStyle, interrupted))
+		case w.Repeats > 0:
 			b.WriteString(p.with(againStyle, column))
-		} else {
+		default:
 			b.WriteString(p.with(accentStyle, column))
 		}
 	}

@@ -88,6 +88,14 @@ func (c Clock) left(d time.Duration) string {
 // stamp writes an instant of the home in the person's zone.
 func stamp(t time.Time) string { return t.Local().Format("15:04:05") }
 
+// since writes an instant before now in the person's zone, with its day if that is another.
+func since(t, now time.Time) string {
+	if t.Local().Format(time.DateOnly) == now.Local().Format(time.DateOnly) {
+		return stamp(t)
+	}
+	return t.Local().Format("2 Jan 15:04")
+}
+
 // served returns how many bytes of an update were served, if that is known.
 func served(u api.Update) (n uint32, known bool) {
 	if u.Offset == nil {
@@ -107,6 +115,9 @@ func shareText(u api.Update) string {
 // windowText says what happened in a window.
 func windowText(w api.Window) string {
 	parts := []string{fmt.Sprintf("window %d: %s", w.Number, plural(w.Blocks, "block"))}
+	if w.Interrupted {
+		parts = append(parts, "interrupted: the rest is not recorded")
+	}
 	if w.Repeats > 0 {
 		parts = append(parts, count(w.Repeats)+" sent again")
 	}
@@ -114,12 +125,31 @@ func windowText(w api.Window) string {
 		parts = append(parts, fmt.Sprintf("went on at byte %s", count(*w.ResumedAt)))
 	}
 	if w.RadioOn != nil {
-		parts = append(parts, fmt.Sprintf("radio on %.2f s", *w.RadioOn/1000))
+		parts = append(parts, fmt.Sprintf("radio on %.2f s", *w.RadioOn))
 	}
 	if w.Wait != nil {
 		parts = append(parts, "told to wait "+span(time.Duration(*w.Wait*float64(time.Second)))+" (WAIT_FOR_DATA)")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// StateText says how an update stands. One whose version the device runs no more is not
+// the one that was activated last.
+func StateText(u api.Update) string {
+	if u.Replaced {
+		return "replaced since"
+	}
+	return u.State
+}
+
+// notRecorded says how many blocks were served in windows in which the hub was
+// interrupted; "" for none.
+func notRecorded(u api.Update) string {
+	if u.NotRecorded == 0 {
+		return ""
+	}
+	size := max(1, u.BlockSize)
+	return plural((u.NotRecorded+size-1)/size, "block") + " not recorded"
 }
 
 // why says what an update waits for, or how it ended.
@@ -147,6 +177,8 @@ func linkText(d api.Device, now time.Time) string {
 		return "through a bridge, heard " + span(now.Sub(*d.LastHeard)) + " ago"
 	case !d.Connected && d.LastHeard == nil:
 		return "not joined yet"
+	case d.Overdue && d.OverdueSince != nil && !d.Awake:
+		return silence(d, now)
 	case !d.Connected:
 		return "no session, heard " + span(now.Sub(*d.LastHeard)) + " ago"
 	case !d.Sleeps:
@@ -155,9 +187,19 @@ func linkText(d api.Device, now time.Time) string {
 		return "awake, window open"
 	case d.NextHeartbeat == nil:
 		return "asleep, its heartbeat is not known yet"
-	case d.Overdue:
-		return "overdue by " + countdown(now.Sub(*d.NextHeartbeat))
 	default:
 		return "asleep, wakes in " + countdown(d.NextHeartbeat.Sub(now))
 	}
+}
+
+// silence says since when a device is silent, and how long that is more than late.
+func silence(d api.Device, now time.Time) string {
+	text := "overdue by " + countdown(now.Sub(*d.OverdueSince))
+	if d.LastHeard != nil {
+		text = "silent since " + since(*d.LastHeard, now) + ", " + text
+	}
+	if !d.Connected {
+		text = "no session, " + text
+	}
+	return text
 }

@@ -74,6 +74,16 @@ func SamplePayload(program bootloader.Program, version uint32, seed uint64, size
 	return b
 }
 
+// Factory returns the small image that a meter is made with.
+func Factory(m Make, manufacturer, supplier crypto.Signer) ([]byte, error) {
+	s := DefaultSpec(m.Version)
+	s.ID.Manufacturer, s.ID.ImageType = m.Vendor, m.Class
+	s.HardwareMin, s.HardwareMax = m.Hardware, m.Hardware
+	s.Text = "commshub factory image"
+	s.Payload = SamplePayload(bootloader.ProgramWorks, m.Version, 0, 2048)
+	return Build(s, manufacturer, supplier)
+}
+
 // overhead is more than what surrounds a payload: OTA header, manifest, trailer.
 const overhead = 1024
 

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/commshub/commshub/internal/secretfile"
 )
 
 // Credential is a certificate, its key, and the root that signed it.
@@ -94,9 +96,17 @@ func readCertificate(file string) (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// readKey reads a P-256 key in PKCS #8, or in SEC 1 as older tools write it.
+// maxKey is more than the file of any key takes, in bytes.
+const maxKey = 64 << 10
+
+// readKey reads a P-256 key in PKCS #8, or in SEC 1 as older tools write it. Nobody else may
+// read it.
 func readKey(file string) (*ecdsa.PrivateKey, error) {
-	der, kind, err := readPEM(file, "PRIVATE KEY", "EC PRIVATE KEY")
+	text, err := secretfile.ReadKey(file, maxKey)
+	if err != nil {
+		return nil, err
+	}
+	der, kind, err := findPEM(file, text, "PRIVATE KEY", "EC PRIVATE KEY")
 	if err != nil {
 		return nil, err
 	}
@@ -116,12 +126,17 @@ func readKey(file string) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// readPEM returns the first block of one of the given kinds.
+// readPEM returns the first block of one of the given kinds in a file.
 func readPEM(file string, kinds ...string) (der []byte, kind string, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, "", err
 	}
+	return findPEM(file, text, kinds...)
+}
+
+// findPEM returns the first block of one of the given kinds in the text of a file.
+func findPEM(file string, text []byte, kinds ...string) (der []byte, kind string, err error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		for _, kind := range kinds {
 			if block.Type == kind {

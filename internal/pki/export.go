@@ -4,14 +4,13 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
 // Export copies the credential into another machine's folder, made if missing:
 // root.pem, its certificate and, if withKey, its key. What is there is replaced.
 func (c *Credential) Export(dir string, withKey bool) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return fmt.Errorf("export %s: %w", c.Name, err)
 	}
 	if withKey {
@@ -51,4 +50,16 @@ func LoadCertificate(dir, name string) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("load certificate: %s is not signed by %s", certFile(dir, name), certFile(dir, rootName))
 	}
 	return cert, nil
+}
+
+// LoadRoots returns the pool with root.pem of dir, for one who has no certificate and
+// checks those of others.
+func LoadRoots(dir string) (*x509.CertPool, error) {
+	root, err := readCertificate(certFile(dir, rootName))
+	if err != nil {
+		return nil, fmt.Errorf("load root: %w", err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(root)
+	return pool, nil
 }

@@ -3,6 +3,7 @@ package pki_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,28 @@ func TestAnExportedCredentialIsAllThatAMachineGets(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, device.String()+".key"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("key: %v %v", info.Mode(), err)
+	}
+}
+
+func TestKeysThatOthersMayReadAreNotExported(t *testing.T) {
+	from := t.TempDir()
+	a, err := pki.Init(from, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.IssueMessageKeys(device, pki.OwnerDevice); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(from, device.String()+"-ka.key")
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "meter")
+	if err := a.ExportMessageKeys(to, device, pki.OwnerDevice, true); err == nil || !strings.Contains(err.Error(), "run chmod 600 "+key) {
+		t.Errorf("%v, want …run chmod 600 %s", err, key)
+	}
+	if err := a.ExportMessageKeys(to, device, pki.OwnerDevice, false); err != nil {
+		t.Errorf("without keys: %v", err)
 	}
 }
 

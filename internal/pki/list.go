@@ -40,7 +40,9 @@ func List(dir string) ([]Entry, error) {
 		if !isCert {
 			continue
 		}
-		if role, known := roleOfFile(name); known {
+		if e, known := describeMessageKey(dir, name); known {
+			entries = append(entries, e)
+		} else if role, known := roleOfFile(name); known {
 			entries = append(entries, describe(dir, name, role, root))
 		}
 	}
@@ -68,4 +70,31 @@ func describe(dir, name string, role Role, root *x509.Certificate) Entry {
 		e.Err = err
 	}
 	return e
+}
+
+// View is an entry for people and programs.
+type View struct {
+	Name     string    `json:"name"`
+	Role     string    `json:"role"`
+	EUI64    string    `json:"eui64,omitempty"`
+	Hosts    []string  `json:"hosts,omitempty"`
+	NotAfter time.Time `json:"not_after"`
+	HasKey   bool      `json:"has_key"`
+	Problem  string    `json:"problem,omitempty"` // one line
+}
+
+// Views returns entries as they are shown.
+func Views(entries []Entry) []View {
+	views := []View{}
+	for _, e := range entries {
+		v := View{Name: e.Name, Role: e.Role.String(), Hosts: e.Hosts, NotAfter: e.NotAfter, HasKey: e.HasKey}
+		if e.ID != 0 {
+			v.EUI64 = e.ID.String()
+		}
+		if e.Err != nil {
+			v.Problem = strings.Join(strings.Fields(e.Err.Error()), " ")
+		}
+		views = append(views, v)
+	}
+	return views
 }

@@ -6,6 +6,7 @@
 //	broker.pem    broker.key         the MQTT broker's server certificate
 //	supplier.pem  supplier.key       signs GBCS commands and OTA files
 //	manufacturer.pem  manufacturer.key   signs manufacturer images
+//	home                             the number of the home, from which its identities follow
 //
 // All keys are ECDSA on P-256, the curve of GB's SMKI. A device certificate
 // names its device twice: as hardwareModuleName (package certid), which DTLS and
@@ -31,6 +32,8 @@ import (
 	"io/fs"
 	"math/big"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -55,13 +58,16 @@ type Authority struct {
 // Init opens the authority in dir and makes the folder and the root if they are
 // missing. Certificates are issued as of now.
 func Init(dir string, now time.Time) (*Authority, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("init pki: %w", err)
 	}
 	a := &Authority{dir: dir, now: now}
 	err := withLock(dir, func() error {
 		root, err := load(dir, rootName)
 		if errors.Is(err, fs.ErrNotExist) {
+			if err := drawHome(dir); err != nil {
+				return err
+			}
 			root, err = a.makeRoot()
 		}
 		a.root = root
@@ -73,14 +79,21 @@ func Init(dir string, now time.Time) (*Authority, error) {
 	return a, a.checkRoot()
 }
 
-// Open opens the authority that Init made in dir.
-func Open(dir string) (*Authority, error) {
-	root, err := load(dir, rootName)
-	if err != nil {
-		return nil, fmt.Errorf("open pki: %w", err)
+// makeFolder makes a folder for keys. One that is there and has none yet becomes the
+// owner's alone; one that has keys is left to whoever reads them, who refuses it.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
-	a := &Authority{dir: dir, now: time.Now(), root: root}
-	return a, a.checkRoot()
+	files, err := os.ReadDir(dir)
+	if err != nil || slices.ContainsFunc(files, func(f fs.DirEntry) bool { return filepath.Ext(f.Name()) == ".key" }) {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // Roots returns the pool that certificates of this authority verify against.
@@ -88,10 +101,10 @@ func (a *Authority) Roots() *x509.CertPool { return a.root.Roots() }
 
 func (a *Authority) checkRoot() error {
 	if !a.root.Certificate.IsCA {
-		return fmt.Errorf("open pki: %s is not a certificate authority", certFile(a.dir, rootName))
+		return fmt.Errorf("init pki: %s is not a certificate authority", certFile(a.dir, rootName))
 	}
 	if a.now.After(a.root.Certificate.NotAfter) {
-		return fmt.Errorf("open pki: %s expired on %s", certFile(a.dir, rootName), a.root.Certificate.NotAfter.Format(time.DateOnly))
+		return fmt.Errorf("init pki: %s expired on %s", certFile(a.dir, rootName), a.root.Certificate.NotAfter.Format(time.DateOnly))
 	}
 	return nil
 }

@@ -112,13 +112,6 @@ func TestIssueIsIdempotent(t *testing.T) {
 	if fingerprint(first) != fingerprint(again) {
 		t.Error("a second Init and Issue made other certificates")
 	}
-	opened, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c := mustIssue(t, opened, gasMeter, RoleDevice); fingerprint(c) != fingerprint(first) {
-		t.Error("Issue after Open made another certificate")
-	}
 	loaded, err := LoadCredential(dir, gasMeter.String())
 	if err != nil {
 		t.Fatal(err)
@@ -272,11 +265,8 @@ func TestIssueRefuses(t *testing.T) {
 	}
 }
 
-func TestOpenAndLoadWithoutFiles(t *testing.T) {
+func TestLoadWithoutFiles(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "root.pem") {
-		t.Errorf("Open: %v", err)
-	}
 	if _, err := LoadCredential(dir, "broker"); err == nil || !strings.Contains(err.Error(), "broker.pem") {
 		t.Errorf("LoadCredential: %v", err)
 	}
@@ -369,5 +359,33 @@ func remove(t *testing.T, dir, name string) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(dir, name)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Keys that others could read, or whose folder they may use, are refused by whoever needs
+// them; a folder for new ones becomes the owner's alone.
+func TestKeysAreTheOwnersAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "pki")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Init(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "root.key"): 0o600} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want mode %04o", path, info.Mode(), err, want)
+		}
+	}
+	for path, mode := range map[string]os.FileMode{dir: 0o750, filepath.Join(dir, "root.key"): 0o640} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Init(dir, time.Now()); err == nil || !strings.Contains(err.Error(), "run chmod") {
+			t.Errorf("%s with mode %04o: %v, want it refused with the command that mends it", path, mode, err)
+		}
+		if err := os.Chmod(path, mode&0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

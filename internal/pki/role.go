@@ -23,10 +23,13 @@ const (
 	// RoleManufacturer is the meter's manufacturer, who signs images.
 	RoleManufacturer
 
-	roleRoot // the root itself; only List says it
+	// Only List says these: the root itself, and the two uses of keys for GBCS messages.
+	roleRoot
+	roleSigning
+	roleAgreement
 )
 
-var roleNames = [...]string{"device", "broker", "supplier", "manufacturer", "root"}
+var roleNames = [...]string{"device", "broker", "supplier", "manufacturer", "root", "message signing", "key agreement"}
 
 // String returns the role's name, which is also its file name unless it is a device's.
 func (r Role) String() string {
@@ -57,7 +60,9 @@ func roleOfFile(name string) (Role, bool) {
 	return 0, false
 }
 
-// fill completes a certificate template for the role.
+// fill completes a certificate template for the role. Divergence: beside the
+// hardwareModuleName of GB's SMKI certificates a device's has a common name, which any
+// broker can take for the user's name.
 func (r Role) fill(template *x509.Certificate, id han.EUI64, names []string) error {
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	switch r {

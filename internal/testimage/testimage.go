@@ -7,8 +7,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
+	"encoding/binary"
 
 	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/han/aesmmo"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/internal/imagebuild"
 )
@@ -94,12 +96,13 @@ func GB(o Options) []byte {
 	return file
 }
 
-// Mislabelled returns a GB OTA file whose header names another version than its
-// manifest.
-func Mislabelled(header, manifest uint32) []byte {
-	inner, outer := must(ota.ParseImage(GB(Options{Version: manifest}))), Options{}.withDefaults()
+// Mislabelled returns a GB OTA file whose manifest is as o says, and whose header names
+// a version and is right for this meter otherwise.
+func Mislabelled(header uint32, o Options) []byte {
+	inner, outer := must(ota.ParseImage(GB(o))), Options{}.withDefaults()
 	h := inner.Header
-	h.FileVersion = header
+	h.ImageID = ota.ImageID{Manufacturer: outer.Vendor, ImageType: outer.Class, FileVersion: header}
+	h.HardwareMin, h.HardwareMax = outer.HardwareMin, outer.HardwareMax
 	return must(ota.BuildGB(h, inner.ManufacturerImage, false, outer.Supplier))
 }
 
@@ -120,6 +123,16 @@ func VendorFile(version uint32, size int) []byte {
 	body := e.Append(nil)
 	h.TotalSize = uint32(h.Size() + len(body))
 	return append(h.Append(nil), body...)
+}
+
+// CodedFile returns a file as VendorFile does, with an image integrity code (ZCL §11.4.6)
+// behind the image.
+func CodedFile(version uint32, size int) []byte {
+	file := VendorFile(version, size)
+	le := binary.LittleEndian
+	le.PutUint32(file[52:], uint32(len(file)+6+aesmmo.Size)) // total image size
+	code := aesmmo.Sum(file)
+	return ota.SubElement{Tag: ota.TagIntegrityCode, Data: code[:]}.Append(file)
 }
 
 // Policy returns what a meter that takes these images has burnt in.

@@ -75,11 +75,47 @@ func forbidden(pkg string, from rule, target string) string {
 	case to.floor == from.floor && from.floor != floorCommand && !slices.Contains(from.siblings, target):
 		return "siblings do not import each other unless rules.go says so"
 	case from.floor == floorDrivers && (to.floor == floorParts || to.floor == floorNodes):
-		return "nodes and drivers never import each other; they meet in internal/scenario"
+		return "nodes and drivers never import each other; they meet in internal/home"
+	case from.floor == floorCommand && to.floor >= floorParts && to.floor <= floorFaces && !slices.Contains(commandMay, target):
+		return "a command is flags, signals, output and exit codes; what puts nodes, drivers and faces together is in internal/home"
 	case pkg == "internal/pki" && to.floor > floorWire:
 		return "certificates know nothing of nodes and drivers"
 	default:
 		return ""
+	}
+}
+
+// TestCommandsKeepNoRecords: of the store, a command knows words.
+func TestCommandsKeepNoRecords(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || rules[s.pkg].floor != floorCommand {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && isRecord(sel) {
+				t.Errorf("%s: store.%s in a command: records are for the hub and for what wires it", s.at(n), sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+// isRecord reports whether a qualified name is one of package store that is no word.
+func isRecord(sel *ast.SelectorExpr) bool {
+	ident, ok := sel.X.(*ast.Ident)
+	return ok && ident.Obj == nil && ident.Name == "store" &&
+		!slices.ContainsFunc(commandWords, func(w string) bool { return strings.HasPrefix(sel.Sel.Name, w) })
+}
+
+func TestTheRuleOnRecordsCanFail(t *testing.T) {
+	for name, want := range map[string]bool{"store.Open": true, "store.Put": true, "store.KindGSME": false, "api.Device": false} {
+		expr, err := parser.ParseExpr(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := isRecord(expr.(*ast.SelectorExpr)); got != want {
+			t.Errorf("%s is a record: %v, want %v", name, got, want)
+		}
 	}
 }
 
@@ -134,6 +170,28 @@ func TestMachinesArePassive(t *testing.T) {
 	}
 }
 
+// TestRelayedMessagesStayOpaque: what passes between a supplier and a meter is theirs.
+func TestRelayedMessagesStayOpaque(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || !slices.Contains(opaque, s.pkg) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && readsMessage(sel) {
+				t.Errorf("%s: gbcs.%s in %s: a message that is relayed is not the relay's to read", s.at(n), sel.Sel.Name, s.pkg)
+			}
+			return true
+		})
+	}
+}
+
+// readsMessage reports whether a qualified name is of a function that parses GBCS.
+func readsMessage(sel *ast.SelectorExpr) bool {
+	ident, ok := sel.X.(*ast.Ident)
+	gbcs := ok && ident.Obj == nil && ident.Name == "gbcs" && strings.HasPrefix(sel.Sel.Name, "Parse")
+	return gbcs || sel.Sel.Name == "ParsePayload"
+}
+
 // bannedName returns why a qualified name must not be used in a machine, or "".
 func bannedName(s source, sel *ast.SelectorExpr) string {
 	ident, ok := sel.X.(*ast.Ident)
@@ -148,6 +206,93 @@ func bannedName(s source, sel *ast.SelectorExpr) string {
 	default:
 		return ""
 	}
+}
+
+// TestWhoPassesMessagesOnHasNoReaderOfThem, and neither has a handler.
+func TestWhoPassesMessagesOnHasNoReaderOfThem(t *testing.T) {
+	for _, s := range sources(t) {
+		if !s.test && slices.Contains(slices.Concat(opaque, handlers), s.pkg) {
+			for _, reader := range readersOf(s) {
+				t.Errorf("%s imports %s: messages are read at the ends, in hub/headend and han/remote, or shown by hub/api", s.path, reader)
+			}
+		}
+	}
+}
+
+func readersOf(s source) []string {
+	return slices.DeleteFunc(targets(s), func(target string) bool { return !slices.Contains(readers, target) })
+}
+
+// TestHandlersKnowNoMessages: payloads of their use cases come to them and go from
+// them; the message around is the remote endpoint's business.
+func TestHandlersKnowNoMessages(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || !slices.Contains(handlers, s.pkg) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && (readsMessage(sel) || buildsMessage(sel)) {
+				t.Errorf("%s: gbcs.%s in a handler: messages are parsed and built in han/remote", s.at(sel), sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+// buildsMessage reports whether a qualified name is that of a whole GBCS message.
+func buildsMessage(sel *ast.SelectorExpr) bool {
+	ident, ok := sel.X.(*ast.Ident)
+	return ok && ident.Name == "gbcs" && sel.Sel.Name == "Message"
+}
+
+// TestTestsOfDevicesLinkNeitherStoreNorDTLS: they are about passive machines, and are
+// built often.
+func TestTestsOfDevicesLinkNeitherStoreNorDTLS(t *testing.T) {
+	all := sources(t)
+	imports := map[string][]string{} // of packages, without their tests
+	for _, s := range all {
+		if !s.test {
+			imports[s.pkg] = append(imports[s.pkg], targets(s)...)
+		}
+	}
+	for _, s := range all {
+		if !s.test || !slices.ContainsFunc(lightlyTested, func(p string) bool { return strings.HasPrefix(s.pkg+"/", p) }) {
+			continue
+		}
+		if chain := heavy(imports, append(targets(s), s.pkg), nil); chain != nil {
+			t.Errorf("%s links %s", s.path, strings.Join(chain, " -> "))
+		}
+	}
+}
+
+// targets returns what a file imports, packages of the house from the module's root.
+func targets(s source) (all []string) {
+	s.imports(func(path string, _ *ast.ImportSpec) bool {
+		all = append(all, strings.TrimPrefix(path, module))
+		return true
+	})
+	return all
+}
+
+// heavy returns a chain of imports from one of some packages to a heavy module, nil
+// if there is none. seen are packages that lead to none.
+func heavy(imports map[string][]string, from []string, seen map[string]bool) []string {
+	if seen == nil {
+		seen = map[string]bool{}
+	}
+	for _, pkg := range from {
+		if slices.ContainsFunc(heavyModules, func(m string) bool { return strings.HasPrefix(pkg, m) }) {
+			return []string{pkg}
+		}
+		if seen[pkg] {
+			continue
+		}
+		seen[pkg] = true
+		if chain := heavy(imports, imports[pkg], seen); chain != nil {
+			return append([]string{pkg}, chain...)
+		}
+	}
+	return nil
 }
 
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
@@ -185,6 +330,19 @@ func TestFunctionsFitAScreen(t *testing.T) {
 	}
 }
 
+// TestTheCommandStaysSmall counts the lines of the command without its tests.
+func TestTheCommandStaysSmall(t *testing.T) {
+	lines := 0
+	for _, s := range sources(t) {
+		if s.pkg == "cmd/commshub" && !s.test {
+			lines += s.fset.Position(s.file.FileEnd).Line - 1
+		}
+	}
+	if lines == 0 || lines >= maxCommand {
+		t.Errorf("cmd/commshub has %d lines, want fewer than %d: what is not flags, signals, output or exit codes belongs in a library", lines, maxCommand)
+	}
+}
+
 func TestNothingIsLeftForLater(t *testing.T) {
 	words := []string{"TO" + "DO", "FIX" + "ME", "XX" + "X"}
 	for _, s := range sources(t) {
@@ -219,30 +377,52 @@ func TestTheRulesCanFail(t *testing.T) {
 		{"devices/gsme", "devices/esme", "siblings"},
 		{"transport/sim", "devices/gsme", "nodes and drivers"},
 		{"hub", "internal/testimage", "only tests"},
+		{"hub", "hub/headend", "siblings"},
+		{"hub/headend", "hub", "siblings"},
 		{"hub", "no/such", "no rule"},
 		{"devices/gsme", "devices/meter", ""},
+		{"cmd/commshub", "transport/live", "flags, signals"},
+		{"cmd/commshub", "devices/gsme", "flags, signals"},
+		{"cmd/commshub", "hub/observe", "flags, signals"},
+		{"cmd/commshub", "hub/client", ""},
+		{"cmd/commshub", "internal/home/served", ""},
 	} {
 		got := forbidden(tt.from, rules[tt.from], tt.to)
 		if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("%s importing %s: %q, want %q", tt.from, tt.to, got, tt.want)
 		}
 	}
-	s := parse(t, "x.go", []byte("package x\nimport \"time\"\nvar t = time.Now()\n"))
-	found := false
+	s := parse(t, "x.go", []byte("package x\nimport (\"time\"; \"gbcs\")\nvar t, p, m = time.Now(), gbcs.ParseMessage, gbcs.Message{}\n"))
+	if heavy(map[string][]string{"a": {"b"}, "b": {"a", bboltModule}}, []string{"a"}, nil) == nil {
+		t.Error("a store behind two imports was not noticed")
+	}
+	reads := parse(t, "hub/x.go", []byte("package hub\nimport (\"github.com/commshub/commshub/han/gbcs/tree\"; \"github.com/commshub/commshub/han/gbcs\")\n"))
+	if got := readersOf(reads); !slices.Equal(got, []string{"han/gbcs/tree"}) {
+		t.Errorf("readers of messages: %v", got)
+	}
+	clock, message, build := false, false, false
 	ast.Inspect(s.file, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok && bannedName(s, sel) != "" {
-			found = true
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			clock = clock || bannedName(s, sel) != ""
+			message = message || readsMessage(sel)
+			build = build || buildsMessage(sel)
 		}
 		return true
 	})
-	if !found {
-		t.Error("time.Now was not noticed")
+	if !clock || !message || !build {
+		t.Errorf("time.Now was noticed: %v; gbcs.ParseMessage: %v; gbcs.Message: %v", clock, message, build)
 	}
 }
+
+// parsed is the house as sources read it once; no test changes it.
+var parsed []source
 
 // sources parses every Go file of the module; nested modules are not part of it.
 func sources(t *testing.T) []source {
 	t.Helper()
+	if parsed != nil {
+		return parsed
+	}
 	top := root(t)
 	var all []source
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
@@ -272,6 +452,7 @@ func sources(t *testing.T) []source {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parsed = all
 	return all
 }
 

@@ -40,6 +40,8 @@ const (
 	HeartbeatEnded
 	// MirrorUpdated: the gas proxy took a meter's readings.
 	MirrorUpdated
+	// ReadingAccepted: somebody decided that a reading in quarantine is true.
+	ReadingAccepted
 	// DutyCycle: a transmitter came nearer to, or went away from, the limit of its band.
 	DutyCycle
 	// MirrorRead: a display read the mirror.
@@ -53,6 +55,8 @@ const (
 	// MessageReceived: the supplier's side got a GBCS response or alert.
 	MessageReceived
 
+	// MessageDropped: a device had no room for a message to a remote party.
+	MessageDropped
 	// QuerySent: a device asked for its next image.
 	QuerySent
 	// DownloadStarted: a device began an image at offset 0.
@@ -94,10 +98,32 @@ const (
 	FirmwareRolledBack
 	// AlertRaised: a device or the hub raised a numbered GBCS alert.
 	AlertRaised
-	// BatteryLow: a device's charge fell below its reserve.
+	// MemoryDamaged: a check found what a device must not forget damaged.
+	MemoryDamaged
+	// BatteryLow: a device's charge fell under the limit at which the supplier is told.
 	BatteryLow
-	// PowerCut: a driver cut a node's power in the middle of a flash operation.
+
+	// PowerCut: a node lost its power, in the middle of the flash operation that Count
+	// names, or at the socket with a Count of 0.
 	PowerCut
+	// PartitionStarted: a node was cut off from the HAN.
+	PartitionStarted
+	// PartitionEnded: a node is joined to the HAN again.
+	PartitionEnded
+	// BatteryDrained: charge was taken out of a meter's battery, and Charge is left.
+	BatteryDrained
+	// BitFlipped: a bit of a meter's flash turned over, in the byte at Offset.
+	BitFlipped
+	// FrameLost: a frame did not arrive, by a fault of the link.
+	FrameLost
+	// FrameDuplicated: a frame arrived twice.
+	FrameDuplicated
+	// FrameReordered: a frame was overtaken by later ones.
+	FrameReordered
+	// FrameCorrupted: a frame arrived with one bit turned.
+	FrameCorrupted
+	// FrameDelayed: a frame came late.
+	FrameDelayed
 
 	kindEnd
 )
@@ -144,12 +170,14 @@ var kinds = [kindEnd]kindInfo{
 	HeartbeatStarted:      {"heartbeat-started", []field{fieldCount}},
 	HeartbeatEnded:        {"heartbeat-ended", []field{fieldCount, fieldTook, fieldCharge}},
 	MirrorUpdated:         {"mirror-updated", []field{fieldPeer, fieldCount}},
+	ReadingAccepted:       {"reading-accepted", []field{fieldPeer, fieldText}},
 	DutyCycle:             {"duty-cycle", []field{fieldTook, fieldText}},
 	MirrorRead:            {"mirror-read", []field{fieldPeer, fieldTook, fieldText}},
 	MessageQueued:         {"message-queued", []field{fieldPeer, fieldCode, fieldCount}},
 	MessageDelivered:      {"message-delivered", []field{fieldPeer, fieldCode}},
 	MessageExpired:        {"message-expired", []field{fieldPeer, fieldCode}},
 	MessageReceived:       {"message-received", []field{fieldPeer, fieldCode, fieldText}},
+	MessageDropped:        {"message-dropped", []field{fieldCode, fieldText}},
 	QuerySent:             {"query-sent", []field{fieldVersion}},
 	DownloadStarted:       {"download-started", []field{fieldVersion, fieldSize}},
 	DownloadResumed:       {"download-resumed", []field{fieldVersion, fieldOffset, fieldSize}},
@@ -170,8 +198,18 @@ var kinds = [kindEnd]kindInfo{
 	FirmwareConfirmed:     {"firmware-confirmed", []field{fieldVersion}},
 	FirmwareRolledBack:    {"firmware-rolled-back", []field{fieldVersion, fieldText}},
 	AlertRaised:           {"alert-raised", []field{fieldCode, fieldText}},
+	MemoryDamaged:         {"memory-damaged", []field{fieldText}},
 	BatteryLow:            {"battery-low", []field{fieldCharge}},
 	PowerCut:              {"power-cut", []field{fieldCount}},
+	PartitionStarted:      {"partition-started", nil},
+	PartitionEnded:        {"partition-ended", nil},
+	BatteryDrained:        {"battery-drained", []field{fieldCharge}},
+	BitFlipped:            {"bit-flipped", []field{fieldOffset}},
+	FrameLost:             {"frame-lost", []field{fieldPeer, fieldSize}},
+	FrameDuplicated:       {"frame-duplicated", []field{fieldPeer, fieldSize}},
+	FrameReordered:        {"frame-reordered", []field{fieldPeer, fieldSize}},
+	FrameCorrupted:        {"frame-corrupted", []field{fieldPeer, fieldSize}},
+	FrameDelayed:          {"frame-delayed", []field{fieldPeer, fieldSize}},
 }
 
 // String returns the kind's name as it stands in the text form, such as "block-received".

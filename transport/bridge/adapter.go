@@ -15,6 +15,9 @@ type Adapter interface {
 	Name() string
 	// Devices are the outside devices it maps to devices of the hub.
 	Devices() []Mapping
+	// Territories are the topics that, with everything under them, the adapter writes
+	// to for a home, and nobody else shall.
+	Territories(home *Home) []string
 	// Filters are the topic filters it listens to, all at QoS 1.
 	Filters() []string
 	// Restore takes what was last given to Outbox.Keep, before any other call.
@@ -36,6 +39,13 @@ type Adapter interface {
 	// HandleDown publishes what takes back everything the adapter left on the
 	// broker: the bridge stops. It is not called when the connection is lost.
 	HandleDown(out *Outbox)
+}
+
+// HubWatcher is an Adapter that shows whether the hub can be reached.
+type HubWatcher interface {
+	// HandleHubLost tells that the hub does not answer: what it said last does not hold
+	// any more. The next HandleHome tells that it answers again.
+	HandleHubLost(now time.Time, out *Outbox)
 }
 
 // Mapping is an outside device and the identifier it has in the hub.

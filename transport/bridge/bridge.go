@@ -19,7 +19,8 @@
 // a list of what may be shown or steered. What an adapter cannot use is one line
 // in the log and changes nothing.
 //
-// Two bridges on one broker agree on one that works; see presence.go.
+// Two bridges of one home on one broker agree on one that works; see presence.go. Those
+// of two homes keep off what is the other's; see owners.go.
 package bridge
 
 import (
@@ -54,17 +55,20 @@ type Bridge struct {
 	opts   Options
 	state  *state
 	links  *links
+	left   *leftovers
+	owners *owners
 	files  *fileServer // nil without an HTTP address
 	poller *poller
 	log    *quietLog
 
-	events  chan event
-	homes   chan *Home
-	dropped atomic.Uint64 // messages that found the queue full
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when nothing runs any more
-	err     error         // why it ended; read after done
-	active  chan struct{} // closed when this bridge works for the first time
+	arrivals chan arrival
+	homes    chan *Home
+	dropped  atomic.Uint64 // messages that found the queue full
+	trouble  atomic.Pointer[string]
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when nothing runs any more
+	err      error         // why it ended; read after done
+	active   chan struct{} // closed when this bridge works for the first time
 }
 
 // Start starts a bridge. It runs until Close is called or ctx is done; a broker or
@@ -78,8 +82,8 @@ func Start(ctx context.Context, o Options) (*Bridge, error) {
 		return nil, fmt.Errorf("start bridge: %w", err)
 	}
 	b := &Bridge{
-		opts: o, state: st, log: newQuietLog(o.Log),
-		events: make(chan event, queueSize), homes: make(chan *Home),
+		opts: o, state: st, log: newQuietLog(o.Log), owners: newOwners(),
+		arrivals: make(chan arrival, queueSize), homes: make(chan *Home),
 		done: make(chan struct{}), active: make(chan struct{}),
 	}
 	if err := b.start(ctx); err != nil {
@@ -91,6 +95,9 @@ func Start(ctx context.Context, o Options) (*Bridge, error) {
 func (b *Bridge) start(ctx context.Context) error {
 	var err error
 	if b.links, err = openLinks(b.state, b.opts.Config.HTTP.URL); err != nil {
+		return err
+	}
+	if b.left, err = openLeftovers(b.state); err != nil {
 		return err
 	}
 	for _, a := range b.opts.Config.Adapters {
@@ -134,6 +141,15 @@ func (b *Bridge) FilesAddress() net.Addr {
 // Active returns a channel that is closed once this bridge works, not another one
 // on the same broker.
 func (b *Bridge) Active() <-chan struct{} { return b.active }
+
+// Trouble returns why the bridge cannot do its work until somebody does something about
+// it; "" if nothing is known.
+func (b *Bridge) Trouble() string {
+	if text := b.trouble.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
 
 // Done returns a channel that is closed when the bridge has ended, which it does
 // by itself only if it cannot keep what must last. Close tells why.

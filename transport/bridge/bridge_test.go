@@ -129,19 +129,23 @@ func (h *fakeHub) look(f func() bool) bool {
 
 // echo is an adapter that answers what it hears and keeps how often it did.
 type echo struct {
-	mapping []Mapping
-	heard   int
-	seen    chan string
-	homes   chan *Home
+	mapping   []Mapping
+	territory string
+	heard     int
+	seen      chan string
+	homes     chan *Home
 }
 
 func newEcho() *echo {
-	return &echo{mapping: []Mapping{{EUI64: outside, Label: "lamp"}}, seen: make(chan string, 64), homes: make(chan *Home, 1)}
+	return &echo{territory: "out", mapping: []Mapping{{EUI64: outside, Label: "lamp"}}, seen: make(chan string, 64), homes: make(chan *Home, 1)}
 }
 
 func (e *echo) Name() string       { return "echo" }
 func (e *echo) Devices() []Mapping { return e.mapping }
 func (e *echo) Filters() []string  { return []string{"in/+"} }
+func (e *echo) Territories(*Home) []string {
+	return []string{e.territory}
+}
 func (e *echo) Restore(kept []byte) error {
 	_, err := fmt.Sscan(string(kept), &e.heard)
 	return err
@@ -172,6 +176,9 @@ func (e *echo) HandleHome(_ time.Time, home *Home, _ *Outbox) {
 	}
 	e.homes <- home
 }
+
+// HandleHubLost implements HubWatcher.
+func (e *echo) HandleHubLost(_ time.Time, out *Outbox) { out.Retain("out/hub", []byte("lost")) }
 
 func (e *echo) NextTimer() (time.Time, bool)   { return time.Time{}, false }
 func (e *echo) HandleTimer(time.Time, *Outbox) {}
@@ -248,6 +255,13 @@ func secretFile(t testing.TB) string {
 func startBridge(t testing.TB, url, dir string, hub Hub) *testBridge {
 	t.Helper()
 	b := &testBridge{adapter: newEcho(), log: &lines{}}
+	b.run(t, url, dir, hub)
+	return b
+}
+
+// run starts the bridge.
+func (b *testBridge) run(t testing.TB, url, dir string, hub Hub) {
+	t.Helper()
 	var err error
 	b.Bridge, err = Start(context.Background(), Options{
 		Config: configFor(t, url, "http: {listen: 127.0.0.1:0}\n", b.adapter), Hub: hub, Dir: dir,
@@ -256,7 +270,16 @@ func startBridge(t testing.TB, url, dir string, hub Hub) *testBridge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+}
+
+// knownHome returns the folder of a bridge that has seen a hub.
+func knownHome(t testing.TB, hub *fakeHub) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, homeName+".json"), []byte(`"`+hub.home.id()+`"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func (b *testBridge) close(t testing.TB) {
@@ -347,12 +370,12 @@ func TestMessagesReachTheAdapterAndItsAnswersTheBroker(t *testing.T) {
 	until(t, "the line", func() bool { return bridge.log.has("in/a: not for me") == 1 })
 	other.say(t, "in/b", "again")
 	bridge.expect(t, "again")
-	if got := other.last("out/presence"); got != "commshub/bridge/home/"+bridge.state.instance {
+	if got := other.last("out/presence"); got != "commshub/bridge/home-00DB1234567890A3/"+bridge.state.instance {
 		t.Errorf("presence topic %q", got)
 	}
 	bridge.close(t)
 	until(t, "everything is taken back", func() bool {
-		return other.last("out/presence") == "" && other.last(presenceRoot+"home/"+bridge.state.instance) == ""
+		return other.last("out/presence") == "" && other.last(presenceRoot+"home-00DB1234567890A3/"+bridge.state.instance) == ""
 	})
 	if _, published := other.heard["out/never"]; published {
 		t.Error("a refused message had an effect")
@@ -446,7 +469,7 @@ func TestReportsWaitForTheHub(t *testing.T) {
 	b := outsideBroker(t, nil)
 	hub := newFakeHub()
 	hub.setDown(errors.New("no hub answers"))
-	bridge := startBridge(t, b.URL(), t.TempDir(), hub)
+	bridge := startBridge(t, b.URL(), knownHome(t, hub), hub)
 	other := connectStranger(t, b.URL())
 	bridge.expect(t, "up 0")
 	for i := range 3 {
@@ -544,7 +567,9 @@ func TestOfTwoBridgesOneWorks(t *testing.T) {
 	first := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
 	first.expect(t, "up 0")
 	second := startBridge(t, b.URL(), t.TempDir(), newFakeHub())
-	until(t, "the second stands by", func() bool { return other.last(presenceRoot+"home/"+second.state.instance) == presenceStandby })
+	until(t, "the second stands by", func() bool {
+		return other.last(presenceRoot+"home-00DB1234567890A3/"+second.state.instance) == presenceStandby
+	})
 	other.say(t, "in/a", "one")
 	first.expect(t, "one")
 	select {
@@ -557,4 +582,91 @@ func TestOfTwoBridgesOneWorks(t *testing.T) {
 	other.say(t, "in/a", "two")
 	second.expect(t, "two")
 	second.close(t)
+}
+
+// TestAHubThatDoesNotAnswerIsTold to adapters that show it, after a while, and also if it
+// did not since the bridge started.
+func TestAHubThatDoesNotAnswerIsTold(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		b := outsideBroker(t, nil)
+		hub := newFakeHub()
+		if !before {
+			hub.down = errors.New("connection refused")
+		}
+		other := connectStranger(t, b.URL())
+		bridge := startBridge(t, b.URL(), knownHome(t, hub), hub)
+		if before {
+			until(t, "the hub is seen", func() bool { return len(bridge.adapter.homes) > 0 })
+			if told := other.last("out/hub"); told != "" {
+				t.Errorf("told %q of a hub that answers", told)
+			}
+			hub.mu.Lock()
+			hub.down = errors.New("connection refused")
+			hub.mu.Unlock()
+		}
+		until(t, "the loss is told", func() bool { return other.last("out/hub") == "lost" })
+		bridge.close(t)
+	}
+}
+
+// TestAnAdapterThatWasSwitchedOffLeavesNothing: what it left while its bridge was dead is
+// taken back by the next one on its folder, once; topics of others stay.
+func TestAnAdapterThatWasSwitchedOffLeavesNothing(t *testing.T) {
+	b := outsideBroker(t, nil)
+	dir := t.TempDir()
+	other := connectStranger(t, b.URL())
+	for _, topic := range []string{"out/gone/config", "out/gone/state", "out/theirs/state"} {
+		if token := other.Publish(topic, 1, true, "left"); !token.WaitTimeout(patience) || token.Error() != nil {
+			t.Fatal(token.Error())
+		}
+	}
+	until(t, "they are there", func() bool {
+		return other.last("out/theirs/state") == "left" && other.last("out/gone/config") == "left"
+	})
+	path := filepath.Join(dir, leftoversName+".json")
+	if err := os.WriteFile(path, []byte(`{"gone":["out/gone/config","out/gone/state"]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bridge := startBridge(t, b.URL(), dir, newFakeHub())
+	until(t, "they are taken back", func() bool { return other.last("out/gone/config") == "" && other.last("out/gone/state") == "" })
+	until(t, "they are forgotten", func() bool {
+		text, err := os.ReadFile(path)
+		return err == nil && !strings.Contains(string(text), "gone")
+	})
+	if other.last("out/theirs/state") != "left" {
+		t.Error("somebody else's message was taken back")
+	}
+	bridge.close(t)
+}
+
+// TestWhatAnAdapterLeavesIsKept before it leaves, and forgotten when it is taken back.
+func TestWhatAnAdapterLeavesIsKept(t *testing.T) {
+	s, err := openState(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.close() })
+	l, err := openLeftovers(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		messages []Message
+		want     string
+	}{
+		{[]Message{{Topic: "b", Payload: []byte("x"), Retained: true}, {Topic: "a", Payload: []byte("x"), Retained: true}, {Topic: "c", Payload: []byte("x")}}, `{"one":["a","b"]}`},
+		{[]Message{{Topic: "b", Payload: []byte("y"), Retained: true}}, `{"one":["a","b"]}`},
+		{[]Message{{Topic: "a", Retained: true}, {Topic: "z", Retained: true}}, `{"one":["b"]}`},
+	} {
+		if err := l.note("one", tt.messages); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := s.load(leftoversName); err != nil || string(text) != tt.want {
+			t.Errorf("kept %s, %v, want %s", text, err, tt.want)
+		}
+	}
+	again, err := openLeftovers(s)
+	if err != nil || !slices.Equal(again.topics["one"], []string{"b"}) {
+		t.Errorf("read back %v, %v", again, err)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/secretfile"
 	"github.com/commshub/commshub/transport/mqtt"
 )
 
@@ -91,7 +92,8 @@ func ReadConfig(path string, kinds []Kind) (Config, error) {
 	return ParseConfig(path, text, kinds)
 }
 
-// ParseConfig reads the text of a configuration file.
+// ParseConfig reads the text of a configuration file. Two kinds of one name are a
+// programmer's error and panic.
 func ParseConfig(path string, text []byte, kinds []Kind) (Config, error) {
 	c := Config{Group: "home"}
 	root, err := parseDocument(path, text)
@@ -100,6 +102,9 @@ func ParseConfig(path string, text []byte, kinds []Kind) (Config, error) {
 	}
 	known := map[string]Kind{}
 	for _, k := range kinds {
+		if _, twice := known[k.Name]; twice {
+			panic(fmt.Sprintf("bridge: two kinds of adapter are named %s", k.Name))
+		}
 		known[k.Name] = k
 	}
 	err = root.members(func(key *yaml.Node, value *Section) error {
@@ -176,7 +181,7 @@ func (b *Broker) open() error {
 		b.Username, b.password = b.server.Username, b.server.Password
 	}
 	if b.PasswordFile != "" {
-		text, err := os.ReadFile(b.PasswordFile)
+		text, err := secretfile.Read(b.PasswordFile, 4096)
 		if err != nil {
 			return fmt.Errorf("password-file: %w", err)
 		}

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,7 +101,7 @@ func TestConfigRefusesWithThePlace(t *testing.T) {
 		{"a broker that is none", "broker: {url: http://127.0.0.1}\necho: {}\n", "b.yaml:1:9: broker URL"},
 		{"no adapter", "broker: {url: mqtt://127.0.0.1}\n", "b.yaml:1:1: no adapter"},
 		{"a group that cannot stand in a topic", "group: a/b\n" + goodConfig, `b.yaml:1:8: group "a/b"`},
-		{"a file that is not there", "broker: {url: mqtt://127.0.0.1, password-file: /nowhere}\necho: {}\n", "password-file: open /nowhere"},
+		{"a file that is not there", "broker: {url: mqtt://127.0.0.1, password-file: /nowhere}\necho: {}\n", "password-file: /nowhere: no such file"},
 		{"no address to listen on", "http: {listen: here}\n" + goodConfig, `b.yaml:1:7: listen "here"`},
 		{"no address to reach it", "http: {listen: 127.0.0.1:0, url: me}\n" + goodConfig, `url "me"`},
 		{"only half of it", "http: {url: 'http://127.0.0.1'}\n" + goodConfig, "url without listen"},
@@ -153,4 +154,13 @@ func FuzzParseConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestTwoKindsOfOneNamePanic(t *testing.T) {
+	defer func() {
+		if got, want := fmt.Sprint(recover()), "bridge: two kinds of adapter are named echo"; got != want {
+			t.Errorf("panicked with %q, want %q", got, want)
+		}
+	}()
+	_, _ = ParseConfig("b.yaml", []byte("group: a"), []Kind{{Name: "echo"}, {Name: "echo"}})
 }

@@ -38,11 +38,9 @@ func (c *Content) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q: want %s or %s", text, contentNames[0], contentNames[1])
 }
 
-// maxOTAHeader is the longest OTA header, in bytes.
-const maxOTAHeader = 69
-
-// maxElements bounds the elements of a file that are looked at.
-const maxElements = 64
+// maxElements bounds the elements of a file that are looked at: each costs a read.
+// Published files have up to 175.
+const maxElements = 10_000
 
 // Part returns the part of an image's file that c names. The file must be there.
 func (im Image) Part(c Content) (*io.SectionReader, error) {
@@ -77,16 +75,15 @@ func (im Image) element(tag ota.Tag) (*io.SectionReader, error) {
 	if im.File == nil {
 		return nil, errors.New("the image is not at hand yet")
 	}
-	head := make([]byte, min(im.Size, maxOTAHeader))
-	if _, err := im.File.ReadAt(head, 0); err != nil {
-		return nil, fmt.Errorf("read image: %w", err)
-	}
-	h, err := ota.ParseImageHeader(head)
+	h, err := im.header()
 	if err != nil {
 		return nil, err
 	}
 	at := int64(h.Size())
-	for range maxElements {
+	for n := 0; ; n++ {
+		if n == maxElements {
+			return nil, fmt.Errorf("the first %d elements of the OTA file are no %s (tag %04X) that could be given alone", n, tag, uint16(tag))
+		}
 		var element [6]byte // tag, length
 		if _, err := im.File.ReadAt(element[:], at); err != nil {
 			break
@@ -102,6 +99,21 @@ func (im Image) element(tag ota.Tag) (*io.SectionReader, error) {
 		at += size
 	}
 	return nil, fmt.Errorf("the OTA file has no %s element (tag %04X) that could be given alone", tag, uint16(tag))
+}
+
+// header reads the OTA header, whose length is in its first bytes.
+func (im Image) header() (ota.ImageHeader, error) {
+	head := make([]byte, min(im.Size, ota.HeaderSizeMin))
+	if _, err := im.File.ReadAt(head, 0); err != nil {
+		return ota.ImageHeader{}, fmt.Errorf("read image: %w", err)
+	}
+	if length := int64(ota.HeaderLength(head)); length > int64(len(head)) && length <= im.Size {
+		head = make([]byte, length)
+		if _, err := im.File.ReadAt(head, 0); err != nil {
+			return ota.ImageHeader{}, fmt.Errorf("read image: %w", err)
+		}
+	}
+	return ota.ParseImageHeader(head)
 }
 
 // partPath stands in the URL of a part, before its name.

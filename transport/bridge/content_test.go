@@ -20,6 +20,14 @@ func otaFile(elements ...ota.SubElement) []byte {
 	return append(h.Append(nil), body...)
 }
 
+// longHeader has fields that are not known here.
+func longHeader(e ota.SubElement) []byte {
+	h := ota.ImageHeader{MinorVersion: 1, ReservedFields: 1 << 3, Extra: strings.Repeat("new", 40)}
+	body := e.Append(nil)
+	h.TotalSize = uint32(h.Size() + len(body))
+	return append(h.Append(nil), body...)
+}
+
 func TestPartOfAnImage(t *testing.T) {
 	picture := ota.SubElement{Tag: ota.TagPicture, Data: []byte("picture")}
 	firmware := ota.SubElement{Tag: ota.TagUpgradeImage, Data: []byte("firmware")}
@@ -35,7 +43,9 @@ func TestPartOfAnImage(t *testing.T) {
 		"an empty one":              {otaFile(ota.SubElement{Tag: ota.TagUpgradeImage}), ContentImage, "no upgrade image element"},
 		"an element that is cut":    {whole[:len(whole)-1], ContentImage, "no upgrade image element"},
 		"no OTA file":               {[]byte("firmware"), ContentImage, "parse OTA header"},
-		"many elements in front":    {otaFile(append(make([]ota.SubElement, 64), firmware)...), ContentImage, "no upgrade image element"},
+		"many elements in front":    {otaFile(append(make([]ota.SubElement, 175), firmware)...), ContentImage, "firmware"},
+		"too many in front":         {otaFile(append(make([]ota.SubElement, maxElements), firmware)...), ContentImage, "the first 10000 elements of the OTA file are no upgrade image"},
+		"a longer header":           {longHeader(firmware), ContentImage, "firmware"},
 		"a length that wraps round": {append(otaFile(), 4, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0), ContentImage, "no upgrade image element"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/commshub/commshub/internal/foreign"
 )
 
 // fileServer serves images to devices that fetch them by HTTP, with ranges, so
@@ -30,7 +32,7 @@ func serveFiles(c HTTP, l *links) (*fileServer, error) {
 		mux.HandleFunc("GET /index.json", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Cache-Control", "no-store")
-			_ = json.NewEncoder(w).Encode(l.index()) // the client is gone if this fails
+			_ = json.NewEncoder(foreign.Writer(w)).Encode(l.index()) // the client is gone if this fails
 		})
 	}
 	s := &fileServer{

@@ -46,12 +46,25 @@ func (h *Hash) UnmarshalText(text []byte) error {
 
 // Home is a picture of the hub at one moment. Times are emulated time.
 type Home struct {
-	EUI64   han.EUI64
+	EUI64 han.EUI64
+	// ID is what no other home has; "" of a hub that does not say.
+	ID      string
 	Version string
 	Now     time.Time
 	// Speed is how many emulated seconds pass per second.
 	Speed   float64
 	Devices []Device // ascending by identifier
+}
+
+// maxHomeID is how long the id of a home may be, in bytes.
+const maxHomeID = 64
+
+// id returns the home's id: of a hub that does not say, its address.
+func (h *Home) id() string {
+	if h.ID != "" {
+		return h.ID[:min(len(h.ID), maxHomeID)]
+	}
+	return h.EUI64.String()
 }
 
 // Device returns the device with an identifier, or nil.
@@ -73,6 +86,8 @@ type Device struct {
 	// LastHeard is zero if it was never heard; NextHeartbeat is zero if it is not
 	// expected at a known time.
 	LastHeard, NextHeartbeat time.Time
+	// OverdueSince is when the heartbeat was due that did not come; zero if none is missing.
+	OverdueSince time.Time
 	// Readings are the attributes of its mirror; empty if there are none.
 	Readings map[uint16]zcl.Value
 	ReadAt   time.Time

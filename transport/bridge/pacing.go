@@ -11,22 +11,22 @@ type Pacing struct {
 	Blocks int `yaml:"blocks"`
 }
 
-// Window is what a device took since it came last.
-type Window struct {
+// Taken is what a device took in its window.
+type Taken struct {
 	OpenedAt time.Time `json:"opened_at"`
 	Blocks   int       `json:"blocks"`
 }
 
 // Admit decides whether a device may take one more block. If not, until is when
 // its next window may open. opened tells that this block is the first of a window.
-func (w *Window) Admit(now time.Time, p Pacing) (ok bool, until time.Time, opened bool) {
-	if next := w.OpenedAt.Add(p.Every); w.OpenedAt.IsZero() || p.Every > 0 && !now.Before(next) {
-		*w = Window{OpenedAt: now}
+func (t *Taken) Admit(now time.Time, p Pacing) (ok bool, until time.Time, opened bool) {
+	if next := t.OpenedAt.Add(p.Every); t.OpenedAt.IsZero() || p.Every > 0 && !now.Before(next) {
+		*t = Taken{OpenedAt: now}
 		opened = true
 	}
-	if p.Every > 0 && p.Blocks > 0 && w.Blocks >= p.Blocks {
-		return false, w.OpenedAt.Add(p.Every), false
+	if p.Every > 0 && p.Blocks > 0 && t.Blocks >= p.Blocks {
+		return false, t.OpenedAt.Add(p.Every), false
 	}
-	w.Blocks++
+	t.Blocks++
 	return true, time.Time{}, opened
 }

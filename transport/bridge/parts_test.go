@@ -52,14 +52,14 @@ func TestWindowAdmits(t *testing.T) {
 		{0, true, true}, {time.Second, true, false}, {2 * time.Second, false, false}, {time.Hour - 1, false, false},
 		{time.Hour, true, true}, {90 * time.Minute, true, false}, {91 * time.Minute, false, false},
 	}
-	var w Window
+	var w Taken
 	for _, s := range steps {
 		ok, until, opened := w.Admit(start.Add(s.after), p)
 		if ok != s.ok || opened != s.opened || !ok && !until.Equal(w.OpenedAt.Add(time.Hour)) {
 			t.Errorf("after %v: %v, until %v, opened %v; want %v, %v", s.after, ok, until, opened, s.ok, s.opened)
 		}
 	}
-	var free Window
+	var free Taken
 	for i := range 1000 {
 		if ok, _, opened := free.Admit(start, Pacing{}); !ok || opened != (i == 0) {
 			t.Fatalf("block %d without pacing: %v, opened %v", i, ok, opened)

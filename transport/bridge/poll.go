@@ -24,7 +24,7 @@ type poller struct {
 	copies *copies
 	links  *links
 	log    *quietLog
-	homes  chan<- *Home
+	homes  chan<- *Home // nil: the hub is lost
 	wake   chan struct{}
 
 	mu       sync.Mutex
@@ -32,12 +32,16 @@ type poller struct {
 	installs []han.EUI64
 
 	lastFailure string
+	answered    time.Time // when the hub did last, else when the bridge began to ask
 }
+
+// lostAfter is how long the hub may not answer until what it said does not hold any more.
+const lostAfter = 5 * time.Second
 
 func newPoller(o Options, c *copies, l *links, log *quietLog, homes chan<- *Home) *poller {
 	return &poller{
 		opts: o, copies: c, links: l, log: log, homes: homes,
-		wake: make(chan struct{}, 1), reports: map[han.EUI64]Report{},
+		wake: make(chan struct{}, 1), reports: map[han.EUI64]Report{}, answered: time.Now(),
 	}
 }
 
@@ -95,7 +99,10 @@ func (p *poller) round(ctx context.Context) {
 		p.log.to.Info("hub answers again")
 		p.lastFailure = ""
 	}
-	if home == nil {
+	switch {
+	case home != nil:
+		p.answered = time.Now()
+	case time.Since(p.answered) < lostAfter:
 		return
 	}
 	select {

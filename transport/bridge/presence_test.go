@@ -33,7 +33,7 @@ func TestPresenceDecides(t *testing.T) {
 			p := newPresence("home", "m")
 			p.begin(start)
 			for _, o := range tt.others {
-				p.handle(Message{Topic: "commshub/bridge/home/" + o.name, Payload: []byte(o.says)})
+				p.handle(start, Message{Topic: "commshub/bridge/home/" + o.name, Payload: []byte(o.says)})
 			}
 			if p.decide(start.Add(settleTime - 1)); p.working {
 				t.Error("works before it looked around")
@@ -47,7 +47,7 @@ func TestPresenceDecides(t *testing.T) {
 
 func TestPresenceMessageThatIsGoneIsPublishedAgain(t *testing.T) {
 	p := newPresence("home", "m")
-	if !p.handle(Message{Topic: p.topic()}) || p.handle(Message{Topic: p.topic(), Payload: []byte("standby")}) {
+	if !p.handle(start, Message{Topic: p.topic()}) || p.handle(start, Message{Topic: p.topic(), Payload: []byte("standby")}) {
 		t.Error("the own message was not watched")
 	}
 }
@@ -55,18 +55,65 @@ func TestPresenceMessageThatIsGoneIsPublishedAgain(t *testing.T) {
 func TestANewcomerIsAnsweredOnce(t *testing.T) {
 	p := newPresence("home", "m")
 	z := Message{Topic: p.prefix + "z", Payload: []byte(presenceStandby)}
-	if !p.handle(z) || p.handle(z) {
+	if !p.handle(start, z) || p.handle(start, z) {
 		t.Error("want an answer to the first message alone")
 	}
-	if gone := (Message{Topic: z.Topic}); p.handle(gone) || !p.handle(z) {
+	if gone := (Message{Topic: z.Topic}); p.handle(start, gone) || !p.handle(start, z) {
 		t.Error("want an answer to a bridge that comes back, and none to its farewell")
+	}
+}
+
+// TestTheWorkIsTakenOverWithoutAFarewell: the message that says that the working bridge is
+// gone never comes. Who hears itself takes over within silence and a tellPeriod, and who
+// does not, which may be deaf to the other as well, never does.
+func TestTheWorkIsTakenOverWithoutAFarewell(t *testing.T) {
+	for _, hears := range []bool{true, false} {
+		p := newPresence("home", "m")
+		p.begin(start)
+		p.handle(start, Message{Topic: p.prefix + "a", Payload: []byte(PresenceActive)})
+		var worked time.Duration
+		for at := time.Duration(0); at < 10*silence && worked == 0; at += time.Second {
+			now := start.Add(at)
+			if p.tell(now) && hears {
+				p.handle(now, Message{Topic: p.topic(), Payload: p.payload()})
+			}
+			if at >= 2*silence && !hears {
+				p.handle(now, Message{Topic: p.prefix + "z", Payload: []byte(presenceStandby)})
+			}
+			if p.decide(now) {
+				worked = at
+			}
+		}
+		if hears && (worked < silence || worked > silence+tellPeriod) || !hears && worked != 0 {
+			t.Errorf("hears itself: %v; works after %v", hears, worked)
+		}
+	}
+}
+
+// TestWhoSaysAgainWhatItDoesIsNotForgotten, for as long as it does.
+func TestWhoSaysAgainWhatItDoesIsNotForgotten(t *testing.T) {
+	a, m := newPresence("home", "a"), newPresence("home", "m")
+	a.begin(start)
+	m.begin(start)
+	for at := time.Duration(0); at < 10*silence; at += time.Second {
+		now := start.Add(at)
+		for _, p := range []*presence{a, m} {
+			if p.decide(now) || p.tell(now) || at == 0 {
+				told := Message{Topic: p.topic(), Payload: p.payload()}
+				a.handle(now, told)
+				m.handle(now, told)
+			}
+		}
+		if m.working || at >= settleTime && !a.working {
+			t.Fatalf("after %v a works: %v, m works: %v", at, a.working, m.working)
+		}
 	}
 }
 
 func TestOthersAreBounded(t *testing.T) {
 	p := newPresence("home", "m")
 	for i := range 10 * maxOthers {
-		p.handle(Message{Topic: fmt.Sprintf("commshub/bridge/home/x%d", i), Payload: []byte("standby")})
+		p.handle(start, Message{Topic: fmt.Sprintf("commshub/bridge/home/x%d", i), Payload: []byte("standby")})
 	}
 	if len(p.others) != maxOthers {
 		t.Errorf("%d others are remembered", len(p.others))
@@ -75,11 +122,12 @@ func TestOthersAreBounded(t *testing.T) {
 
 // TestOneBridgeWorksWhateverHappens lets bridges come, go and be killed on a broker
 // that delivers in order, each at its own pace, and now and then has not kept a
-// retained message yet when somebody subscribes. In the end exactly one must work.
+// retained message yet when somebody subscribes, or loses a message, be it the farewell
+// of the one that worked. In the end exactly one must work.
 func TestOneBridgeWorksWhateverHappens(t *testing.T) {
 	for seed := range uint64(200) {
 		dice := rand.New(rand.NewPCG(seed, 1))
-		b := &presenceBroker{retained: map[string]string{}}
+		b := &presenceBroker{retained: map[string]string{}, dice: dice}
 		names := []string{"a", "k", "q", "z"}
 		now := start
 		for range 60 {
@@ -94,7 +142,9 @@ func TestOneBridgeWorksWhateverHappens(t *testing.T) {
 			}
 			now = now.Add(time.Duration(dice.IntN(1500)) * time.Millisecond)
 		}
-		b.join("k", now, dice)
+		if b.dice = nil; len(b.members) == 0 {
+			b.join("k", now, dice)
+		}
 		for range 50 {
 			now = now.Add(settleTime)
 			b.run(nil, now)
@@ -115,6 +165,7 @@ func TestOneBridgeWorksWhateverHappens(t *testing.T) {
 // what it has not read yet.
 type presenceBroker struct {
 	retained map[string]string
+	dice     *rand.Rand // nil: no message is lost
 	members  []*presenceMember
 }
 
@@ -129,7 +180,9 @@ func (b *presenceBroker) say(topic, payload string) {
 		delete(b.retained, topic)
 	}
 	for _, m := range b.members {
-		m.unread = append(m.unread, Message{Topic: topic, Payload: []byte(payload)})
+		if b.dice == nil || b.dice.IntN(4) > 0 {
+			m.unread = append(m.unread, Message{Topic: topic, Payload: []byte(payload)})
+		}
 	}
 }
 
@@ -167,11 +220,11 @@ func (b *presenceBroker) run(dice *rand.Rand, now time.Time) {
 		read := m.unread[:n]
 		m.unread = m.unread[n:]
 		for _, message := range read {
-			if m.handle(message) {
+			if m.handle(now, message) {
 				b.say(m.topic(), string(m.payload()))
 			}
 		}
-		if m.decide(now) {
+		if m.decide(now) || m.tell(now) {
 			b.say(m.topic(), string(m.payload()))
 		}
 	}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -10,13 +11,19 @@ import (
 type runner struct {
 	*Bridge
 	presence *presence
+	id       string   // of the home, as its hub says
 	session  *session // nil while the broker is not connected
 	working  bool     // the adapters are up
+	// subscribing is the session on which the adapters' filters are asked for.
+	subscribing *session
+	taken       string // why nothing is done here, told once; "" if all is this home's
 	// early are messages that came between asking for the subscription and the
 	// broker's word that it is there: retained ones.
 	early    []Message
-	home     *Home // the last picture of the hub
-	told     bool  // whether Active is closed
+	home     *Home  // the last picture of the hub
+	lost     bool   // the hub does not answer any more, or never did
+	swapped  string // the id of the home whose hub answers in place of the bridge's
+	told     bool   // whether Active is closed
 	lastDown string
 	// reported is how many dropped messages the log knows of.
 	reported uint64
@@ -26,17 +33,84 @@ type runner struct {
 // could not be kept.
 func (b *Bridge) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &runner{Bridge: b, presence: newPresence(b.opts.Config.Group, b.state.instance)}
+	r := &runner{Bridge: b}
 	connected, polled := make(chan struct{}), make(chan struct{})
-	go func() { defer close(connected); b.stayConnected(ctx, r.presence) }()
 	go func() { defer close(polled); b.poller.run(ctx) }()
-	err := r.loop(ctx)
+	err := r.identify(ctx)
+	b.owners.begin(r.id)
+	r.presence = newPresence(b.opts.Config.Group+"-"+r.id, b.state.instance)
+	identified := err == nil // the goroutine must not read err, which the loop sets
+	go func() {
+		defer close(connected)
+		if identified {
+			b.stayConnected(ctx, r.presence)
+		}
+	}()
+	if identified {
+		err = r.loop(ctx)
+	}
 	cancel()
 	<-connected
 	<-polled
 	r.goodbye()
 	return err
 }
+
+// homeName is under which the id of the home is kept that a bridge is for.
+const homeName = "home"
+
+// identify finds out which home this bridge is for: the one that it was for before, else
+// that of the hub, which has to answer once.
+func (r *runner) identify(ctx context.Context) error {
+	kept, err := r.state.load(homeName)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		if err := json.Unmarshal(kept, &r.id); err != nil {
+			return fmt.Errorf("%s: %w", r.state.path(homeName), err)
+		}
+		return nil
+	}
+	for r.home == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case r.home = <-r.homes:
+		}
+	}
+	r.id = r.home.id()
+	kept, err = json.Marshal(r.id)
+	if err == nil {
+		err = r.state.keep(homeName, kept)
+	}
+	return err
+}
+
+// see takes a picture of the hub, which has to be that of the bridge's home.
+func (r *runner) see(home *Home) {
+	if r.lost = home == nil; r.lost {
+		return
+	}
+	if home.id() == r.id {
+		r.home = home
+		if r.swapped != "" {
+			r.swapped = ""
+			r.complain(r.taken)
+		}
+		return
+	}
+	r.lost = true
+	if r.swapped != home.id() {
+		r.swapped = home.id()
+		text := fmt.Sprintf("the hub is that of another home, %s, than the bridge's, %s: name that hub, or another --state for a bridge of this one", r.swapped, r.id)
+		r.complain(text)
+		r.log.to.Warn(text)
+	}
+}
+
+// complain says why the bridge does not do its work; "" for nothing.
+func (r *runner) complain(text string) { r.trouble.Store(&text) }
 
 func (r *runner) loop(ctx context.Context) error {
 	timer := time.NewTimer(0)
@@ -46,10 +120,13 @@ func (r *runner) loop(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e := <-r.events:
+		case e := <-r.arrivals:
 			err = r.handle(ctx, e)
-		case r.home = <-r.homes:
-			err = r.tellHome()
+		case home := <-r.homes:
+			r.see(home)
+			err = r.tellHome(ctx)
+		case <-r.owners.changed:
+			err = r.takeUp(ctx)
 		case <-timer.C:
 			err = r.handleTimers(ctx)
 		}
@@ -60,15 +137,19 @@ func (r *runner) loop(ctx context.Context) error {
 	}
 }
 
-func (r *runner) handle(ctx context.Context, e event) error {
+func (r *runner) handle(ctx context.Context, e arrival) error {
 	switch {
 	case e.up != nil:
-		r.becomeConnected(e.up)
+		r.becomeConnected(e.up, e.again)
 	case e.down != nil:
-		r.becomeDisconnected(e.down)
+		r.becomeDisconnected(e.down, e.again)
 	case e.subscribed != nil:
-		if e.subscribed == r.session && r.presence.working {
-			return r.becomeWorking()
+		if e.subscribed != r.session || e.subscribed != r.subscribing {
+			return nil
+		}
+		r.subscribing = nil
+		if r.presence.working {
+			return r.becomeWorking(ctx)
 		}
 	case e.message != nil:
 		return r.handleMessage(ctx, *e.message)
@@ -76,17 +157,27 @@ func (r *runner) handle(ctx context.Context, e event) error {
 	return nil
 }
 
-func (r *runner) becomeConnected(s *session) {
-	r.session, r.lastDown = s, ""
+// becomeConnected goes to work on a new connection. Why those before were dropped at once
+// stays told until one lasts.
+func (r *runner) becomeConnected(s *session, again bool) {
+	r.session = s
 	r.presence.begin(time.Now())
 	r.announce()
+	if again {
+		return
+	}
+	r.lastDown = ""
+	r.complain(r.taken)
 	r.log.to.Info("broker connected", "broker", r.opts.Config.Broker.server.String(), "instance", r.state.instance)
 }
 
 // becomeDisconnected logs a reason once, until the broker was connected again.
-func (r *runner) becomeDisconnected(reason error) {
-	r.session, r.working = nil, false
+func (r *runner) becomeDisconnected(reason error, again bool) {
+	r.session, r.subscribing, r.working = nil, nil, false
 	r.presence.end()
+	if again {
+		r.complain(reason.Error())
+	}
 	if reason.Error() != r.lastDown {
 		r.lastDown = reason.Error()
 		r.log.to.Warn(oneLine(r.lastDown))
@@ -99,26 +190,84 @@ func (r *runner) announce() {
 }
 
 // review looks whether this bridge is the one that works, and acts on a change.
-func (r *runner) review(ctx context.Context) {
+func (r *runner) review(ctx context.Context) error {
 	if r.session == nil || !r.presence.decide(time.Now()) {
-		return
+		return nil
 	}
 	r.announce()
 	if !r.presence.working {
 		r.working = false
 		r.log.to.Warn("another bridge works on this broker; this one stands by", "other", r.presence.worker())
-		return
+		return nil
+	}
+	return r.takeUp(ctx)
+}
+
+// takeUp takes up the work if all that the adapters write to is this home's, and lays it
+// down if not.
+func (r *runner) takeUp(ctx context.Context) error {
+	if r.session == nil || !r.presence.working {
+		return nil
+	}
+	ours, again, err := r.claim()
+	switch {
+	case err != nil:
+		return err
+	case !ours:
+		r.working, r.subscribing = false, nil
+		return nil
+	case r.working && again: // another home may have written there
+		return r.becomeWorking(ctx)
+	case r.working || r.subscribing != nil:
+		return nil
 	}
 	// Subscribing now brings the retained messages to adapters that are ready.
-	r.early = nil
+	r.early, r.subscribing = nil, r.session
 	s, filters := r.session, r.filters()
 	go func() {
 		if err := s.subscribe(ctx, filters); err != nil {
 			s.lose(err)
 			return
 		}
-		r.tell(ctx, event{subscribed: s})
+		r.tell(ctx, arrival{subscribed: s})
 	}()
+	return nil
+}
+
+// claim says that what the adapters write to is this home's, and reports whether it is.
+// again tells that another home said the same, and gives way.
+func (r *runner) claim() (ours, again bool, err error) {
+	if r.home == nil {
+		return true, false, nil
+	}
+	var territories []string
+	adapters := map[string]string{} // by territory
+	for _, a := range r.opts.Config.Adapters {
+		for _, t := range a.Territories(r.home) {
+			territories, adapters[t] = append(territories, t), a.Name()
+		}
+	}
+	missing, taken, again := r.owners.claim(territories)
+	if taken != nil {
+		if text := taken.String(); text != r.taken {
+			r.taken = text
+			r.complain(text)
+			r.log.to.Warn(oneLine(text))
+		}
+		return false, false, nil
+	}
+	if r.taken != "" {
+		r.taken = ""
+		r.complain("")
+	}
+	for _, t := range missing {
+		m := Message{Topic: ownerRoot + t, Payload: []byte(r.id), Retained: true}
+		if err := r.left.note(adapters[t], []Message{m}); err != nil {
+			return false, false, fmt.Errorf("keep what %s leaves: %w", adapters[t], err)
+		}
+		r.session.publish(m)
+	}
+	return true, again, nil
 }
 
 func (r *runner) filters() []string {
@@ -129,13 +278,18 @@ func (r *runner) filters() []string {
 	return all
 }
 
-func (r *runner) becomeWorking() error {
-	r.working = true
+func (r *runner) becomeWorking(ctx context.Context) error {
+	r.working, r.lastDown = true, ""
 	if !r.told {
 		r.told = true
 		close(r.active)
 	}
 	r.log.to.Info("bridge works", "adapters", len(r.opts.Config.Adapters))
+	if r.session != nil {
+		if err := r.clearLeftovers(); err != nil {
+			return err
+		}
+	}
 	for _, a := range r.opts.Config.Adapters {
 		if err := r.call(a, func(out *Outbox) { a.HandleUp(time.Now(), r.presence.topic(), out) }); err != nil {
 			return err
@@ -148,15 +302,35 @@ func (r *runner) becomeWorking() error {
 			return err
 		}
 	}
-	return r.tellHome()
+	return r.tellHome(ctx)
 }
 
-func (r *runner) tellHome() error {
-	if !r.working || r.home == nil {
-		return nil
+// tellHome gives the adapters the picture of the hub, or tells them that there is none.
+func (r *runner) tellHome(ctx context.Context) error {
+	if r.lost {
+		return r.tellLost()
+	}
+	if err := r.takeUp(ctx); err != nil || !r.working || r.home == nil {
+		return err
 	}
 	for _, a := range r.opts.Config.Adapters {
 		if err := r.call(a, func(out *Outbox) { a.HandleHome(time.Now(), r.home, out) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *runner) tellLost() error {
+	if !r.working {
+		return nil
+	}
+	for _, a := range r.opts.Config.Adapters {
+		w, watches := a.(HubWatcher)
+		if !watches {
+			continue
+		}
+		if err := r.call(a, func(out *Outbox) { w.HandleHubLost(time.Now(), out) }); err != nil {
 			return err
 		}
 	}
@@ -169,11 +343,10 @@ func (r *runner) handleMessage(ctx context.Context, m Message) error {
 		r.reported = dropped
 	}
 	if Matches(r.presence.filter(), m.Topic) {
-		if r.presence.handle(m) && r.session != nil {
+		if r.presence.handle(time.Now(), m) && r.session != nil {
 			r.announce()
 		}
-		r.review(ctx)
-		return nil
+		return r.review(ctx)
 	}
 	switch {
 	case r.session == nil || !r.presence.working:
@@ -224,7 +397,13 @@ func (r *runner) call(a Adapter, f func(out *Outbox)) error {
 			return fmt.Errorf("keep the state of %s: %w", a.Name(), err)
 		}
 	}
+	if err := r.left.note(a.Name(), out.messages); err != nil {
+		return fmt.Errorf("keep what %s leaves: %w", a.Name(), err)
+	}
 	for _, m := range out.messages {
+		if r.owners.foreign(m.Topic) {
+			continue // what is there is another home's; takeUp tells
+		}
 		if err := CheckTopic(m.Topic); err != nil {
 			out.Warn(fmt.Sprintf("not published: %v", err))
 			continue
@@ -246,8 +425,8 @@ func (r *runner) call(a Adapter, f func(out *Outbox)) error {
 // nextTimer returns how long nothing is due.
 func (r *runner) nextTimer() time.Duration {
 	next := time.Now().Add(time.Hour)
-	if r.session != nil && !r.presence.until.IsZero() && r.presence.until.Before(next) {
-		next = r.presence.until
+	if at := r.presence.next(); r.session != nil && !at.IsZero() {
+		next = at
 	}
 	if r.working {
 		for _, a := range r.opts.Config.Adapters {
@@ -261,9 +440,11 @@ func (r *runner) nextTimer() time.Duration {
 }
 
 func (r *runner) handleTimers(ctx context.Context) error {
-	r.review(ctx)
-	if !r.working {
-		return nil
+	if r.session != nil && r.presence.tell(time.Now()) {
+		r.announce()
+	}
+	if err := r.review(ctx); err != nil || !r.working {
+		return err
 	}
 	for _, a := range r.opts.Config.Adapters {
 		now := time.Now()
@@ -280,8 +461,8 @@ func (r *runner) handleTimers(ctx context.Context) error {
 // goodbye takes back what was left on the broker.
 func (r *runner) goodbye() {
 	// A connection made while the loop ended is in the queue.
-	for len(r.events) > 0 {
-		if e := <-r.events; e.up != nil {
+	for len(r.arrivals) > 0 {
+		if e := <-r.arrivals; e.up != nil {
 			r.session = e.up
 		}
 	}
@@ -292,6 +473,9 @@ func (r *runner) goodbye() {
 		for _, a := range r.opts.Config.Adapters {
 			// Nothing is kept any more, so there is nothing to fail.
 			_ = r.call(a, func(out *Outbox) { a.HandleDown(out); out.kept = nil })
+		}
+		for _, t := range r.owners.own() {
+			r.session.publish(Message{Topic: ownerRoot + t, Retained: true})
 		}
 	}
 	r.session.publish(Message{Topic: r.presence.topic(), Retained: true})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/commshub/commshub/transport/mqtt"
 )
 
 const (
@@ -33,9 +35,10 @@ type session struct {
 	last   []paho.Token       // of messages published since the last flush
 }
 
-// event is something that happened at the broker's side, in order.
-type event struct {
+// arrival is what came from the broker's side, in order.
+type arrival struct {
 	up         *session // connected
+	again      bool     // the broker accepts connections and drops them at once
 	down       error    // lost, or why it cannot be reached
 	subscribed *session // the adapters' filters are in place
 	message    *Message
@@ -43,12 +46,13 @@ type event struct {
 
 // stayConnected connects again and again until ctx is done.
 func (b *Bridge) stayConnected(ctx context.Context, p *presence) {
-	wait := retryMin
+	retry := mqtt.Retry{Min: retryMin, Max: retryMax}
 	for ctx.Err() == nil {
+		var wait time.Duration
 		s, err := b.connect(ctx, p)
 		if err == nil {
-			wait = retryMin
-			b.tell(ctx, event{up: s})
+			since := time.Now()
+			b.tell(ctx, arrival{up: s, again: retry.Dropping()})
 			select {
 			case err = <-s.lost:
 				err = fmt.Errorf("connection lost: %w", plain(err))
@@ -56,21 +60,26 @@ func (b *Bridge) stayConnected(ctx context.Context, p *presence) {
 			case <-ctx.Done():
 				return // the bridge says goodbye and closes it
 			}
+			if wait = retry.Lost(time.Since(since)); retry.Dropping() {
+				err = fmt.Errorf("connection lost: the broker accepts the connection and drops it, again and again: look there for a second client with the id %s, retained messages that are forbidden, an access list without %s, or a limit on the size of packets",
+					b.opts.Config.Broker.clientID(p.self), p.topic())
+			}
+		} else {
+			wait = retry.Failed()
 		}
-		b.tell(ctx, event{down: err})
+		b.tell(ctx, arrival{down: err, again: retry.Dropping()})
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
 		}
-		wait = min(2*wait, retryMax)
 	}
 }
 
-func (b *Bridge) tell(ctx context.Context, e event) {
+func (b *Bridge) tell(ctx context.Context, e arrival) {
 	select {
-	case b.events <- e:
+	case b.arrivals <- e:
 	case <-ctx.Done():
 		if e.up != nil {
 			e.up.close()
@@ -84,6 +93,7 @@ func (b *Bridge) connect(ctx context.Context, p *presence) (*session, error) {
 	// to connect does not.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, end)()
+	b.owners.end()
 	s := &session{lost: make(chan error, 1), end: end}
 	s.client = paho.NewClient(b.clientOptions(life, p, s))
 	token := s.client.Connect()
@@ -92,7 +102,7 @@ func (b *Bridge) connect(ctx context.Context, p *presence) (*session, error) {
 		end()
 		return nil, fmt.Errorf("connect to %s: %w", b.opts.Config.Broker.server, plain(err))
 	}
-	if err := s.subscribe(ctx, []string{p.filter()}); err != nil {
+	if err := s.subscribe(ctx, []string{p.filter(), ownerRoot + "#"}); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -124,8 +134,11 @@ func (b *Bridge) clientOptions(life context.Context, p *presence, s *session) *p
 // take hands a message over. paho makes a new payload for each. It must not
 // block: nothing else is read meanwhile.
 func (b *Bridge) take(_ paho.Client, m paho.Message) {
+	if b.owners.take(m.Topic(), m.Payload()) {
+		return
+	}
 	select {
-	case b.events <- event{message: &Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()}}:
+	case b.arrivals <- arrival{message: &Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()}}:
 	default:
 		b.dropped.Add(1)
 	}
@@ -193,18 +206,23 @@ func (s *session) lose(reason error) {
 	}
 }
 
-// flush waits until the broker has taken what was published, for a while.
-func (s *session) flush() {
+// flush waits until the broker has taken what was published, for a while, and reports
+// whether it has.
+func (s *session) flush() bool {
 	timeout := time.NewTimer(farewell)
 	defer timeout.Stop()
 	for _, token := range s.last {
 		select {
 		case <-token.Done():
+			if token.Error() != nil {
+				return false
+			}
 		case <-timeout.C:
-			return
+			return false
 		}
 	}
 	s.last = s.last[:0]
+	return true
 }
 
 func (s *session) close() {

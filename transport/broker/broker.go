@@ -79,6 +79,7 @@ type Account struct {
 // Broker is a running broker.
 type Broker struct {
 	server *server.Server
+	lines  *logLines
 	lock   *os.File // of the store folder
 	addr   string
 	scheme string
@@ -111,6 +112,7 @@ func Start(opts Options) (*Broker, error) {
 	}
 	b := &Broker{
 		server: s,
+		lines:  lines,
 		lock:   locked,
 		addr:   net.JoinHostPort(config.MQTT.Host, strconv.Itoa(config.MQTT.Port)),
 		scheme: "mqtt",
@@ -121,11 +123,12 @@ func Start(opts Options) (*Broker, error) {
 	return b, nil
 }
 
-// Addr returns the address the broker listens on, with the port it really has.
-func (b *Broker) Addr() string { return b.addr }
-
 // URL returns the address as MQTT clients take it.
 func (b *Broker) URL() string { return b.scheme + "://" + b.addr }
+
+// Trouble returns the last lines that the broker logged, if there has been an error, as
+// of a disk that is full; "" if not.
+func (b *Broker) Trouble() string { return b.lines.trouble() }
 
 // Close cuts all clients off and returns when everything is released.
 func (b *Broker) Close() error {

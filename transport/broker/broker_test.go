@@ -424,7 +424,7 @@ func TestGarbageConnectionsDoNoHarm(t *testing.T) {
 		wg.Go(func() {
 			dice := rand.New(rand.NewPCG(1, uint64(worker)))
 			for i := range 50 {
-				conn, err := net.Dial("tcp", b.Addr())
+				conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
 				if err != nil {
 					t.Error(err)
 					return

@@ -22,6 +22,8 @@ type logLines struct {
 	mu        sync.Mutex
 	dropped   int
 	lastFatal string
+	said      []string // the last few lines
+	inTrouble bool     // an error was among them
 }
 
 const (
@@ -55,6 +57,27 @@ func (l *logLines) Errorf(format string, args ...any) {
 	l.line(slog.LevelError, format, args)
 }
 
+// keptLines is how many lines are kept to explain an error: its cause is often the
+// warning before it.
+const keptLines = 2
+
+// keep remembers a line. The lock is held.
+func (l *logLines) keep(level slog.Level, text string) {
+	l.said = append(l.said, text)
+	l.said = l.said[max(0, len(l.said)-keptLines):]
+	l.inTrouble = l.inTrouble || level >= slog.LevelError
+}
+
+// trouble returns the last lines if there was an error.
+func (l *logLines) trouble() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.inTrouble {
+		return ""
+	}
+	return strings.Join(l.said, "; ")
+}
+
 // Fatalf implements server.Logger. nats-server expects the process to end here;
 // Start returns the text as its error instead.
 func (l *logLines) Fatalf(format string, args ...any) {
@@ -65,6 +88,7 @@ func (l *logLines) Fatalf(format string, args ...any) {
 
 func (l *logLines) line(level slog.Level, format string, args []any) {
 	l.mu.Lock()
+	l.keep(level, oneLine(format, args))
 	if !l.limit.AllowN(time.Now(), 1) {
 		l.dropped++
 		l.mu.Unlock()

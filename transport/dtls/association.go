@@ -28,6 +28,7 @@ type association struct {
 	started time.Time // likewise
 
 	usesKey   atomic.Bool     // an install code in place of certificates
+	try       int             // set before usesKey on the server's side: so many in a row, this one included
 	ctx       context.Context // of the handshake
 	cancel    context.CancelFunc
 	confirmed atomic.Bool   // a record came, so the peer has our Finished

@@ -215,6 +215,90 @@ func TestInstallCode(t *testing.T) {
 	}
 }
 
+// Whoever has another code is slowed: each try in a row makes the next one wait longer. The
+// device itself gets in as soon as that is over, and a certificate at any time.
+func TestTriesAtAnInstallCodeAreCountedAndSlowed(t *testing.T) {
+	inHome(t, func(t *testing.T, h *home) {
+		key := Key{1, 2, 3}
+		told := 0
+		server := h.startHub(func(o *ServerOptions) {
+			o.InstallKey = func(han.EUI64) (Key, bool) { return key, true }
+			o.Unproven = func(peer han.EUI64, inARow int) {
+				if told++; peer != gasMeter || inARow != told {
+					t.Errorf("told of try %d of %s, want %d", inARow, peer, told)
+				}
+			}
+		})
+		withKey := func(k Key) func(*ClientOptions) {
+			return func(o *ClientOptions) { o.Certificate, o.Roots, o.InstallKey = nil, nil, &k }
+		}
+		guesser := h.startDevice(gasMeter, withKey(Key{9}))
+		time.Sleep(time.Hour)
+		// One try a minute, and a handshake of 10 s each.
+		if told < 45 || told > 70 {
+			t.Errorf("%d tries in an hour, want about one a minute", told)
+		}
+		if c := server.Counters(); c.Unproven != uint64(told) || c.HandshakesCompleted != 0 {
+			t.Errorf("told of %d tries, counted %+v", told, c)
+		}
+		got := h.read()
+		for _, want := range []string{
+			"hub refused 00DB1234567890A1: the install code was not proved ", " times in a row: the next try counts in ",
+			"00DB1234567890A1 failed: the hub refused: it knows no install code of this device, or waits after tries that did not prove it",
+			"00DB1234567890A1 failed: no answer within 10s: do both sides have the same install code?",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("nobody said %q:\n%s", want, got[:min(len(got), 2000)])
+			}
+		}
+		if err := guesser.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second) // its last handshake makes room for another
+		synctest.Wait()
+		h.read()
+		certified := h.startDevice(gasMeter, nil)
+		h.expectEstablished(gasMeter)
+		if err := certified.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(longestPause)
+		synctest.Wait()
+		h.read()
+		h.startDevice(gasMeter, withKey(key))
+		h.expectEstablished(gasMeter)
+		if _, wait := server.tries.begin(gasMeter); wait != 0 {
+			t.Errorf("after a proof the next try waits %s", wait)
+		}
+	})
+}
+
+// What was tried before does not count once the code is proved, or the device has left the
+// device log.
+func TestTriesAtAnInstallCodeAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all tries
+		for n := 1; n <= 8; n++ {
+			if got, wait := all.begin(gasMeter); got != n || wait != 0 {
+				t.Fatalf("try %d: %d in a row, waits %s", n, got, wait)
+			}
+			want := min(time.Second<<(n-1), time.Minute)
+			if _, wait := all.begin(gasMeter); wait != want {
+				t.Errorf("after %d tries: a pause of %s, want %s", n, wait, want)
+			}
+			if _, wait := all.begin(display); wait != 0 {
+				t.Errorf("another device waits %s", wait)
+			}
+			all.forget(display)
+			time.Sleep(want)
+		}
+		all.forget(gasMeter)
+		if got, wait := all.begin(gasMeter); got != 1 || wait != 0 {
+			t.Errorf("after a proof: %d in a row, waits %s", got, wait)
+		}
+	})
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	h := newHome(t)
 	send := func(han.EUI64, []byte) error { return nil }

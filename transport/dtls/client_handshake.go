@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -105,6 +106,9 @@ func (c *Client) attempt() error {
 	c.mu.Unlock()
 	if err != nil {
 		c.counters.failed.Add(1)
+		if c.opts.InstallKey != nil && errors.Is(err, keyRefused) {
+			err = errNoKey
+		}
 		a.abandon()
 		return err
 	}

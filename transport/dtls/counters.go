@@ -11,10 +11,11 @@ type Counters struct {
 	RecordsReceived     uint64 // handed to the application
 	DatagramsDropped    uint64 // malformed, for nobody, or no room
 	Refused             uint64 // attempts of devices that were refused
+	Unproven            uint64 // handshakes that did not prove an install code
 }
 
 type counters struct {
-	started, completed, failed, sent, received, dropped, refused atomic.Uint64
+	started, completed, failed, sent, received, dropped, refused, unproven atomic.Uint64
 }
 
 func (c *counters) snapshot() Counters {
@@ -26,5 +27,6 @@ func (c *counters) snapshot() Counters {
 		RecordsReceived:     c.received.Load(),
 		DatagramsDropped:    c.dropped.Load(),
 		Refused:             c.refused.Load(),
+		Unproven:            c.unproven.Load(),
 	}
 }

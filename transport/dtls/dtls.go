@@ -1,6 +1,9 @@
 // Package dtls makes sessions between a hub and its devices: DTLS 1.2 (RFC 6347)
 // over any carrier that moves datagrams between parties known by EUI64.
 //
+// Divergence: it stands for Zigbee's own security, network and APS keys. What those
+// add to a frame is reckoned by package phy.
+//
 // There is one cipher suite per way of proving who one is, and nothing to
 // negotiate down to:
 //

@@ -62,8 +62,19 @@ func alertReason(err error) error {
 		return err
 	}
 	_, description, _ := strings.Cut(words, ": ")
-	return fmt.Errorf("the other side refused: %s", spaced(description))
+	return refusal(spaced(description))
 }
+
+// refusal is an alert of the other side.
+type refusal string
+
+// Error implements error.
+func (r refusal) Error() string { return "the other side refused: " + string(r) }
+
+// A hub that gives no key for a handshake has no other word for it than pion's.
+const keyRefused refusal = "internal error"
+
+var errNoKey = errors.New("the hub refused: it knows no install code of this device, or waits after tries that did not prove it")
 
 // spaced writes "BadCertificate" as "bad certificate".
 func spaced(camel string) string {

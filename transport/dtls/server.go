@@ -51,6 +51,10 @@ type ServerOptions struct {
 	Established func(peer han.EUI64)
 	Lost        func(peer han.EUI64, reason error)
 	Refused     func(peer han.EUI64, reason error)
+	// Unproven tells of each handshake that did not prove the install code with which it
+	// was begun: wrong, given up, or lost on the way. So many in a row make the device
+	// wait longer and longer, a minute at most. Optional.
+	Unproven func(peer han.EUI64, inARow int)
 
 	MaxHandshakes    int           // at the same time, over all devices; default 64
 	HandshakeTimeout time.Duration // default 10 s
@@ -75,6 +79,7 @@ type Server struct {
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 	refusals *refusals
+	tries    tries
 	alerts   *rate.Limiter
 	counters counters
 
@@ -197,6 +202,7 @@ func (s *Server) Drop(peer han.EUI64) {
 		delete(s.lanes, peer)
 	}
 	s.mu.Unlock()
+	s.tries.forget(peer)
 	if established != nil {
 		established.close()
 	}

@@ -57,7 +57,7 @@ func (s *Server) admit(peer han.EUI64, hello random, datagram []byte) error {
 // begin starts a handshake. s.mu is held.
 func (s *Server) begin(l *lane, hello random, datagram []byte) {
 	a := newAssociation(s.ctx, l.peer, func(d []byte) error { return s.opts.Send(l.peer, d) })
-	if err := s.opts.open(a, l.peer); err != nil {
+	if err := s.open(a, l.peer); err != nil {
 		panic("dtls: options that NewServer checked were refused: " + err.Error())
 	}
 	a.random = hello
@@ -78,10 +78,14 @@ func (s *Server) run(l *lane, a *association) {
 	if err != nil {
 		close(a.ended)
 		a.abandon()
+		s.tellTry(l.peer, a)
 		if !errors.Is(err, errSuperseded) {
 			s.refuse(l.peer, a.random, err)
 		}
 		return
+	}
+	if a.usesKey.Load() {
+		s.tries.forget(l.peer)
 	}
 	if old != nil {
 		old.abandon()
@@ -95,6 +99,18 @@ func (s *Server) run(l *lane, a *association) {
 	a.close()
 	if s.forget(l, a) && s.opts.Lost != nil {
 		s.opts.Lost(l.peer, reason)
+	}
+}
+
+// tellTry counts and tells a handshake that failed after it had got the key of an install
+// code.
+func (s *Server) tellTry(peer han.EUI64, a *association) {
+	if !a.usesKey.Load() || s.ctx.Err() != nil {
+		return
+	}
+	s.counters.unproven.Add(1)
+	if s.opts.Unproven != nil {
+		s.opts.Unproven(peer, a.try)
 	}
 }
 

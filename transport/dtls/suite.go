@@ -31,7 +31,8 @@ func commonOptions(flightInterval time.Duration) []pion.Option {
 }
 
 // open completes the server's side of an association with peer.
-func (o *ServerOptions) open(a *association, peer han.EUI64) (err error) {
+func (s *Server) open(a *association, peer han.EUI64) (err error) {
+	o := &s.opts
 	var options []pion.ServerOption
 	for _, option := range commonOptions(o.FlightInterval) {
 		options = append(options, option)
@@ -50,12 +51,7 @@ func (o *ServerOptions) open(a *association, peer han.EUI64) (err error) {
 			if string(identity) != peer.String() {
 				return nil, identityErrorf("the install code of %q was used by %s", identity, peer)
 			}
-			key, known := o.InstallKey(peer)
-			if !known {
-				return nil, identityErrorf("no install code is known for %s", peer)
-			}
-			a.usesKey.Store(true)
-			return key[:], nil
+			return s.installKey(a, peer)
 		}))
 	}
 	options = append(options, pion.WithCipherSuites(suites...),
@@ -67,6 +63,21 @@ func (o *ServerOptions) open(a *association, peer han.EUI64) (err error) {
 		}))
 	a.conn, err = pion.ServerWithOptions(a.carrier, address(peer), options...)
 	return err
+}
+
+// installKey returns the key of a device's install code for a try to prove it.
+func (s *Server) installKey(a *association, peer han.EUI64) ([]byte, error) {
+	key, known := s.opts.InstallKey(peer)
+	if !known {
+		return nil, identityErrorf("no install code is known for %s", peer)
+	}
+	inARow, wait := s.tries.begin(peer)
+	if wait > 0 {
+		return nil, identityErrorf("the install code was not proved %d times in a row: the next try counts in %s", inARow, wait.Round(time.Second))
+	}
+	a.usesKey.Store(true)
+	a.try = inARow
+	return key[:], nil
 }
 
 // open completes the client's side of an association with the hub. The server

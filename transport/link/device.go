@@ -21,12 +21,11 @@ type DeviceOptions struct {
 	Roots       *x509.CertPool
 	InstallKey  *Key // in place of a certificate
 
-	// Receive takes a frame, whose payload is only valid during the call. Calls
-	// come one at a time.
-	Receive func(f han.Frame)
+	// Receive takes what comes in. Calls come one at a time.
+	Receive Receivers
 	// Clock takes the emulated clock of the hub when it changes. Optional.
-	Clock  func(Clock)
-	Events Events
+	Clock   func(Clock)
+	Notices Notices
 
 	Unanswered         int           // frames sent without any back that make doubtful; default 3
 	Patience           time.Duration // after the last of them; default 2 s
@@ -43,10 +42,10 @@ type Device struct {
 
 // DialDevice starts a device's end. It lives until Close is called or ctx is done.
 func DialDevice(ctx context.Context, opts DeviceOptions) (*Device, error) {
-	if opts.Receive == nil {
+	if opts.Receive.Frame == nil {
 		return nil, fmt.Errorf("dial device: %w", errNoReceive)
 	}
-	d := &Device{end: newEnd(opts.Device, opts.Receive, opts.Events)}
+	d := &Device{end: newEnd(opts.Device, opts.Receive, opts.Notices)}
 	session, err := dtls.NewClient(dtls.ClientOptions{
 		Device: opts.Device, Hub: opts.Hub,
 		Certificate: opts.Certificate,
@@ -54,9 +53,9 @@ func DialDevice(ctx context.Context, opts DeviceOptions) (*Device, error) {
 		InstallKey:  opts.InstallKey,
 		Send:        func(datagram []byte) error { return d.end.carrier.Send(opts.Hub, datagram) },
 		Receive:     func(record []byte) { d.end.take(opts.Hub, record) },
-		Established: func() { d.end.events.association(opts.Hub, true, nil) },
-		Lost:        func(reason error) { d.end.events.association(opts.Hub, false, reason) },
-		Failed:      func(reason error) { d.end.events.refused(opts.Hub, reason) },
+		Established: func() { d.end.notices.association(opts.Hub, true, nil) },
+		Lost:        func(reason error) { d.end.notices.association(opts.Hub, false, reason) },
+		Failed:      func(reason error) { d.end.notices.refused(opts.Hub, reason) },
 
 		Unanswered:       opts.Unanswered,
 		Patience:         opts.Patience,
@@ -74,7 +73,7 @@ func DialDevice(ctx context.Context, opts DeviceOptions) (*Device, error) {
 	carrier.Clock = opts.Clock
 	carrier.Receive = func(_ han.EUI64, datagram []byte) { session.Receive(datagram) }
 	carrier.Status = func(up bool, reason error) {
-		d.end.events.broker(up, reason)
+		d.end.notices.broker(up, reason)
 		session.CarrierUp(up)
 	}
 	if err := d.end.dial(ctx, carrier, session); err != nil {
@@ -83,15 +82,13 @@ func DialDevice(ctx context.Context, opts DeviceOptions) (*Device, error) {
 	return d, nil
 }
 
-// Send sends a frame to the hub in the caller's goroutine. The payload may be
-// reused afterwards. No error means that the frame is on its way.
-func (d *Device) Send(f han.Frame) error { return d.end.send(f, d.session.Send) }
+// Send sends a frame to the hub in the caller's goroutine, with its stamp if it has
+// one. The payload may be reused afterwards. No error means that the frame is on its
+// way.
+func (d *Device) Send(f han.Frame, st *han.Stamp) error { return d.end.send(f, st, d.session.Send) }
 
-// Reset makes a new session although there is one, for a caller that knows better.
-func (d *Device) Reset() { d.session.Reset() }
-
-// WaitUp returns when the broker is connected, or with the error of ctx.
-func (d *Device) WaitUp(ctx context.Context) error { return d.end.carrier.WaitUp(ctx) }
+// SendStamp sends a stamp without a frame.
+func (d *Device) SendStamp(st *han.Stamp) error { return sendStamp(st, d.session.Send) }
 
 // Counters returns a snapshot.
 func (d *Device) Counters() Counters { return d.end.counters(d.session.Counters()) }

@@ -26,10 +26,9 @@ type HubOptions struct {
 	// allows everybody.
 	Authorise func(peer han.EUI64) error
 
-	// Receive takes a frame, whose payload is only valid during the call. Calls
-	// for one device come one at a time, for different devices at the same time.
-	Receive func(f han.Frame)
-	Events  Events
+	// Receive takes what comes in.
+	Receive Receivers
+	Notices Notices
 
 	MaxHandshakes    int           // at the same time, over all devices; default 64
 	HandshakeTimeout time.Duration // default 10 s
@@ -44,10 +43,10 @@ type Hub struct {
 
 // DialHub starts the hub's end. It lives until Close is called or ctx is done.
 func DialHub(ctx context.Context, opts HubOptions) (*Hub, error) {
-	if opts.Receive == nil {
+	if opts.Receive.Frame == nil {
 		return nil, fmt.Errorf("dial hub: %w", errNoReceive)
 	}
-	h := &Hub{end: newEnd(opts.Hub, opts.Receive, opts.Events)}
+	h := &Hub{end: newEnd(opts.Hub, opts.Receive, opts.Notices)}
 	sessions, err := dtls.NewServer(dtls.ServerOptions{
 		Certificate: opts.Certificate,
 		Roots:       opts.Roots,
@@ -55,9 +54,10 @@ func DialHub(ctx context.Context, opts HubOptions) (*Hub, error) {
 		Authorise:   opts.Authorise,
 		Send:        func(peer han.EUI64, datagram []byte) error { return h.end.carrier.Send(peer, datagram) },
 		Receive:     h.end.take,
-		Established: func(peer han.EUI64) { h.end.events.association(peer, true, nil) },
-		Lost:        func(peer han.EUI64, reason error) { h.end.events.association(peer, false, reason) },
-		Refused:     h.end.events.refused,
+		Established: func(peer han.EUI64) { h.end.notices.association(peer, true, nil) },
+		Lost:        func(peer han.EUI64, reason error) { h.end.notices.association(peer, false, reason) },
+		Refused:     h.end.notices.refused,
+		Unproven:    h.end.notices.unproven,
 
 		MaxHandshakes:    opts.MaxHandshakes,
 		HandshakeTimeout: opts.HandshakeTimeout,
@@ -70,17 +70,24 @@ func DialHub(ctx context.Context, opts HubOptions) (*Hub, error) {
 	carrier := opts.Broker.options()
 	carrier.Hub = opts.Hub
 	carrier.Receive = sessions.Receive
-	carrier.Status = h.end.events.broker
+	carrier.Status = h.end.notices.broker
+	carrier.Gone = h.end.notices.gone
 	if err := h.end.dial(ctx, carrier, sessions); err != nil {
 		return nil, fmt.Errorf("dial hub: %w", err)
 	}
 	return h, nil
 }
 
-// Send sends a frame to the device f.Dst in the caller's goroutine. The payload
-// may be reused afterwards. No error means that the frame is on its way.
-func (h *Hub) Send(f han.Frame) error {
-	return h.end.send(f, func(record []byte) error { return h.sessions.Send(f.Dst, record) })
+// Send sends a frame to the device f.Dst in the caller's goroutine, with its stamp if
+// it has one. The payload may be reused afterwards. No error means that the frame is on
+// its way.
+func (h *Hub) Send(f han.Frame, st *han.Stamp) error {
+	return h.end.send(f, st, func(record []byte) error { return h.sessions.Send(f.Dst, record) })
+}
+
+// SendStamp sends a stamp without a frame to a device.
+func (h *Hub) SendStamp(to han.EUI64, st *han.Stamp) error {
+	return sendStamp(st, func(record []byte) error { return h.sessions.Send(to, record) })
 }
 
 // Drop ends the session with a device that was removed from the device log.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/installcode"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/zcl"
@@ -58,11 +59,18 @@ func guideFrames(t *testing.T) map[string][]byte {
 	frame, err := cborframe.Append(nil, han.Frame{
 		Src: 0x00DB1234567890B1, Dst: 0x00DB1234567890A3, SrcEndpoint: 1, DstEndpoint: 1,
 		Profile: han.ProfileSmartEnergy, Cluster: ota.ClusterID, Counter: 42, Payload: block,
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	code, err := installcode.Parse("83FE D340 7A93 9723 A5C6 39B2 6916 D505 C3B5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := code.Key()
 	return map[string][]byte{
+		"install-code":            code[:],
+		"link-key":                key[:],
 		"frame":                   frame,
 		"request-mirror":          cluster(answer, quiet, 1, metering.CommandRequestMirror, metering.RequestMirror{}),
 		"request-mirror-response": cluster(false, quiet, 1, metering.CommandRequestMirrorResponse, metering.RequestMirrorResponse{Endpoint: 2}),

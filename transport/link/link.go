@@ -8,6 +8,9 @@
 // and connect by themselves, again and again, until they are closed. A frame
 // that cannot be sent is lost, as on any radio; the nodes repeat what matters.
 //
+// Divergence: the HAN is a star. There is a topic for each way between the hub and a
+// device, and none between devices.
+//
 // What comes in is taken only if it is canonical CBOR, not too long, sent by the
 // device whose association it came on, and meant for this end.
 package link
@@ -55,31 +58,49 @@ func (b Broker) options() mqtt.Options {
 	}
 }
 
-// Events tells a person what goes on, one line each. All functions are optional;
+// Notices tells a person what goes on, one line each. All functions are optional;
 // they must not block and not close the link.
-type Events struct {
+type Notices struct {
 	// Broker tells that the broker is connected, or not any more or not yet, and why.
 	Broker func(up bool, reason error)
 	// Association tells that a session with peer is established, or lost and why.
 	Association func(peer han.EUI64, established bool, reason error)
+	// Gone tells that a device's connection to the broker broke. Its session may go on
+	// when it comes back. Hub only.
+	Gone func(peer han.EUI64)
+	// Unproven tells of a handshake that did not prove the install code with which it was
+	// begun, and how many in a row that is. Hub only.
+	Unproven func(peer han.EUI64, inARow int)
 	// Refused tells why a handshake with peer failed or a frame of it was
 	// refused; never many per second.
 	Refused func(peer han.EUI64, reason error)
 }
 
-func (e *Events) broker(up bool, reason error) {
+func (e *Notices) broker(up bool, reason error) {
 	if e.Broker != nil {
 		e.Broker(up, reason)
 	}
 }
 
-func (e *Events) association(peer han.EUI64, established bool, reason error) {
+func (e *Notices) association(peer han.EUI64, established bool, reason error) {
 	if e.Association != nil {
 		e.Association(peer, established, reason)
 	}
 }
 
-func (e *Events) refused(peer han.EUI64, reason error) {
+func (e *Notices) gone(peer han.EUI64) {
+	if e.Gone != nil {
+		e.Gone(peer)
+	}
+}
+
+func (e *Notices) unproven(peer han.EUI64, inARow int) {
+	if e.Unproven != nil {
+		e.Unproven(peer, inARow)
+	}
+}
+
+func (e *Notices) refused(peer han.EUI64, reason error) {
 	if e.Refused != nil {
 		e.Refused(peer, reason)
 	}
@@ -102,8 +123,8 @@ const (
 // end is what both ends of a link have in common.
 type end struct {
 	self    han.EUI64
-	receive func(f han.Frame)
-	events  Events
+	receive Receivers
+	notices Notices
 	limit   *rate.Limiter // of reports about refused frames
 	carrier *mqtt.Link
 	ready   chan struct{} // closed when carrier is set
@@ -116,9 +137,19 @@ type end struct {
 	sent, received, refused atomic.Uint64
 }
 
-func newEnd(self han.EUI64, receive func(han.Frame), events Events) *end {
+// Receivers take what comes in. Calls for one device come one at a time, for
+// different devices at the same time.
+type Receivers struct {
+	// Frame takes a frame, whose payload is only valid during the call, with its
+	// stamp; nil if it has none. Required.
+	Frame func(f han.Frame, st *han.Stamp)
+	// Stamp takes a stamp that came without a frame. Optional.
+	Stamp func(peer han.EUI64, st han.Stamp)
+}
+
+func newEnd(self han.EUI64, receive Receivers, notices Notices) *end {
 	return &end{
-		self: self, receive: receive, events: events,
+		self: self, receive: receive, notices: notices,
 		limit: rate.NewLimiter(refusalsPerSecond, refusalsAtOnce),
 		ready: make(chan struct{}),
 	}
@@ -161,16 +192,23 @@ func (e *end) shut() {
 	})
 }
 
-// send encodes a frame and passes it on.
-func (e *end) send(f han.Frame, pass func(record []byte) error) error {
+// send encodes a frame with its stamp, if it has one, and passes it on.
+func (e *end) send(f han.Frame, st *han.Stamp, pass func(record []byte) error) error {
 	if f.Src != e.self {
 		return fmt.Errorf("send frame: its source is %s, this is %s", f.Src, e.self)
 	}
-	if err := encode(f, pass); err != nil {
+	if err := encode(f, st, pass); err != nil {
 		return err
 	}
 	e.sent.Add(1)
 	return nil
+}
+
+// sendStamp encodes a stamp alone and passes it on.
+func sendStamp(st *han.Stamp, pass func(record []byte) error) error {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	return pass(cborframe.AppendStamp((*buffer)[:0], st))
 }
 
 var buffers = sync.Pool{New: func() any {
@@ -179,35 +217,49 @@ var buffers = sync.Pool{New: func() any {
 }}
 
 // encode calls use with the encoding of f, which is only valid during the call.
-func encode(f han.Frame, use func(encoded []byte) error) error {
+func encode(f han.Frame, st *han.Stamp, use func(encoded []byte) error) error {
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
-	encoded, err := cborframe.Append((*buffer)[:0], f)
+	encoded, err := cborframe.Append((*buffer)[:0], f, st)
 	if err != nil {
 		return err
 	}
 	return use(encoded)
 }
 
-// take decodes a record that came from peer and hands the frame on.
+// take decodes a record that came from peer and hands on what it holds.
 func (e *end) take(peer han.EUI64, record []byte) {
-	f, err := cborframe.Decode(record)
+	m, err := cborframe.Decode(record)
+	switch {
+	case err != nil || !m.HasFrame:
+	case m.Frame.Src != peer:
+		err = fmt.Errorf("frame refused: its source is %s, it came from %s", m.Frame.Src, peer)
+	case m.Frame.Dst != e.self:
+		err = fmt.Errorf("frame refused: it is for %s, this is %s", m.Frame.Dst, e.self)
+	}
 	switch {
 	case err != nil:
-	case f.Src != peer:
-		err = fmt.Errorf("frame refused: its source is %s, it came from %s", f.Src, peer)
-	case f.Dst != e.self:
-		err = fmt.Errorf("frame refused: it is for %s, this is %s", f.Dst, e.self)
-	}
-	if err != nil {
 		e.refused.Add(1)
 		if e.limit.Allow() {
-			e.events.refused(peer, err)
+			e.notices.refused(peer, err)
 		}
+	case !m.HasFrame:
+		if e.receive.Stamp != nil {
+			e.receive.Stamp(peer, m.Stamp)
+		}
+	default:
+		e.received.Add(1)
+		e.hand(&m)
+	}
+}
+
+// hand hands a frame on.
+func (e *end) hand(m *cborframe.Message) {
+	if m.HasStamp {
+		e.receive.Frame(m.Frame, &m.Stamp)
 		return
 	}
-	e.received.Add(1)
-	e.receive(f)
+	e.receive.Frame(m.Frame, nil)
 }
 
 func (e *end) counters(d dtls.Counters) Counters {
@@ -220,4 +272,4 @@ func (e *end) counters(d dtls.Counters) Counters {
 	}
 }
 
-var errNoReceive = errors.New("the function Receive is required")
+var errNoReceive = errors.New("the function Receive.Frame is required")

@@ -125,10 +125,10 @@ func (h *home) dialFrames(b *testing.B) exchange {
 	var hub *Hub
 	ready := make(chan struct{})
 	hub, _ = h.dialHub(func(o *HubOptions) {
-		o.Receive = func(f han.Frame) {
+		o.Receive.Frame = func(f han.Frame, _ *han.Stamp) {
 			<-ready
 			f.Src, f.Dst = f.Dst, f.Src
-			if err := hub.Send(f); err != nil {
+			if err := hub.Send(f, nil); err != nil {
 				b.Error(err)
 			}
 		}
@@ -136,12 +136,12 @@ func (h *home) dialFrames(b *testing.B) exchange {
 	close(ready)
 	answers := make(chan struct{}, 1)
 	meter, atMeter := h.dialDevice(gasMeter, func(o *DeviceOptions) {
-		o.Receive = func(han.Frame) { answers <- struct{}{} }
+		o.Receive.Frame = func(han.Frame, *han.Stamp) { answers <- struct{}{} }
 	})
-	atMeter.expectEvent(b, "association with")
+	atMeter.expectNotice(b, "association with")
 	request := frameUp(gasMeter, string(make([]byte, benchPayload)))
 	return func() error {
-		if err := meter.Send(request); err != nil {
+		if err := meter.Send(request, nil); err != nil {
 			return err
 		}
 		<-answers

@@ -57,6 +57,8 @@ func (h *home) startBroker() {
 	b, err := broker.Start(broker.Options{StoreDir: h.storeDir, Listen: h.listen, Password: func(username, password string) (broker.Grant, error) {
 		id, err := han.ParseEUI64(username)
 		switch {
+		case username == tester && password == tester:
+			return everything, nil
 		case err != nil || username != password:
 			return broker.Grant{}, errors.New("unknown user")
 		case id == hubID:
@@ -87,47 +89,55 @@ func (h *home) certificate(id han.EUI64) *tls.Certificate {
 
 // diary collects what one end got and was told.
 type diary struct {
-	frames chan han.Frame
-	events chan string
+	frames  chan han.Frame
+	stamps  chan han.Stamp
+	notices chan string
 }
 
 func newDiary() *diary {
-	return &diary{frames: make(chan han.Frame, 64), events: make(chan string, 64)}
+	return &diary{frames: make(chan han.Frame, 64), stamps: make(chan han.Stamp, 64), notices: make(chan string, 64)}
 }
 
-func (d *diary) receive(f han.Frame) {
+func (d *diary) receive(f han.Frame, st *han.Stamp) {
 	f.Payload = append([]byte(nil), f.Payload...)
 	d.frames <- f
+	if st != nil {
+		d.stamps <- *st
+	}
 }
 
-func (d *diary) tell() Events {
-	return Events{
+func (d *diary) receivers() Receivers {
+	return Receivers{Frame: d.receive, Stamp: func(_ han.EUI64, st han.Stamp) { d.stamps <- st }}
+}
+
+func (d *diary) tell() Notices {
+	return Notices{
 		Broker: func(up bool, reason error) {
 			if up {
-				d.events <- "broker up"
+				d.notices <- "broker up"
 			} else {
-				d.events <- fmt.Sprintf("broker down: %v", reason)
+				d.notices <- fmt.Sprintf("broker down: %v", reason)
 			}
 		},
 		Association: func(peer han.EUI64, established bool, reason error) {
 			if established {
-				d.events <- fmt.Sprintf("association with %s", peer)
+				d.notices <- fmt.Sprintf("association with %s", peer)
 			} else {
-				d.events <- fmt.Sprintf("association lost with %s: %v", peer, reason)
+				d.notices <- fmt.Sprintf("association lost with %s: %v", peer, reason)
 			}
 		},
-		Refused: func(peer han.EUI64, reason error) { d.events <- fmt.Sprintf("refused %s: %v", peer, reason) },
+		Refused: func(peer han.EUI64, reason error) { d.notices <- fmt.Sprintf("refused %s: %v", peer, reason) },
 	}
 }
 
-// expectEvent skips other events.
-func (d *diary) expectEvent(t testing.TB, part string) {
+// expectNotice skips other notices.
+func (d *diary) expectNotice(t testing.TB, part string) {
 	t.Helper()
 	timeout := time.After(patience)
 	var seen []string
 	for {
 		select {
-		case got := <-d.events:
+		case got := <-d.notices:
 			if strings.Contains(got, part) {
 				return
 			}
@@ -150,13 +160,24 @@ func (d *diary) expectFrame(t testing.TB, want han.Frame) {
 	}
 }
 
+func (d *diary) expectStamp(t testing.TB) han.Stamp {
+	t.Helper()
+	select {
+	case got := <-d.stamps:
+		return got
+	case <-time.After(patience):
+		t.Fatal("no stamp came")
+		return han.Stamp{}
+	}
+}
+
 func (h *home) dialHub(change func(*HubOptions)) (*Hub, *diary) {
 	h.t.Helper()
 	d := newDiary()
 	opts := HubOptions{
 		Broker: h.account(hubID), Hub: hubID,
 		Certificate: h.certificate(hubID), Roots: h.authority.Roots(),
-		Receive: d.receive, Events: d.tell(),
+		Receive: d.receivers(), Notices: d.tell(),
 		FlightInterval: 100 * time.Millisecond,
 	}
 	if change != nil {
@@ -176,7 +197,7 @@ func (h *home) dialDevice(id han.EUI64, change func(*DeviceOptions)) (*Device, *
 	opts := DeviceOptions{
 		Broker: h.account(id), Device: id, Hub: hubID,
 		Certificate: h.certificate(id), Roots: h.authority.Roots(),
-		Receive: d.receive, Events: d.tell(),
+		Receive: d.receivers(), Notices: d.tell(),
 		FlightInterval: 100 * time.Millisecond, RetryMin: 50 * time.Millisecond, RetryMax: 200 * time.Millisecond,
 		HandshakeTimeout: 2 * time.Second,
 	}
@@ -201,9 +222,9 @@ func frameDown(id han.EUI64, payload string) han.Frame {
 	return f
 }
 
-func mustSend(t testing.TB, send func(han.Frame) error, f han.Frame) {
+func mustSend(t testing.TB, send func(han.Frame, *han.Stamp) error, f han.Frame) {
 	t.Helper()
-	if err := send(f); err != nil {
+	if err := send(f, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -213,8 +234,8 @@ func TestFramesTravelBothWays(t *testing.T) {
 	hub, atHub := h.dialHub(nil)
 	meter, atMeter := h.dialDevice(gasMeter, nil)
 	ihd, atDisplay := h.dialDevice(display, nil)
-	atMeter.expectEvent(t, "association with 00DB1234567890A3")
-	atDisplay.expectEvent(t, "association with 00DB1234567890A3")
+	atMeter.expectNotice(t, "association with 00DB1234567890A3")
+	atDisplay.expectNotice(t, "association with 00DB1234567890A3")
 
 	mustSend(t, meter.Send, frameUp(gasMeter, "report"))
 	atHub.expectFrame(t, frameUp(gasMeter, "report"))
@@ -231,6 +252,33 @@ func TestFramesTravelBothWays(t *testing.T) {
 	}
 }
 
+// Stamps travel beside frames and alone, and a frame without one stays without.
+func TestStampsTravel(t *testing.T) {
+	h := newHome(t)
+	hub, atHub := h.dialHub(nil)
+	meter, atMeter := h.dialDevice(gasMeter, nil)
+	atMeter.expectNotice(t, "association with")
+	noon := time.Date(2030, 6, 1, 12, 0, 0, 17, time.UTC)
+	beside := han.Stamp{Due: noon, Number: 3, Seen: 2, Promise: noon.Add(time.Hour)}
+	if err := meter.Send(frameUp(gasMeter, "report"), &beside); err != nil {
+		t.Fatal(err)
+	}
+	atHub.expectFrame(t, frameUp(gasMeter, "report"))
+	alone := han.Stamp{Due: noon, Number: 1, Promise: noon, Asks: true}
+	if err := hub.SendStamp(gasMeter, &alone); err != nil {
+		t.Fatal(err)
+	}
+	if got := atHub.expectStamp(t); got != beside {
+		t.Errorf("the hub got %+v, want %+v", got, beside)
+	}
+	if got := atMeter.expectStamp(t); got != alone {
+		t.Errorf("the meter got %+v, want %+v", got, alone)
+	}
+	if c := hub.Counters(); c.FramesReceived != 1 || c.FramesSent != 0 {
+		t.Errorf("stamps are counted as frames: %+v", c)
+	}
+}
+
 func TestInstallCodeJoins(t *testing.T) {
 	h := newHome(t)
 	key := Key{1, 2, 3}
@@ -240,7 +288,7 @@ func TestInstallCodeJoins(t *testing.T) {
 	ihd, atDisplay := h.dialDevice(display, func(o *DeviceOptions) {
 		o.Certificate, o.Roots, o.InstallKey = nil, nil, &key
 	})
-	atDisplay.expectEvent(t, "association with")
+	atDisplay.expectNotice(t, "association with")
 	mustSend(t, ihd.Send, frameUp(display, "read"))
 	atHub.expectFrame(t, frameUp(display, "read"))
 }
@@ -249,27 +297,27 @@ func TestMisaddressedFramesAreRefused(t *testing.T) {
 	h := newHome(t)
 	hub, atHub := h.dialHub(nil)
 	meter, atMeter := h.dialDevice(gasMeter, nil)
-	atMeter.expectEvent(t, "association with")
+	atMeter.expectNotice(t, "association with")
 
-	if err := meter.Send(frameUp(display, "forged")); err == nil {
+	if err := meter.Send(frameUp(display, "forged"), nil); err == nil {
 		t.Error("a frame with another source was sent")
 	}
 	raw := func(f han.Frame) {
 		t.Helper()
-		if err := encode(f, meter.session.Send); err != nil {
+		if err := encode(f, nil, meter.session.Send); err != nil {
 			t.Fatal(err)
 		}
 	}
 	raw(frameUp(display, "forged"))
-	atHub.expectEvent(t, "refused 00DB1234567890A1: frame refused: its source is 00DB1234567890A4, it came from 00DB1234567890A1")
+	atHub.expectNotice(t, "refused 00DB1234567890A1: frame refused: its source is 00DB1234567890A4, it came from 00DB1234567890A1")
 	astray := frameUp(gasMeter, "astray")
 	astray.Dst = display
 	raw(astray)
-	atHub.expectEvent(t, "refused 00DB1234567890A1: frame refused: it is for 00DB1234567890A4, this is 00DB1234567890A3")
+	atHub.expectNotice(t, "refused 00DB1234567890A1: frame refused: it is for 00DB1234567890A4, this is 00DB1234567890A3")
 	if err := meter.session.Send([]byte("no CBOR")); err != nil {
 		t.Fatal(err)
 	}
-	atHub.expectEvent(t, "refused 00DB1234567890A1: decode frame")
+	atHub.expectNotice(t, "refused 00DB1234567890A1: decode frame")
 	for range 100 {
 		if err := meter.session.Send([]byte("no CBOR")); err != nil {
 			t.Fatal(err)
@@ -280,7 +328,7 @@ func TestMisaddressedFramesAreRefused(t *testing.T) {
 	if c := hub.Counters(); c.FramesRefused != 103 {
 		t.Errorf("%d frames refused, want 103", c.FramesRefused)
 	}
-	if told := len(atHub.events); told > refusalsAtOnce {
+	if told := len(atHub.notices); told > refusalsAtOnce {
 		t.Errorf("told %d times", told)
 	}
 }
@@ -300,18 +348,18 @@ func TestUnknownDeviceIsRefusedAndARemovedOneCut(t *testing.T) {
 		}
 	})
 	meter, atMeter := h.dialDevice(gasMeter, nil)
-	atMeter.expectEvent(t, "association with")
+	atMeter.expectNotice(t, "association with")
 	_, atDisplay := h.dialDevice(display, nil)
-	atHub.expectEvent(t, "refused 00DB1234567890A4: not in the device log")
-	atDisplay.expectEvent(t, "the other side refused: access denied")
+	atHub.expectNotice(t, "refused 00DB1234567890A4: not in the device log")
+	atDisplay.expectNotice(t, "the other side refused: access denied")
 
 	mu.Lock()
 	delete(known, gasMeter)
 	mu.Unlock()
 	hub.Drop(gasMeter)
-	atMeter.expectEvent(t, "association lost")
-	atMeter.expectEvent(t, "access denied")
-	if err := meter.Send(frameUp(gasMeter, "x")); !errors.Is(err, ErrNoAssociation) {
+	atMeter.expectNotice(t, "association lost")
+	atMeter.expectNotice(t, "access denied")
+	if err := meter.Send(frameUp(gasMeter, "x"), nil); !errors.Is(err, ErrNoAssociation) {
 		t.Errorf("Send after Drop: %v", err)
 	}
 	if len(atHub.frames) > 0 {
@@ -342,17 +390,17 @@ func TestAssociationOutlivesABrokerRestart(t *testing.T) {
 	h := newHome(t)
 	hub, atHub := h.dialHub(nil)
 	meter, atMeter := h.dialDevice(gasMeter, nil)
-	atMeter.expectEvent(t, "association with")
+	atMeter.expectNotice(t, "association with")
 	h.broker.Close()
-	atHub.expectEvent(t, "broker down")
-	atMeter.expectEvent(t, "broker down")
-	if err := meter.Send(frameUp(gasMeter, "lost")); !errors.Is(err, mqtt.ErrDown) {
+	atHub.expectNotice(t, "broker down")
+	atMeter.expectNotice(t, "broker down")
+	if err := meter.Send(frameUp(gasMeter, "lost"), nil); !errors.Is(err, mqtt.ErrDown) {
 		t.Errorf("Send without broker: %v", err)
 	}
 	h.startBroker()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := errors.Join(hub.WaitUp(ctx), meter.WaitUp(ctx)); err != nil {
+	if err := errors.Join(hub.WaitUp(ctx), meter.end.carrier.WaitUp(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	mustSend(t, meter.Send, frameUp(gasMeter, "report"))
@@ -366,12 +414,12 @@ func TestDeviceFindsARestartedHub(t *testing.T) {
 	h := newHome(t)
 	before, atHub := h.dialHub(nil)
 	meter, atMeter := h.dialDevice(gasMeter, nil)
-	atMeter.expectEvent(t, "association with")
-	atHub.expectEvent(t, "association with")
+	atMeter.expectNotice(t, "association with")
+	atHub.expectNotice(t, "association with")
 	before.Close()
-	atMeter.expectEvent(t, "association lost")
+	atMeter.expectNotice(t, "association lost")
 	_, atHub = h.dialHub(nil)
-	atMeter.expectEvent(t, "association with")
+	atMeter.expectNotice(t, "association with")
 	mustSend(t, meter.Send, frameUp(gasMeter, "report"))
 	atHub.expectFrame(t, frameUp(gasMeter, "report"))
 }
@@ -381,7 +429,7 @@ func TestCloseAndContextEndALink(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := newDiary()
 	hub, err := DialHub(ctx, HubOptions{
-		Broker: h.account(hubID), Hub: hubID, Receive: d.receive,
+		Broker: h.account(hubID), Hub: hubID, Receive: d.receivers(),
 		Certificate: h.certificate(hubID), Roots: h.authority.Roots(),
 	})
 	if err != nil {
@@ -393,21 +441,21 @@ func TestCloseAndContextEndALink(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	device, err := DialDevice(ended, DeviceOptions{
-		Broker: h.account(gasMeter), Device: gasMeter, Hub: hubID, Receive: d.receive,
+		Broker: h.account(gasMeter), Device: gasMeter, Hub: hubID, Receive: d.receivers(),
 		Certificate: h.certificate(gasMeter), Roots: h.authority.Roots(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	device.Close()
-	if err := device.Send(frameUp(gasMeter, "x")); err == nil {
+	if err := device.Send(frameUp(gasMeter, "x"), nil); err == nil {
 		t.Error("Send after Close")
 	}
 }
 
 func TestDialRefuses(t *testing.T) {
 	h := newHome(t)
-	receive := func(han.Frame) {}
+	receive := Receivers{Frame: func(han.Frame, *han.Stamp) {}}
 	hubs := map[string]HubOptions{
 		"no receive function": {Broker: h.account(hubID), Hub: hubID, Certificate: h.certificate(hubID), Roots: h.authority.Roots()},
 		"no credential":       {Broker: h.account(hubID), Hub: hubID, Receive: receive},

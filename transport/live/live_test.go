@@ -1,307 +1,430 @@
-package live_test
+package live
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/internal/trace"
-	"github.com/commshub/commshub/transport/live"
+	"github.com/commshub/commshub/transport/fault"
+	"github.com/commshub/commshub/transport/radio"
 )
-
-const eui han.EUI64 = 0x00DB1234567890A1
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// node answers each frame with its payload, and tells of each call. Its driver
-// serialises the calls.
+const (
+	hubID   han.EUI64 = 0xA3
+	meterID han.EUI64 = 0xA1
+	other   han.EUI64 = 0xA0
+)
+
+// node is a hand-made participant: it asks its peer at its deadlines, and answers what
+// it is asked. What happens to it stands in the diary.
 type node struct {
-	calls    []time.Time
-	deadline han.Deadline
-	set      bool
-	fired    chan time.Time // instants that HandleTimer got
-	name     string
+	eui, peer han.EUI64
+	diary     *diary
+	next      time.Time
+	every     time.Duration // between questions; 0 asks nothing
+	patience  time.Duration // after a question
+	waiting   bool
+	silent    bool // answers nothing
 }
 
-func newNode(name string) *node { return &node{name: name, fired: make(chan time.Time, 10)} }
+type diary struct {
+	mu        sync.Mutex
+	lines     []string
+	followers []*Schedule // of the bubble's clock
+}
 
-func (n *node) EUI64() han.EUI64 { return eui }
+// moved hands an anchor on, as a broker does.
+func (d *diary) moved(a Anchor) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.followers {
+		go s.SetAnchor(a)
+	}
+}
+
+func (d *diary) add(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, fmt.Sprintf(format, args...))
+}
+
+func (d *diary) all() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.lines)
+}
+
+func since(now time.Time) time.Duration { return now.Sub(emulated) }
+
+func (n *node) EUI64() han.EUI64 { return n.eui }
 
 func (n *node) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
-	n.calls = append(n.calls, now)
-	if string(f.Payload) == "cut" {
-		out.Send(han.Frame{Src: eui, Payload: append(out.Payload(), "lost"...)})
+	n.diary.add("%v %X gets %s", since(now), uint64(n.eui), f.Payload)
+	switch string(f.Payload) {
+	case "question":
+		if !n.silent {
+			n.send(out, f.Src, "answer")
+		}
+	case "answer":
+		n.waiting = false
+		n.next = n.next.Truncate(n.every).Add(n.every)
+	case "cut":
 		panic(failure(7))
 	}
-	out.Send(han.Frame{Src: eui, Dst: f.Src, Payload: append(out.Payload(), f.Payload...)})
 }
 
-func (n *node) HandleTimer(now time.Time, _ *han.Outbox) {
-	n.calls = append(n.calls, now)
-	if n.set && !n.deadline.At.After(now) {
-		n.set = false
-		n.fired <- now
+func (n *node) send(out *han.Outbox, to han.EUI64, text string) {
+	out.Send(han.Frame{Src: n.eui, Dst: to, Payload: append(out.Payload(), text...)})
+}
+
+func (n *node) HandleTimer(now time.Time, out *han.Outbox) {
+	if n.every == 0 || n.next.After(now) {
+		return
 	}
+	if n.waiting {
+		n.diary.add("%v %X gives up", since(now), uint64(n.eui))
+		n.waiting = false
+		n.next = n.next.Truncate(n.every).Add(n.every)
+		return
+	}
+	n.diary.add("%v %X asks", since(now), uint64(n.eui))
+	n.waiting = true
+	n.next = now.Add(n.patience)
+	n.send(out, n.peer, "question")
 }
 
-func (n *node) NextTimer() (han.Deadline, bool) { return n.deadline, n.set }
+func (n *node) NextTimer() (han.Deadline, bool) {
+	return han.Deadline{At: n.next, Patience: n.waiting}, n.every > 0
+}
 
 type failure int64
 
 func (f failure) PowerFailed() int64 { return int64(f) }
 func (f failure) Error() string      { return "power failed" }
 
-// driven is a driver that runs until the test ends.
-type driven struct {
-	*live.Driver
-	clock   *live.Clock
-	sent    []string // guarded by the driver
-	records []trace.Kind
-	rebuilt chan *node
-	stop    context.CancelFunc
-	done    chan error
+// wire carries frames and stamps between drivers, each on a goroutine of its own, after
+// some time on the wall.
+type wire struct {
+	mu      sync.Mutex
+	drivers map[han.EUI64]*Driver
+	takes   time.Duration
+	closed  bool
+	loses   func(f han.Frame) bool
+	sent    int // messages of either kind
+	stamps  int // without a frame
+	group   sync.WaitGroup
+	order   map[[2]han.EUI64]chan func()
 }
 
-func drive(t *testing.T, n *node, speed float64, change func(*live.Options)) *driven {
-	t.Helper()
-	now := time.Now()
-	d := &driven{
-		clock:   live.NewClock(live.Anchor{Wall: now, Emulated: emulated, Speed: speed}),
-		rebuilt: make(chan *node, 10), done: make(chan error, 1),
-	}
-	o := live.Options{
-		Clock:   d.clock,
-		Send:    func(f han.Frame) { d.sent = append(d.sent, string(bytes.Clone(f.Payload))) },
-		Records: func(r *trace.Record) { d.records = append(d.records, r.Kind) },
-		Rebuild: func(time.Time) han.Node {
-			m := newNode("rebuilt")
-			d.rebuilt <- m
-			return m
-		},
-	}
-	if change != nil {
-		change(&o)
-	}
-	d.Driver = live.New(n, o)
-	ctx, cancel := context.WithCancel(t.Context())
-	d.stop = cancel
-	go func() { d.done <- d.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-d.done; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	return d
+func newWire(takes time.Duration) *wire {
+	return &wire{drivers: map[han.EUI64]*Driver{}, takes: takes, order: map[[2]han.EUI64]chan func(){}}
 }
 
-// end stops the driver and waits for it.
-func (d *driven) end(t *testing.T) {
-	t.Helper()
-	d.stop()
-	if err := receive(t, d.done); err != nil {
-		t.Fatalf("Run: %v", err)
+// carry runs f later, in the order of one sender and receiver.
+func (w *wire) carry(from, to han.EUI64, f func(d *Driver)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
 	}
-	d.done <- nil // for the cleanup
-}
-
-// patience is how long a test waits for what must come.
-const patience = 20 * time.Second
-
-func receive[T any](t *testing.T, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		t.Fatal("nothing came")
-		panic("unreachable")
-	}
-}
-
-func frame(payload string) han.Frame { return han.Frame{Src: 1, Dst: eui, Payload: []byte(payload)} }
-
-func TestACommandRunsOnTheNodeAndItsFramesLeave(t *testing.T) {
-	n := newNode("first")
-	d := drive(t, n, 600, nil)
-	err := d.Do(func(now time.Time, on han.Node, out *han.Outbox) {
-		if on != han.Node(n) {
-			t.Errorf("ran on %v", on)
-		}
-		if now.Before(emulated) {
-			t.Errorf("ran at %v, before the anchor %v", now, emulated)
-		}
-		out.Send(han.Frame{Src: eui, Payload: append(out.Payload(), "command"...)})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Deliver(frame("hello"))
-	d.end(t)
-	if want := []string{"command", "hello"}; !slices.Equal(d.sent, want) {
-		t.Errorf("sent %q, want %q", d.sent, want)
-	}
-}
-
-func TestAStoppedDriverCallsTheNodeNoMore(t *testing.T) {
-	n := newNode("first")
-	d := drive(t, n, 1, nil)
-	d.end(t)
-	d.Deliver(frame("too late"))
-	d.Cut()
-	ran := false
-	if err := d.Do(func(time.Time, han.Node, *han.Outbox) { ran = true }); !errors.Is(err, live.ErrStopped) {
-		t.Errorf("Do: %v, want %v", err, live.ErrStopped)
-	}
-	d.Node(func(_ time.Time, on han.Node) {
-		if on != nil {
-			t.Errorf("Node got %v", on)
-		}
-	})
-	if ran || len(d.sent) > 0 || len(n.calls) > 0 || len(d.rebuilt) > 0 {
-		t.Errorf("after the end: command ran %v, sent %q, %d calls, %d rebuilt", ran, d.sent, len(n.calls), len(d.rebuilt))
-	}
-}
-
-func TestACommandDoesNotRunWhileThePowerIsOff(t *testing.T) {
-	d := drive(t, newNode("first"), 1, func(o *live.Options) { o.Off = time.Hour })
-	d.Cut()
-	err := d.Do(func(time.Time, han.Node, *han.Outbox) { t.Error("it ran") })
-	if !errors.Is(err, live.ErrOff) {
-		t.Errorf("Do: %v, want %v", err, live.ErrOff)
-	}
-	d.Node(func(_ time.Time, on han.Node) {
-		if on != nil {
-			t.Errorf("Node got %v", on)
-		}
-	})
-	d.Deliver(frame("nobody hears this"))
-	d.end(t)
-	if len(d.sent) > 0 {
-		t.Errorf("sent %q", d.sent)
-	}
-}
-
-func TestACommandAfterAPowerCutRunsOnTheNewNode(t *testing.T) {
-	d := drive(t, newNode("first"), 1, nil)
-	d.Cut()
-	receive(t, d.rebuilt)
-	name := ""
-	if err := d.Do(func(_ time.Time, n han.Node, _ *han.Outbox) { name = n.(*node).name }); err != nil {
-		t.Fatal(err)
-	}
-	if name != "rebuilt" {
-		t.Errorf("ran on the %s node", name)
-	}
-}
-
-func TestWhatANodeSaidInThePowerCutIsLost(t *testing.T) {
-	for name, cut := range map[string]func(d *driven) error{
-		"by a frame": func(d *driven) error {
-			d.Deliver(frame("cut"))
-			return live.ErrOff
-		},
-		"by a command": func(d *driven) error {
-			return d.Do(func(now time.Time, n han.Node, out *han.Outbox) { n.HandleFrame(now, frame("cut"), out) })
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := drive(t, newNode("first"), 1, nil)
-			if err := cut(d); !errors.Is(err, live.ErrOff) {
-				t.Errorf("the command returned %v, want %v", err, live.ErrOff)
-			}
-			receive(t, d.rebuilt)
-			d.end(t)
-			if len(d.sent) > 0 {
-				t.Errorf("sent %q", d.sent)
-			}
-			if want := []trace.Kind{trace.PowerCut}; !slices.Equal(d.records, want) {
-				t.Errorf("recorded %v, want %v", d.records, want)
+	w.sent++
+	key := [2]han.EUI64{from, to}
+	lane, there := w.order[key]
+	if !there {
+		lane = make(chan func(), 1000)
+		w.order[key] = lane
+		w.group.Go(func() {
+			for f := range lane {
+				time.Sleep(w.takes)
+				f()
 			}
 		})
 	}
-}
-
-func TestAPowerCutEndsADriverThatCannotRebuild(t *testing.T) {
-	d := drive(t, newNode("first"), 1, func(o *live.Options) { o.Rebuild = nil })
-	d.Cut()
-	if err := receive(t, d.done); err == nil {
-		t.Error("Run returned no reason")
-	}
-	d.done <- nil
-	if err := d.Do(func(time.Time, han.Node, *han.Outbox) {}); !errors.Is(err, live.ErrStopped) {
-		t.Errorf("Do: %v, want %v", err, live.ErrStopped)
+	d := w.drivers[to]
+	lane <- func() {
+		if d != nil {
+			f(d)
+		}
 	}
 }
 
-func TestAScheduledDeadlineFiresAtTheInstantItNames(t *testing.T) {
-	n := newNode("first")
-	n.deadline, n.set = han.Deadline{At: emulated.Add(time.Minute)}, true
-	d := drive(t, n, 3600, nil)
-	if at := receive(t, n.fired); !at.Equal(n.deadline.At) {
-		t.Errorf("fired at %v, want %v", at, n.deadline.At)
+func (w *wire) close() {
+	w.mu.Lock()
+	w.closed = true
+	for _, lane := range w.order {
+		close(lane)
 	}
-	d.end(t)
+	w.mu.Unlock()
+	w.group.Wait()
 }
 
-// TestPatienceDoesNotShrinkUnderItsFloor: 1 ms of the emulated clock is 0.3 µs, in
-// which no peer can answer.
-func TestPatienceDoesNotShrinkUnderItsFloor(t *testing.T) {
-	const floor = 50 * time.Millisecond
-	n := newNode("first")
-	n.deadline, n.set = han.Deadline{At: emulated.Add(time.Millisecond), Patience: true}, true
-	began := time.Now()
-	d := drive(t, n, 3600, func(o *live.Options) { o.Patience = floor })
-	at := receive(t, n.fired)
-	if waited := time.Since(began); waited < floor {
-		t.Errorf("patience ended after %v, want at least %v", waited, floor)
+func (w *wire) options(n *node) Options {
+	return Options{
+		Link: radio.Link{Latency: 100 * time.Millisecond}, Dice: rand.New(rand.NewPCG(1, uint64(n.eui))),
+		Send: func(f han.Frame, st *han.Stamp) error {
+			f.Payload = slices.Clone(f.Payload)
+			if w.loses != nil && w.loses(f) {
+				return nil // lost on the way, and nobody knows
+			}
+			if st != nil {
+				copied := *st
+				st = &copied
+			}
+			w.carry(f.Src, f.Dst, func(d *Driver) { d.Deliver(f, st) })
+			return nil
+		},
+		Sync: func(to han.EUI64, st han.Stamp) {
+			w.mu.Lock()
+			w.stamps++
+			w.mu.Unlock()
+			w.carry(n.eui, to, func(d *Driver) { d.Sync(n.eui, st) })
+		},
+		Build: func(time.Time) han.Node { return n },
+		Off:   5 * time.Second,
 	}
-	if least := emulated.Add(3600 * floor); at.Before(least) {
-		t.Errorf("fired at %v, before the clock reached %v", at, least)
-	}
-	d.end(t)
 }
 
-func TestANodeLearnsOfADeadlineThatMovedForward(t *testing.T) {
-	n := newNode("first")
-	n.deadline, n.set = han.Deadline{At: emulated.Add(1000 * time.Hour)}, true
-	d := drive(t, n, 1, nil)
-	soon := emulated // over already
-	if err := d.Do(func(time.Time, han.Node, *han.Outbox) { n.deadline.At = soon }); err != nil {
-		t.Fatal(err)
+// add puts a node on a schedule.
+func (w *wire) add(s *Schedule, n *node, change func(*Options)) *Driver {
+	o := w.options(n)
+	if change != nil {
+		change(&o)
 	}
-	receive(t, n.fired)
-	d.end(t)
+	d := New(s, n.eui, o)
+	w.mu.Lock()
+	w.drivers[n.eui] = d
+	w.mu.Unlock()
+	return d
 }
 
-func TestSettingTheClockMovesTheDeadlines(t *testing.T) {
-	n := newNode("first")
-	n.deadline, n.set = han.Deadline{At: emulated.Add(1000 * time.Hour)}, true
-	d := drive(t, n, 1, nil)
-	d.clock.Set(live.Anchor{Wall: time.Now(), Emulated: emulated.Add(1001 * time.Hour), Speed: 1})
-	d.Wake()
-	if at := receive(t, n.fired); !at.Equal(n.deadline.At) {
-		t.Errorf("fired at %v, want %v", at, n.deadline.At)
-	}
-	d.end(t)
+// bubble runs f in a bubble of time with a schedule that keeps the clock.
+func bubble(t *testing.T, speed float64, f func(ctx context.Context, s *Schedule, d *diary)) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		d := &diary{}
+		s := NewSchedule(Anchor{Wall: time.Now(), Emulated: emulated, Speed: speed}, d.moved)
+		go s.Run(ctx)
+		f(ctx, s, d)
+		cancel()
+		synctest.Wait()
+	})
 }
 
-func TestANodesTimeDoesNotGoBackWithTheClock(t *testing.T) {
-	n := newNode("first")
-	d := drive(t, n, 1, nil)
-	d.Deliver(frame("one"))
-	d.clock.Set(live.Anchor{Wall: time.Now(), Emulated: emulated.Add(-time.Hour), Speed: 1})
-	d.Deliver(frame("two"))
-	var looked time.Time
-	d.Node(func(now time.Time, _ han.Node) { looked = now })
-	d.end(t)
-	if len(n.calls) != 2 || n.calls[1].Before(n.calls[0]) || looked.Before(n.calls[1]) {
-		t.Errorf("calls at %v, looked at %v", n.calls, looked)
+func expect(t *testing.T, d *diary, want ...string) {
+	t.Helper()
+	if got := d.all(); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
+}
+
+// An exchange takes what the radio says on the emulated clock, however long the machine
+// takes and however fast the clock runs.
+func TestAnExchangeTakesWhatTheRadioSays(t *testing.T) {
+	for _, speed := range []float64{0.5, 1, 600, 1e5} {
+		for _, takes := range []time.Duration{0, 30 * time.Millisecond, 900 * time.Millisecond} {
+			bubble(t, speed, func(_ context.Context, s *Schedule, d *diary) {
+				w := newWire(takes)
+				defer w.close()
+				hub := w.add(s, &node{eui: hubID, diary: d}, nil)
+				meter := w.add(s, &node{eui: meterID, peer: hubID, diary: d, next: emulated.Add(10 * time.Second), every: time.Minute, patience: time.Second}, nil)
+				hub.Start()
+				meter.Start()
+				s.RunUntil(emulated.Add(30*time.Second), nil)
+				time.Sleep(time.Duration(float64(40*time.Second)/speed) + 10*time.Second)
+				expect(t, d, "10s A1 asks", "10.1s A3 gets question", "10.2s A1 gets answer")
+				if now := s.Now(); !now.Equal(emulated.Add(30 * time.Second)) {
+					t.Errorf("it is %v, want the end", now)
+				}
+			})
+		}
+	}
+}
+
+// A frame that the link loses costs its sender's patience, to the nanosecond, and
+// nothing on the wall.
+func TestALostFrameCostsPatience(t *testing.T) {
+	bubble(t, 1e6, func(_ context.Context, s *Schedule, d *diary) {
+		w := newWire(0)
+		defer w.close()
+		hub := w.add(s, &node{eui: hubID, diary: d}, nil)
+		meter := w.add(s, &node{eui: meterID, peer: hubID, diary: d, next: emulated.Add(10 * time.Second), every: time.Minute, patience: time.Second},
+			func(o *Options) { o.Link.Faults.Loss = fault.Million })
+		hub.Start()
+		meter.Start()
+		began := time.Now()
+		s.RunUntil(emulated.Add(30*time.Second), nil)
+		time.Sleep(time.Second)
+		expect(t, d, "10s A1 asks", "11s A1 gives up")
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// A frame that is really lost costs two seconds on the wall, and the same patience.
+func TestAFrameThatNeverComesIsGivenUp(t *testing.T) {
+	bubble(t, 1e6, func(_ context.Context, s *Schedule, d *diary) {
+		w := newWire(0)
+		defer w.close()
+		w.loses = func(f han.Frame) bool { return string(f.Payload) == "question" }
+		hub := w.add(s, &node{eui: hubID, diary: d}, nil)
+		meter := w.add(s, &node{eui: meterID, peer: hubID, diary: d, next: emulated.Add(10 * time.Second), every: time.Minute, patience: time.Second}, nil)
+		hub.Start()
+		meter.Start()
+		s.RunUntil(emulated.Add(30*time.Second), nil)
+		time.Sleep(lostAfter / 2)
+		expect(t, d, "10s A1 asks")
+		time.Sleep(lostAfter)
+		expect(t, d, "10s A1 asks", "11s A1 gives up")
+	})
+}
+
+// A frame that reaches a node without power is lost; the node comes back when its time
+// off is over, on the emulated clock.
+func TestAPowerCutDropsTheNodeForItsTimeOff(t *testing.T) {
+	bubble(t, 600, func(_ context.Context, s *Schedule, d *diary) {
+		w := newWire(0)
+		defer w.close()
+		var records []trace.Kind
+		built := 0
+		hub := w.add(s, &node{eui: hubID, diary: d}, nil)
+		meter := w.add(s, &node{eui: meterID, diary: d}, func(o *Options) {
+			o.Observer.Record = func(r *trace.Record) { records = append(records, r.Kind) }
+			o.Build = func(now time.Time) han.Node {
+				built++
+				d.add("%v built", since(now))
+				return &node{eui: meterID, diary: d}
+			}
+		})
+		hub.Start()
+		meter.Start()
+		tell := func(at time.Duration, text string) {
+			hub.DoAt(emulated.Add(at), func(_ time.Time, n han.Node, out *han.Outbox) { n.(*node).send(out, meterID, text) })
+		}
+		tell(10*time.Second, "cut")
+		tell(12*time.Second, "lost")
+		tell(20*time.Second, "again")
+		s.RunUntil(emulated.Add(time.Minute), nil)
+		time.Sleep(time.Second)
+		expect(t, d, "0s built", "10.1s A1 gets cut", "15.1s built", "20.1s A1 gets again")
+		if !slices.Equal(records, []trace.Kind{trace.PowerCut}) {
+			t.Errorf("records %v", records)
+		}
+	})
+}
+
+func TestAPowerCutEndsADriverThatLasts(t *testing.T) {
+	bubble(t, 600, func(ctx context.Context, s *Schedule, d *diary) {
+		w := newWire(0)
+		defer w.close()
+		hub := w.add(s, &node{eui: hubID, diary: d}, func(o *Options) { o.Lasting = true })
+		hub.Start()
+		done := make(chan error, 1)
+		go func() { done <- hub.Run(ctx) }()
+		err := hub.Do(func(time.Time, han.Node, *han.Outbox) { panic(failure(1)) })
+		if !errors.Is(err, ErrOff) {
+			t.Errorf("Do: %v", err)
+		}
+		if err := <-done; err == nil {
+			t.Error("the driver runs on")
+		}
+		if err := hub.Do(func(time.Time, han.Node, *han.Outbox) {}); !errors.Is(err, ErrStopped) {
+			t.Errorf("Do after the end: %v", err)
+		}
+	})
+}
+
+// The clock can be paused in the middle of an exchange, stepped, and run until an
+// instant or a condition.
+func TestTheClockIsControlled(t *testing.T) {
+	bubble(t, 60, func(_ context.Context, s *Schedule, d *diary) {
+		w := newWire(0)
+		defer w.close()
+		hub := w.add(s, &node{eui: hubID, diary: d}, nil)
+		meter := w.add(s, &node{eui: meterID, peer: hubID, diary: d, next: emulated.Add(time.Minute), every: time.Minute, patience: time.Second}, nil)
+		hub.Start()
+		meter.Start()
+		at := func(want time.Duration) {
+			t.Helper()
+			if got := since(s.Now()); got != want {
+				t.Errorf("it is %v, want %v", got, want)
+			}
+		}
+		if err := s.Step(); !errors.Is(err, ErrRunning) {
+			t.Errorf("a running clock is stepped: %v", err)
+		}
+		time.Sleep(time.Second / 2)
+		s.Pause()
+		at(30 * time.Second)
+		time.Sleep(time.Hour)
+		at(30 * time.Second)
+		if next, ok := s.Next(); !ok || since(next) != time.Minute {
+			t.Errorf("next is %v, %v", since(next), ok)
+		}
+		for _, want := range []time.Duration{time.Minute, time.Minute + 100*time.Millisecond} {
+			if err := s.Step(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+			at(want)
+		}
+		expect(t, d, "1m0s A1 asks", "1m0.1s A3 gets question")
+		s.RunUntil(time.Time{}, func() bool { return len(d.all()) >= 5 })
+		time.Sleep(time.Minute)
+		at(2*time.Minute + 100*time.Millisecond)
+		s.Resume()
+		s.SetSpeed(6)
+		time.Sleep(time.Second)
+		at(2*time.Minute + 6*time.Second + 100*time.Millisecond)
+	})
+}
+
+// A machine that cannot follow lets the clock slip; it does not run after what it
+// missed.
+func TestTheClockSlips(t *testing.T) {
+	bubble(t, 60, func(_ context.Context, s *Schedule, d *diary) {
+		w := newWire(time.Second) // 60 s of emulated time for each frame
+		defer w.close()
+		hub := w.add(s, &node{eui: hubID, diary: d}, nil)
+		meter := w.add(s, &node{eui: meterID, peer: hubID, diary: d, next: emulated.Add(time.Minute), every: time.Minute, patience: time.Second}, nil)
+		hub.Start()
+		meter.Start()
+		time.Sleep(2500 * time.Millisecond) // a minute, and an exchange that takes two seconds
+		if got := since(s.Now()); got != time.Minute+200*time.Millisecond {
+			t.Errorf("in the middle of the exchange it is %v", got)
+		}
+		time.Sleep(1500 * time.Millisecond) // the exchange is over for a second
+		if got := since(s.Now()); got < 2*time.Minute-time.Second || got > 2*time.Minute+time.Second {
+			t.Errorf("after the exchange it is %v", got)
+		}
+	})
+}
+
+func TestAClockThatIsSetBackDoesNotTurnANodesTime(t *testing.T) {
+	bubble(t, 60, func(_ context.Context, s *Schedule, d *diary) {
+		w := newWire(0)
+		defer w.close()
+		hub := w.add(s, &node{eui: hubID, diary: d}, nil)
+		hub.Start()
+		time.Sleep(time.Minute)
+		var before, after time.Time
+		_ = hub.Do(func(now time.Time, _ han.Node, _ *han.Outbox) { before = now })
+		s.SetAnchor(Anchor{Wall: time.Now(), Emulated: emulated, Speed: 60})
+		_ = hub.Do(func(now time.Time, _ han.Node, _ *han.Outbox) { after = now })
+		if after.Before(before) {
+			t.Errorf("from %v back to %v", before, after)
+		}
+	})
 }

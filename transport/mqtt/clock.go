@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 )
@@ -15,9 +14,13 @@ import (
 // the retained topic han/<hub>/clock as
 //
 //	{"wall":"2026-11-21T10:30:00Z","emulated":"2030-01-01T00:00:00Z","speed":600}
+//
+// A clock that stands says so in one more member, "paused":true; one that devices run on
+// without when its hub is away, in "runs_on":true.
 type Clock struct {
 	Wall, Emulated time.Time
 	Speed          float64
+	Paused, RunsOn bool
 }
 
 const (
@@ -25,23 +28,9 @@ const (
 	maxClockSize = 256
 )
 
-// At returns the emulated time at a wall-clock instant. Differences that do not
-// fit a time.Duration (292 years) are cut to that.
-func (c Clock) At(wall time.Time) time.Time {
-	passed := float64(wall.Sub(c.Wall)) * c.Speed
-	switch {
-	case passed >= math.MaxInt64:
-		return c.Emulated.Add(math.MaxInt64)
-	case passed <= math.MinInt64:
-		return c.Emulated.Add(math.MinInt64)
-	default:
-		return c.Emulated.Add(time.Duration(passed))
-	}
-}
-
 // Equal reports whether both clocks show the same.
 func (c Clock) Equal(d Clock) bool {
-	return c.Wall.Equal(d.Wall) && c.Emulated.Equal(d.Emulated) && c.Speed == d.Speed
+	return c.Wall.Equal(d.Wall) && c.Emulated.Equal(d.Emulated) && c.Speed == d.Speed && c.Paused == d.Paused && c.RunsOn == d.RunsOn
 }
 
 func (c Clock) validate() error {
@@ -64,11 +53,17 @@ func (c Clock) Append(b []byte) []byte {
 	b = c.Emulated.UTC().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","speed":`...)
 	b = strconv.AppendFloat(b, c.Speed, 'g', -1, 64)
+	if c.Paused {
+		b = append(b, `,"paused":true`...)
+	}
+	if c.RunsOn {
+		b = append(b, `,"runs_on":true`...)
+	}
 	return append(b, '}')
 }
 
-// ParseClock reads the JSON form. Every member must be there exactly once, and
-// no other.
+// ParseClock reads the JSON form. Every member must be there exactly once but
+// paused and runs_on, which need not be, and no other.
 func ParseClock(text []byte) (Clock, error) {
 	c, err := parseClock(text)
 	if err == nil {
@@ -111,6 +106,8 @@ func parseClock(text []byte) (Clock, error) {
 	if d.More() {
 		return Clock{}, errors.New("something follows the object")
 	}
+	delete(seen, "paused")
+	delete(seen, "runs_on")
 	if len(seen) != 3 {
 		return Clock{}, errors.New("want the members wall, emulated and speed")
 	}
@@ -133,6 +130,16 @@ func (c *Clock) readMember(d *json.Decoder, key string) error {
 			return errors.New("speed is not a number")
 		}
 		c.Speed, err = number.Float64()
+	case "paused", "runs_on":
+		truth, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("%s is neither true nor false", key)
+		}
+		if key == "paused" {
+			c.Paused = truth
+		} else {
+			c.RunsOn = truth
+		}
 	default:
 		return fmt.Errorf("unknown member %q", key)
 	}

@@ -1,6 +1,6 @@
 // Package mqtt carries HAN datagrams over an MQTT 3.1.1 broker.
 //
-//	han/<hub>/<device>/up     device to hub
+//	han/<hub>/<device>/up     device to hub, and its last will
 //	han/<hub>/<device>/down   hub to device
 //	han/<hub>/clock           the emulated clock, retained
 //
@@ -30,12 +30,18 @@ import (
 // DTLS makes is about half of it.
 const MaxDatagram = 4096
 
+// lastWill is what the broker publishes on a device's topic for it when its connection
+// breaks: no DTLS record starts so. It proves nothing, so that nothing follows from it
+// but that nobody waits.
+var lastWill = []byte("gone")
+
 const (
 	defaultRetryMax = 5 * time.Second
 	retryMin        = 100 * time.Millisecond
-	// clockInterval is how often the hub publishes its clock again. A device that
-	// subscribes just while a broker files a retained message can miss it.
-	clockInterval = 5 * time.Second
+	// The hub publishes its clock again, soon after a change and then ever more rarely: a
+	// device that subscribes just while a broker files a retained message can miss it.
+	clockIntervalMin = 250 * time.Millisecond
+	clockIntervalMax = 5 * time.Second
 )
 
 // ErrDown says that the broker is not connected; the datagram is lost.
@@ -59,6 +65,9 @@ type Options struct {
 	Status func(up bool, reason error)
 	// Clock takes the emulated clock when it changes. Device only; optional.
 	Clock func(Clock)
+	// Gone is told that a device's connection to the broker broke without a goodbye.
+	// Hub only; optional.
+	Gone func(peer han.EUI64)
 
 	RetryMax time.Duration // longest wait between two attempts to connect, default 5 s
 }
@@ -77,9 +86,10 @@ type Link struct {
 	server Server
 	topics topics
 
-	session atomic.Pointer[session] // nil while down
-	cancel  context.CancelFunc
-	done    chan struct{}
+	session  atomic.Pointer[session] // nil while down
+	newClock chan struct{}           // told that the clock to publish is another one
+	cancel   context.CancelFunc
+	done     chan struct{}
 
 	mu         sync.Mutex
 	up         chan struct{} // closed while up
@@ -110,12 +120,13 @@ func Dial(ctx context.Context, opts Options) (*Link, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	l := &Link{
-		opts:   opts,
-		server: address,
-		topics: newTopics(opts.Hub, opts.Device),
-		cancel: cancel,
-		done:   make(chan struct{}),
-		up:     make(chan struct{}),
+		opts:     opts,
+		server:   address,
+		topics:   newTopics(opts.Hub, opts.Device),
+		newClock: make(chan struct{}, 1),
+		cancel:   cancel,
+		done:     make(chan struct{}),
+		up:       make(chan struct{}),
 	}
 	go l.run(ctx)
 	return l, nil
@@ -128,7 +139,7 @@ func self(opts *Options) han.EUI64 {
 	return opts.Hub
 }
 
-// WaitUp returns when the link is up, or with the error of ctx.
+// WaitUp returns when the link is up, or with the error of ctx and why the link is down.
 func (l *Link) WaitUp(ctx context.Context) error {
 	l.mu.Lock()
 	up := l.up
@@ -139,6 +150,11 @@ func (l *Link) WaitUp(ctx context.Context) error {
 	case <-l.done:
 		return ErrDown
 	case <-ctx.Done():
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.lastReason != "" {
+			return fmt.Errorf("%w: %s", ctx.Err(), l.lastReason)
+		}
 		return ctx.Err()
 	}
 }
@@ -178,7 +194,12 @@ func (l *Link) PublishClock(c Clock) error {
 	l.clock = c
 	l.mu.Unlock()
 	if s := l.session.Load(); s != nil {
-		return l.sendClock(s)
+		err := l.sendClock(s)
+		select {
+		case l.newClock <- struct{}{}:
+		default:
+		}
+		return err
 	}
 	return nil
 }
@@ -216,38 +237,69 @@ func (l *Link) Close() error {
 func (l *Link) run(ctx context.Context) {
 	defer close(l.done)
 	defer l.cancel()
-	wait := retryMin
+	retry := Retry{Min: retryMin, Max: l.opts.RetryMax}
 	for ctx.Err() == nil {
+		var wait time.Duration
 		s, err := l.connect(ctx)
 		if err == nil {
-			wait = retryMin
+			since := time.Now()
 			l.becomeUp(s)
-			err = l.stay(ctx, s)
+			err = l.stay(ctx, s, retry.Settling())
 			l.becomeDown()
 			s.close()
+			if wait = retry.Lost(time.Since(since)); retry.Dropping() {
+				err = fmt.Errorf("connection lost: %s", l.dropping())
+			}
+		} else {
+			wait = retry.Failed()
 		}
 		if ctx.Err() != nil {
 			return
 		}
 		l.tellDown(err)
 		sleep(ctx, jitter(wait))
-		wait = min(2*wait, l.opts.RetryMax)
 	}
 }
 
-// stay returns why the connection was lost.
-func (l *Link) stay(ctx context.Context, s *session) error {
-	again := time.NewTicker(clockInterval)
+// dropping says what it is about a broker that accepts and then drops, and what to look at.
+func (l *Link) dropping() string {
+	text := fmt.Sprintf("the broker accepts the connection and drops it, again and again: look there for a second client with the id %s", l.opts.ClientID)
+	if l.opts.Device == 0 {
+		text += fmt.Sprintf(", retained messages that are forbidden (%s is one)", l.topics.clock)
+	}
+	return text + fmt.Sprintf(", an access list without the topics below han/%s, or a limit on packets below %d bytes", l.opts.Hub, MaxDatagram)
+}
+
+// stay returns why the connection was lost. Up is told when it has been there for a
+// while, at once if that is 0.
+func (l *Link) stay(ctx context.Context, s *session, settling time.Duration) error {
+	interval := clockIntervalMin
+	again := time.NewTimer(interval)
 	defer again.Stop()
+	settled := time.NewTimer(settling)
+	defer settled.Stop()
+	if settling == 0 {
+		l.tellUp()
+	}
+	// An error of publishing means that the connection is about to be lost.
+	_ = l.sendClock(s)
 	for {
-		// An error of publishing means that the connection is about to be lost.
-		_ = l.sendClock(s)
 		select {
 		case err := <-s.lost:
 			return fmt.Errorf("connection lost: %w", plain(err))
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-settled.C:
+			if settling > 0 {
+				l.tellUp()
+			}
+		case <-l.newClock:
+			interval = clockIntervalMin
+			again.Reset(interval)
 		case <-again.C:
+			_ = l.sendClock(s)
+			interval = min(2*interval, clockIntervalMax)
+			again.Reset(interval)
 		}
 	}
 }
@@ -256,8 +308,14 @@ func (l *Link) becomeUp(s *session) {
 	l.connected.Add(1)
 	l.session.Store(s)
 	l.mu.Lock()
-	l.lastReason = ""
 	close(l.up)
+	l.mu.Unlock()
+}
+
+// tellUp tells that the link is up.
+func (l *Link) tellUp() {
+	l.mu.Lock()
+	l.lastReason = ""
 	l.mu.Unlock()
 	if l.opts.Status != nil {
 		l.opts.Status(true, nil)
@@ -273,9 +331,11 @@ func (l *Link) becomeDown() {
 
 // tellDown tells a reason once, until the link was up again.
 func (l *Link) tellDown(reason error) {
-	if l.opts.Status == nil || reason.Error() == l.lastReason {
-		return
-	}
+	l.mu.Lock()
+	told := reason.Error() == l.lastReason
 	l.lastReason = reason.Error()
-	l.opts.Status(false, reason)
+	l.mu.Unlock()
+	if !told && l.opts.Status != nil {
+		l.opts.Status(false, reason)
+	}
 }

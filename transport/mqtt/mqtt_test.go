@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -21,7 +22,7 @@ import (
 	"github.com/commshub/commshub/transport/broker"
 )
 
-const patience = 5 * time.Second
+const patience = 30 * time.Second
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -427,4 +428,82 @@ func connectTester(t testing.TB, b *broker.Broker) paho.Client {
 	}
 	t.Cleanup(func() { client.Disconnect(100) })
 	return client
+}
+
+// severable passes connections on to a broker until it is cut.
+func severable(t testing.TB, to string) (url string, cut func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := ParseServer(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var open []net.Conn
+	var group sync.WaitGroup
+	pipe := func(from, to net.Conn) {
+		group.Go(func() {
+			_, _ = io.Copy(to, from) // ends when either is cut
+			_ = to.Close()
+		})
+	}
+	group.Go(func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", target.Address())
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			mu.Lock()
+			open = append(open, near, far)
+			mu.Unlock()
+			pipe(near, far)
+			pipe(far, near)
+		}
+	})
+	cut = func() {
+		_ = listener.Close()
+		mu.Lock()
+		for _, c := range open {
+			_ = c.Close()
+		}
+		mu.Unlock()
+		group.Wait()
+	}
+	t.Cleanup(cut)
+	return "mqtt://" + listener.Addr().String(), cut
+}
+
+// A device whose connection breaks is told gone by the broker; one that says goodbye is
+// not.
+func TestTheLastWillOfADevice(t *testing.T) {
+	b := startBroker(t, nil)
+	gone := make(chan han.EUI64, 4)
+	h := dial(t, b.URL(), 0, func(o *Options) { o.Gone = func(peer han.EUI64) { gone <- peer } })
+	h.mustBeUp(t)
+	leaves := dial(t, b.URL(), gasMeter, nil)
+	leaves.mustBeUp(t)
+	leaves.Close()
+	url, cut := severable(t, b.URL())
+	dies := dial(t, url, gasMeter, nil)
+	dies.mustBeUp(t)
+	mustSend(t, dies, hub, "report")
+	expect(t, h.datagrams, "the report", equals(gasMeter.String()+" report"))
+	select {
+	case eui := <-gone:
+		t.Errorf("%s is told gone, but it said goodbye", eui)
+	default:
+	}
+	cut()
+	expect(t, gone, "the meter", func(eui han.EUI64) bool { return eui == gasMeter })
+	if n := len(h.datagrams); n != 0 {
+		t.Errorf("the last will came as a datagram")
+	}
 }

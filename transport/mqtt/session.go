@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,9 @@ func (l *Link) clientOptions(ctx context.Context, s *session) *paho.ClientOption
 	o.SetConnectTimeout(connectTimeout).SetWriteTimeout(writeTimeout)
 	o.SetKeepAlive(keepAlive).SetPingTimeout(connectTimeout)
 	o.SetDefaultPublishHandler(l.handle)
+	if l.opts.Device != 0 {
+		o.SetBinaryWill(l.topics.up, lastWill, 0, false)
+	}
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) { s.lost <- err })
 	o.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
 		return l.server.Dial(ctx, l.opts.TLS)
@@ -125,6 +129,12 @@ func (l *Link) handle(_ paho.Client, m paho.Message) {
 	// A datagram somebody left as a retained message is stale by definition.
 	if !ok || m.Retained() || len(payload) == 0 || len(payload) > MaxDatagram {
 		l.dropped.Add(1)
+		return
+	}
+	if l.opts.Device == 0 && bytes.Equal(payload, lastWill) {
+		if l.opts.Gone != nil {
+			l.opts.Gone(peer)
+		}
 		return
 	}
 	l.received.Add(1)

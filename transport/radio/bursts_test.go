@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/han/phy"
+	"github.com/commshub/commshub/transport/fault"
 	"github.com/commshub/commshub/transport/radio"
 )
 
@@ -17,13 +18,13 @@ func TestBurstsLoseWhatTheirChainSays(t *testing.T) {
 		link radio.Link
 		want float64
 	}{
-		{"all in bursts", radio.Link{Bursts: radio.Bursts{Begin: 10_000, End: 100_000, Loss: radio.Million}}, 10.0 / 110},
-		{"half in bursts", radio.Link{Bursts: radio.Bursts{Begin: 10_000, End: 100_000, Loss: radio.Million / 2}}, 5.0 / 110},
-		{"besides loss", radio.Link{Loss: 100_000, Bursts: radio.Bursts{Begin: 10_000, End: 100_000, Loss: radio.Million}}, 10.0/110 + 0.1*100/110},
+		{"all in bursts", radio.Link{Faults: fault.Link{Bursts: fault.Bursts{Begin: 10_000, End: 100_000, Loss: fault.Million}}}, 10.0 / 110},
+		{"half in bursts", radio.Link{Faults: fault.Link{Bursts: fault.Bursts{Begin: 10_000, End: 100_000, Loss: fault.Million / 2}}}, 5.0 / 110},
+		{"besides loss", radio.Link{Faults: fault.Link{Loss: 100_000, Bursts: fault.Bursts{Begin: 10_000, End: 100_000, Loss: fault.Million}}}, 10.0/110 + 0.1*100/110},
 	} {
 		d, lost := dice(), 0
 		for range frames {
-			if tt.link.Carry(frame(20), d).Copies == 0 {
+			if fate, _ := tt.link.Carry(frame(20), d); fate.Copies == 0 {
 				lost++
 			}
 		}
@@ -35,10 +36,11 @@ func TestBurstsLoseWhatTheirChainSays(t *testing.T) {
 
 // TestLossesInBurstsComeTogether: as many in a row as was asked for.
 func TestLossesInBurstsComeTogether(t *testing.T) {
-	l := radio.Link{Bursts: radio.Bursts{Begin: 5_000, End: 50_000, Loss: radio.Million}}
+	l := radio.Link{Faults: fault.Link{Bursts: fault.Bursts{Begin: 5_000, End: 50_000, Loss: fault.Million}}}
 	d, bursts, lost, before := dice(), 0, 0, false
 	for range 400_000 {
-		now := l.Carry(frame(20), d).Copies == 0
+		fate, _ := l.Carry(frame(20), d)
+		now := fate.Copies == 0
 		if now {
 			lost++
 		}
@@ -55,8 +57,10 @@ func TestLossesInBurstsComeTogether(t *testing.T) {
 func TestDelayIsAddedToAirTime(t *testing.T) {
 	plain := radio.Link{Params: phy.Band2G4()}
 	slow := plain
-	slow.Delay = 50 * time.Millisecond
-	if got := slow.Carry(frame(20), dice()).Delay[0] - plain.Carry(frame(20), dice()).Delay[0]; got != slow.Delay {
-		t.Errorf("%v more, want %v", got, slow.Delay)
+	slow.Faults.Delay = 50 * time.Millisecond
+	late, struck := slow.Carry(frame(20), dice())
+	usual, _ := plain.Carry(frame(20), dice())
+	if got := late.Delay[0] - usual.Delay[0]; !struck.Has(fault.Delay) || got != slow.Faults.Delay {
+		t.Errorf("%v more, want %v", got, slow.Faults.Delay)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/internal/trace"
+	"github.com/commshub/commshub/transport/fault"
 	"github.com/commshub/commshub/transport/radio"
 )
 
@@ -22,12 +23,8 @@ type Config struct {
 	Start time.Time
 	Seed  uint64
 	Link  radio.Link
-	// Records, if set, sees every record as it happens; the record is only valid
-	// during the call.
-	Records func(r *trace.Record)
-	// Frames, if set, sees every frame that a node sends and what becomes of it.
-	// The frame is only valid during the call.
-	Frames func(now time.Time, f *han.Frame, fate radio.Fate)
+	// Observer sees every record, and every frame when it is sent.
+	Observer han.Observer
 }
 
 // World is a home in virtual time.
@@ -39,7 +36,8 @@ type World struct {
 	stations []*station
 	byEUI64  map[han.EUI64]*station
 	out      han.Outbox
-	spare    [][]byte // payload buffers not in use
+	spare    [][]byte     // payload buffers not in use
+	struck   trace.Record // the last fault of a frame; here, so that it costs no allocation
 }
 
 // station is a node and what the world knows of it.
@@ -74,7 +72,7 @@ func (w *World) Add(node han.Node, rebuild func(now time.Time) han.Node) {
 	}
 	s := &station{
 		eui: eui, node: node, rebuild: rebuild,
-		dice: rand.New(rand.NewPCG(w.cfg.Seed, uint64(eui))), link: w.cfg.Link,
+		dice: radio.Dice(w.cfg.Seed, eui), link: w.cfg.Link,
 	}
 	w.byEUI64[eui] = s
 	w.stations = append(w.stations, s)
@@ -98,7 +96,18 @@ func (w *World) Powered(eui han.EUI64) bool { return w.station(eui).node != nil 
 func (w *World) SetLink(eui han.EUI64, link radio.Link) { w.station(eui).link = link }
 
 // Partition cuts a node off from the HAN, or joins it again.
-func (w *World) Partition(eui han.EUI64, down bool) { w.station(eui).down = down }
+func (w *World) Partition(eui han.EUI64, down bool) {
+	s := w.station(eui)
+	if s.down == down {
+		return
+	}
+	s.down = down
+	kind := trace.PartitionEnded
+	if down {
+		kind = fault.Partition.Record()
+	}
+	w.Record(&trace.Record{At: w.now, Node: uint64(eui), Kind: kind})
+}
 
 func (w *World) station(eui han.EUI64) *station {
 	s, ok := w.byEUI64[eui]
@@ -123,7 +132,11 @@ func (w *World) Do(eui han.EUI64, f func(now time.Time, n han.Node, out *han.Out
 // Cut switches a node's power off now, as at a socket: what was not in its storage
 // is gone. It comes back after the given time; of several cuts the one that lasts
 // longest counts.
-func (w *World) Cut(eui han.EUI64, off time.Duration) { w.powerOff(w.station(eui), off) }
+func (w *World) Cut(eui han.EUI64, off time.Duration) {
+	if w.powerOff(w.station(eui), off) {
+		w.Record(&trace.Record{At: w.now, Node: uint64(eui), Kind: fault.PowerCut.Record()})
+	}
+}
 
 // Schedule runs f at an instant, as one more event.
 func (w *World) Schedule(at time.Time, f func()) { w.push(at, eventFunc, nil).run = f }
@@ -234,19 +247,21 @@ func (w *World) survive(s *station, f func(n han.Node)) (alive bool) {
 			panic(v)
 		}
 		w.out.Reset()
-		w.emit(&trace.Record{At: w.now, Node: uint64(s.eui), Kind: trace.PowerCut, Count: uint32(failure.PowerFailed())})
+		w.Record(&trace.Record{At: w.now, Node: uint64(s.eui), Kind: fault.PowerCut.Record(), Count: uint32(failure.PowerFailed())})
 	}()
 	f(s.node)
 	return true
 }
 
-func (w *World) powerOff(s *station, off time.Duration) {
+// powerOff reports false if the power is off already, and for longer.
+func (w *World) powerOff(s *station, off time.Duration) bool {
 	onAt := w.now.Add(off)
 	if s.node == nil && !onAt.After(s.onAt) {
-		return
+		return false
 	}
 	s.node, s.armed, s.onAt = nil, false, onAt
 	w.push(onAt, eventPower, s)
+	return true
 }
 
 // powerOn brings a node back, unless its power was cut for longer since the event
@@ -258,16 +273,18 @@ func (w *World) powerOn(s *station, at time.Time) {
 	}
 }
 
-func (w *World) emit(r *trace.Record) {
-	if w.cfg.Records != nil {
-		w.cfg.Records(r)
+// Record has the observer told what was done to a node from outside. It is only
+// valid during the call.
+func (w *World) Record(r *trace.Record) {
+	if w.cfg.Observer.Record != nil {
+		w.cfg.Observer.Record(r)
 	}
 }
 
 // drain takes everything out of the outbox.
 func (w *World) drain(s *station) {
 	for i := range w.out.Records {
-		w.emit(&w.out.Records[i])
+		w.Record(&w.out.Records[i])
 	}
 	for i := range w.out.Frames {
 		w.send(s, &w.out.Frames[i])
@@ -275,21 +292,25 @@ func (w *World) drain(s *station) {
 }
 
 func (w *World) send(s *station, f *han.Frame) {
-	fate := s.link.Carry(f, s.dice)
+	fate, struck := s.link.Carry(f, s.dice)
 	to, known := w.byEUI64[f.Dst]
 	if !known || s.down {
-		fate = radio.Fate{}
+		fate, struck = han.Fate{}, 0 // not by a fault of the link
 	}
-	if w.cfg.Frames != nil {
-		w.cfg.Frames(w.now, f, fate)
+	if struck != 0 { // asked for each frame
+		for k := range struck.Each {
+			w.struck = k.FrameRecord(w.now, f)
+			w.Record(&w.struck)
+		}
+	}
+	if w.cfg.Observer.Frame != nil {
+		w.cfg.Observer.Frame(w.now, f, fate)
 	}
 	for i := range fate.Copies {
 		g := &w.push(w.now.Add(fate.Delay[i]), eventFrame, to).frame
 		*g = *f
 		g.Payload = append(w.buffer(), f.Payload...)
-		if fate.Corrupt {
-			g.Payload[fate.Bit/8] ^= 1 << (fate.Bit % 8)
-		}
+		fault.Turn(g.Payload, fate)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/internal/trace"
+	"github.com/commshub/commshub/transport/fault"
 	"github.com/commshub/commshub/transport/radio"
 	"github.com/commshub/commshub/transport/sim"
 )
@@ -87,7 +88,7 @@ type pair struct {
 	*sim.World
 	alice, bob *node
 	records    []trace.Record
-	fates      []radio.Fate
+	fates      []han.Fate
 }
 
 func newPair(seed uint64, link radio.Link) *pair {
@@ -97,8 +98,10 @@ func newPair(seed uint64, link radio.Link) *pair {
 	}
 	p.World = sim.New(sim.Config{
 		Start: start, Seed: seed, Link: link,
-		Records: func(r *trace.Record) { p.records = append(p.records, *r) },
-		Frames:  func(_ time.Time, _ *han.Frame, fate radio.Fate) { p.fates = append(p.fates, fate) },
+		Observer: han.Observer{
+			Record: func(r *trace.Record) { p.records = append(p.records, *r) },
+			Frame:  func(_ time.Time, _ *han.Frame, fate han.Fate) { p.fates = append(p.fates, fate) },
+		},
 	})
 	for _, n := range []**node{&p.alice, &p.bob} {
 		p.Add(*n, func(now time.Time) han.Node {
@@ -193,7 +196,7 @@ func TestADeadlineFiresOnceAtItsInstantHoweverItMoves(t *testing.T) {
 
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	run := func(seed uint64, third bool) []string {
-		p := newPair(seed, radio.Link{Loss: 300_000, Duplicate: 200_000, Reorder: 500_000, ReorderBy: time.Second, Corrupt: 100_000})
+		p := newPair(seed, radio.Link{Faults: fault.Link{Loss: 300_000, Duplication: 200_000, Reordering: 500_000, ReorderBy: time.Second, Corruption: 100_000}})
 		if third {
 			chatter := &node{eui: 0xC}
 			p.Add(chatter, nil)
@@ -213,15 +216,15 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 }
 
 func TestQualitiesOfALink(t *testing.T) {
-	const always = radio.Million
+	const always = fault.Million
 	t.Run("loss", func(t *testing.T) {
-		p := newPair(1, radio.Link{Loss: always})
+		p := newPair(1, radio.Link{Faults: fault.Link{Loss: always}})
 		p.say(t, "hello")
 		expect(t, p.bob.diary)
 	})
 	t.Run("one link only", func(t *testing.T) {
 		p := newPair(1, radio.Link{})
-		p.SetLink(bob, radio.Link{Params: phy.Band2G4(), Loss: always})
+		p.SetLink(bob, radio.Link{Params: phy.Band2G4(), Faults: fault.Link{Loss: always}})
 		p.bob.onFrame = func(_ time.Time, _ han.Frame, out *han.Outbox) { p.bob.send(out, "answer") }
 		p.say(t, "hello")
 		if len(p.bob.diary) != 1 || len(p.alice.diary) != 0 {
@@ -229,14 +232,14 @@ func TestQualitiesOfALink(t *testing.T) {
 		}
 	})
 	t.Run("duplicates", func(t *testing.T) {
-		p := newPair(1, radio.Link{Duplicate: always})
+		p := newPair(1, radio.Link{Faults: fault.Link{Duplication: always}})
 		p.say(t, "hello")
 		if len(p.bob.diary) != 2 {
 			t.Errorf("bob %q", p.bob.diary)
 		}
 	})
 	t.Run("corruption", func(t *testing.T) {
-		p := newPair(1, radio.Link{Corrupt: always, Duplicate: always})
+		p := newPair(1, radio.Link{Faults: fault.Link{Corruption: always, Duplication: always}})
 		sent, got := []byte("hello"), [][]byte{}
 		p.bob.onFrame = func(_ time.Time, f han.Frame, _ *han.Outbox) { got = append(got, bytes.Clone(f.Payload)) }
 		p.say(t, string(sent))
@@ -334,9 +337,55 @@ func TestWhatANodeSaidWhenItsPowerFailedIsLost(t *testing.T) {
 	if len(p.fates) > 0 {
 		t.Errorf("%d frames were sent", len(p.fates))
 	}
-	want := trace.Record{At: start.Add(time.Second), Node: uint64(alice), Kind: trace.PowerCut, Count: 3}
-	if len(p.records) != 1 || p.records[0] != want {
+	want := []trace.Record{
+		{At: start, Node: uint64(bob), Kind: trace.PowerCut},
+		{At: start.Add(time.Second), Node: uint64(alice), Kind: trace.PowerCut, Count: 3},
+	}
+	if !slices.Equal(p.records, want) {
 		t.Errorf("records %v, want %v", p.records, want)
+	}
+}
+
+// TestAFaultIsRecordedWhenItStrikes, and not when it changes nothing.
+func TestAFaultIsRecordedWhenItStrikes(t *testing.T) {
+	p := newPair(1, radio.Link{Faults: fault.Link{Loss: fault.Million}})
+	say := func(text string) {
+		if err := p.Do(alice, func(_ time.Time, n han.Node, out *han.Outbox) { n.(*node).send(out, text) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("lost")
+	p.Partition(bob, false) // as it is
+	p.Partition(alice, true)
+	p.Partition(alice, true)
+	say("cut off, and not by the link")
+	p.Partition(alice, false)
+	p.Cut(alice, time.Minute)
+	p.Cut(alice, time.Second) // off for longer already
+	p.Cut(alice, time.Hour)
+	var got []string
+	for _, r := range p.records {
+		got = append(got, r.Kind.String())
+		if r.Node != uint64(alice) || r.Kind == trace.FrameLost && (r.Peer != uint64(bob) || r.Size != 4) {
+			t.Errorf("%v", r)
+		}
+	}
+	expect(t, got, "frame-lost", "partition-started", "partition-ended", "power-cut", "power-cut")
+}
+
+// TestALinkThatLosesDoesNotAllocate for it: benchmarks and streets lose millions.
+func TestALinkThatLosesDoesNotAllocate(t *testing.T) {
+	n := 0
+	w := sim.New(sim.Config{
+		Start: start, Link: radio.Link{Params: phy.Band2G4(), Faults: fault.Link{Loss: fault.Million}},
+		Observer: han.Observer{Record: func(*trace.Record) { n++ }},
+	})
+	a := &node{eui: alice}
+	w.Add(a, nil)
+	w.Add(&node{eui: bob}, nil)
+	say := func(_ time.Time, _ han.Node, out *han.Outbox) { a.send(out, "lost") }
+	if allocs := testing.AllocsPerRun(1000, func() { _ = w.Do(alice, say) }); allocs > 0 || n < 1000 {
+		t.Errorf("%v allocations a frame, %d records", allocs, n)
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code.h"
 #include "frame.h"
 #include "link.h"
 #include "slot.h"
@@ -200,19 +201,21 @@ static bool take_block(struct board *b, const struct image_block *block) {
 	}
 }
 
-// download takes blocks until the image is whole or the hub says that it is enough
-// for now.
+// download takes blocks until the image is whole, the hub says that it is enough for
+// now, or half the way to the next heartbeat is over.
 static void download(struct board *b) {
 	struct zcl_buffer request;
 	struct zcl answer;
 	struct image_block block;
 	uint32_t before = b->slot.offset;
+	// After half a period of silence the hub takes a request for the next window's.
+	int64_t end = now_milliseconds() + (int64_t)(b->period * 500 / b->link.speed);
 	b->delay = 0;
 	bool more = b->slot.offset < b->slot.size;
 	while (more) {
 		zcl_image_block(&request, ++b->sequence, &b->slot.image, b->slot.offset, BLOCK_MAX);
 		more = ask(b, CLUSTER_OTA, b->hub_endpoint, &request, OTA_IMAGE_BLOCK_RESPONSE, &answer) == ANSWERED &&
-		       parse_image_block(&block, &answer) && take_block(b, &block);
+		       parse_image_block(&block, &answer) && take_block(b, &block) && now_milliseconds() < end;
 		if (more && b->block_pause > 0) {
 			link_sleep(&b->link, (int)(b->block_pause / b->link.speed));
 		}
@@ -301,7 +304,8 @@ static void beat(struct board *b) {
 static const char usage[] =
 	"usage: join --eui64 EUI64 --pki FOLDER [options]\n"
 	"  --eui64 EUI64     address of this board, 16 hex digits\n"
-	"  --pki FOLDER      root.pem, supplier.pem, EUI64.pem and EUI64.key\n"
+	"  --pki FOLDER      root.pem, supplier.pem, EUI64.pem and EUI64.key; with --install-code supplier.pem alone\n"
+	"  --install-code C  joins by it, without a certificate; goes with --plain\n"
 	"  --hub EUI64       address of the hub (00DB1234567890A3)\n"
 	"  --broker HOST     MQTT broker (127.0.0.1)\n"
 	"  --port PORT       its port (8883)\n"
@@ -328,16 +332,26 @@ static uint64_t number(const char *text, int base, uint64_t max, const char *wha
 
 struct arguments {
 	struct link_options link;
+	uint8_t key[LINK_KEY_SIZE]; // of the install code
 	const char *store;
 };
+
+static void parse_code(struct arguments *a, const char *text) {
+	uint8_t code[CODE_SIZE];
+	if (!code_parse(code, text)) {
+		misused("--install-code: want 36 hex digits as printed on the board, with their CRC");
+	}
+	code_key(a->key, code);
+	a->link.key = a->key;
+}
 
 static void parse_arguments(int argc, char **argv, struct board *b, struct arguments *a) {
 	static const struct option options[] = {
 		{"eui64", 1, 0, 'e'}, {"pki", 1, 0, 'k'}, {"hub", 1, 0, 'u'}, {"broker", 1, 0, 'b'}, {"port", 1, 0, 'p'},
 		{"plain", 0, 0, 'n'}, {"store", 1, 0, 's'}, {"period", 1, 0, 't'}, {"version", 1, 0, 'v'}, {"sha256", 1, 0, 'd'},
-		{0, 0, 0, 0},
+		{"install-code", 1, 0, 'c'}, {0, 0, 0, 0},
 	};
-	*a = (struct arguments){{.hub = 0x00DB1234567890A3, .host = "127.0.0.1", .port = 8883, .tls = true}, "board"};
+	*a = (struct arguments){.link = {.hub = 0x00DB1234567890A3, .host = "127.0.0.1", .port = 8883, .tls = true}, .store = "board"};
 	b->running = (struct image_id){0xFFF1, 0x0000, 0x01000000};
 	b->hardware = 0x0100;
 	b->hub_endpoint = 1;
@@ -354,11 +368,15 @@ static void parse_arguments(int argc, char **argv, struct board *b, struct argum
 		case 't': b->period = (uint32_t)number(optarg, 10, 86400, "--period: want 60 to 86400 seconds"); break;
 		case 'v': b->running.version = (uint32_t)number(optarg, 16, UINT32_MAX, "--version: want 8 hex digits"); break;
 		case 'd': b->sha256 = optarg; break;
+		case 'c': parse_code(a, optarg); break;
 		default: misused("an option is unknown or lacks its value");
 		}
 	}
 	if (optind != argc || a->link.device == 0 || a->link.credentials == NULL || b->period < 60) {
 		misused("--eui64 and --pki are required, and --period is at least 60");
+	}
+	if (a->link.key != NULL && a->link.tls) {
+		misused("--install-code: a broker with TLS asks for a certificate; say --plain, for one without");
 	}
 }
 

@@ -1,6 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "link.h"
 
+#include "code.h"
+
 #include <inttypes.h>
 #include <mosquitto.h>
 #include <stdio.h>
@@ -179,6 +181,9 @@ static int check_hub(void *context, mbedtls_x509_crt *certificate, int depth, ui
 static const char *load_credentials(struct link *l) {
 	char path[4096];
 	const struct link_options *o = &l->options;
+	if (o->key != NULL) {
+		return NULL;
+	}
 	snprintf(path, sizeof path, "%s/root.pem", o->credentials);
 	if (mbedtls_x509_crt_parse_file(&l->root, path) != 0) {
 		return "root.pem cannot be read";
@@ -194,10 +199,26 @@ static const char *load_credentials(struct link *l) {
 	return NULL;
 }
 
+static int prove_by_certificate(struct link *l) {
+	mbedtls_ssl_config *c = &l->config;
+	mbedtls_ssl_conf_authmode(c, MBEDTLS_SSL_VERIFY_REQUIRED);
+	mbedtls_ssl_conf_ca_chain(c, &l->root, NULL);
+	mbedtls_ssl_conf_verify(c, check_hub, l);
+	return mbedtls_ssl_conf_own_cert(c, &l->certificate, &l->key);
+}
+
+// prove_by_key has nothing to verify: whoever has the key is the hub.
+static int prove_by_key(struct link *l) {
+	char identity[17];
+	snprintf(identity, sizeof identity, "%016" PRIX64, l->options.device);
+	return mbedtls_ssl_conf_psk(&l->config, l->options.key, LINK_KEY_SIZE, (const unsigned char *)identity, strlen(identity));
+}
+
 static const char *configure_dtls(struct link *l) {
 	static const int suites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8, 0};
 	static const mbedtls_ecp_group_id curves[] = {MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_NONE};
 	static const int hashes[] = {MBEDTLS_MD_SHA256, MBEDTLS_MD_NONE};
+	static const int key_suites[] = {MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8, 0};
 	mbedtls_ssl_config *c = &l->config;
 	if (mbedtls_ctr_drbg_seed(&l->random, mbedtls_entropy_func, &l->entropy, NULL, 0) != 0 ||
 	    mbedtls_ssl_config_defaults(c, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_DATAGRAM, MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
@@ -206,16 +227,13 @@ static const char *configure_dtls(struct link *l) {
 	mbedtls_ssl_conf_rng(c, mbedtls_ctr_drbg_random, &l->random);
 	mbedtls_ssl_conf_min_version(c, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3); // DTLS 1.2
 	mbedtls_ssl_conf_max_version(c, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-	mbedtls_ssl_conf_ciphersuites(c, suites);
+	mbedtls_ssl_conf_ciphersuites(c, l->options.key != NULL ? key_suites : suites);
 	mbedtls_ssl_conf_curves(c, curves);
 	mbedtls_ssl_conf_sig_hashes(c, hashes);
 	mbedtls_ssl_conf_extended_master_secret(c, MBEDTLS_SSL_EXTENDED_MS_ENABLED); // the hub demands it
 	mbedtls_ssl_conf_renegotiation(c, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
-	mbedtls_ssl_conf_authmode(c, MBEDTLS_SSL_VERIFY_REQUIRED);
-	mbedtls_ssl_conf_ca_chain(c, &l->root, NULL);
-	mbedtls_ssl_conf_verify(c, check_hub, l);
 	mbedtls_ssl_conf_handshake_timeout(c, 500, 4000); // milliseconds between repetitions
-	if (mbedtls_ssl_conf_own_cert(c, &l->certificate, &l->key) != 0 || mbedtls_ssl_setup(&l->ssl, c) != 0) {
+	if ((l->options.key != NULL ? prove_by_key(l) : prove_by_certificate(l)) != 0 || mbedtls_ssl_setup(&l->ssl, c) != 0) {
 		return "DTLS does not take the credentials";
 	}
 	mbedtls_ssl_set_bio(&l->ssl, l, send_datagram, receive_datagram, NULL);
@@ -260,7 +278,7 @@ const char *link_join(struct link *l) {
 			return "the hub's certificate is not good";
 		}
 		if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
-			return "the hub refuses this device (is it in the device log?)";
+			return "the hub refuses this device (is it in the device log, with its install code if it has one?)";
 		}
 		if (code == MBEDTLS_ERR_SSL_TIMEOUT) {
 			break;

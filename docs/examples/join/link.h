@@ -31,6 +31,7 @@ struct link_options {
 	int port;
 	bool tls;                // to the broker, with the device's certificate
 	const char *credentials; // folder with root.pem, <device>.pem and <device>.key
+	const uint8_t *key;      // made of the install code, in place of a certificate; or NULL
 };
 
 struct link {

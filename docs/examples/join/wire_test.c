@@ -1,10 +1,11 @@
-// Checks frame.c and zcl.c against the examples in docs/join.md, and with random
+// Checks code.c, frame.c and zcl.c against the examples in docs/join.md, and with random
 // damage to them. Built with the address and undefined-behaviour sanitizers.
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "code.h"
 #include "frame.h"
 #include "zcl.h"
 
@@ -136,6 +137,20 @@ static void check_frame(void) {
 	check(!frame_decode(&f, longer, sizeof longer), "a head that is not the shortest is taken");
 }
 
+static void check_code(void) {
+	const struct example *printed = example("install-code"), *key = example("link-key");
+	uint8_t code[CODE_SIZE], made[LINK_KEY_SIZE];
+	check(code_parse(code, "83FE D340 7A93 9723 A5C6 39B2 6916 D505 C3B5") && printed->length == CODE_SIZE &&
+		      memcmp(code, printed->bytes, CODE_SIZE) == 0,
+	      "install code");
+	code_key(made, code);
+	check(key->length == LINK_KEY_SIZE && memcmp(made, key->bytes, LINK_KEY_SIZE) == 0, "link key");
+	check(!code_parse(code, "83FE D340 7A93 9723 A5C6 39B2 6916 D505 C3B4"), "a slip in an install code is taken");
+	check(!code_parse(code, "83FE D340 7A93 9723 A5C6 39B2 6916 D505"), "an install code without its end is taken");
+	check(!code_parse(code, "83FE D340 7A93 9723 A5C6 39B2 6916 D505 C3B5 0"), "an install code that is too long is taken");
+	check(!code_parse(code, ""), "no install code is taken");
+}
+
 // damage feeds every parser with exact-size copies of damaged examples.
 static void damage(unsigned rounds) {
 	srand(1);
@@ -178,6 +193,7 @@ int main(int argc, char **argv) {
 	check_builders();
 	check_parsers();
 	check_frame();
+	check_code();
 	damage(1000000);
 	printf("%zu examples, %d failures\n", example_count, failures);
 	return failures == 0 ? 0 : 1;

@@ -25,6 +25,14 @@ export class Actions {
     return d ? `${kindName(d.kind).toLowerCase()} ${eui64.slice(-4)}` : eui(eui64);
   }
 
+  async clock(action) {
+    try {
+      await change("POST", "/v1/clock", { action });
+    } catch (err) {
+      toast(err.message, { bad: true });
+    }
+  }
+
   activate(u) {
     return this.#do(() => change("POST", `/v1/devices/${u.device}/activation`, {}, { key: key() }),
       u.kind === "GSME" ? "The order to activate waits in the mailbox. The gas meter fetches it at its next heartbeat." : "The order to activate is on its way.");
@@ -60,6 +68,16 @@ export class Actions {
       check: () => change("DELETE", `/v1/updates/${u.device}`).then(() => true),
     });
     if (sure) toast("The update is cancelled.");
+  }
+
+  async acceptReading(d, attribute) {
+    const shown = attribute.text || attribute.value;
+    const sure = await ask({
+      title: "Believe this reading?", confirm: "Accept it", danger: true,
+      lead: `The ${this.#name(d.eui64)} is read on from ${shown}, as after an exchange of the meter. Displays show it, and what comes next is judged by it.`,
+      check: () => change("POST", `/v1/mirror/${d.eui64}/accept`, { attribute: attribute.id }).then(() => true),
+    });
+    if (sure) toast(`The reading is accepted: ${shown}.`);
   }
 
   async addDevice() {

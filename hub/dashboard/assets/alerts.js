@@ -6,7 +6,7 @@ import { dayAndTime, dayOnly, eui, kindName, stamp, timeOfDay } from "./format.j
 
 // How much an alert deserves attention. The hub's list of names is the source; this is
 // only about colour.
-const bad = new Set(["8F1C", "8F1B", "8F89", "81AD", "8F1E", "8F30", "8F3D", "8F53", "8F48", "8F84", "8F1D", "8F3F"]);
+const bad = new Set(["8F1C", "8F1F", "8F1B", "8F89", "81AD", "8F1E", "8F30", "8F3D", "8F53", "8F48", "8F84", "8F1D", "8F3F"]);
 const good = new Set(["8F72", "8F43", "8F8A", "8183", "8F49", "8F69", "8154", "8F66"]);
 
 const hash = /\b([0-9a-f]{12})[0-9a-f]{52}\b/g;

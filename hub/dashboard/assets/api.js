@@ -1,5 +1,7 @@
 // The hub's REST interface, as the page uses it.
 
+import { harmless } from "./format.js";
+
 const storageKey = "commshub-token";
 
 /** Problem is a refusal, in the hub's own words. */
@@ -43,7 +45,7 @@ export const onTokenNeeded = (ask) => { askForToken = ask; };
 
 async function answer(response) {
   const isJSON = /json/.test(response.headers.get("Content-Type") ?? "");
-  const body = isJSON ? await response.json() : null;
+  const body = isJSON ? JSON.parse(await response.text(), harmless) : null;
   if (!response.ok) throw new Problem(response.status, body);
   return body;
 }

@@ -2,11 +2,11 @@
 // rest will last.
 
 import { attr, h, list, show, text } from "./dom.js";
-import { ago, charge, days, dayAndTime, eui, kindName, plural, stamp } from "./format.js";
+import { ago, charge, days, dayAndTime, eui, isLow, kindName, plural, stamp } from "./format.js";
 
 const causeNames = {
   sleep: "Sleeping", base: "Metrology, clock, display", "self-discharge": "The cell’s own loss", transmit: "Radio, sending", listen: "Radio, listening",
-  receive: "Radio, receiving", processor: "Processor", flash: "Flash memory", hash: "Hashing", signature: "Signature checks", reboot: "Restarts", valve: "Valve",
+  receive: "Radio, receiving", processor: "Processor", flash: "Flash memory", hash: "Hashing", signature: "Signature checks", reboot: "Restarts", drained: "Drained by hand", check: "Memory checks",
 };
 const baseLoad = new Set(["sleep", "base", "self-discharge"]);
 const everyday = 365.25;
@@ -26,7 +26,7 @@ export class Battery {
   }
 
   update() {
-    const meters = [...this.home.batteries.keys()].map((eui64) => this.home.battery(eui64)).filter((b) => b.percent !== undefined);
+    const meters = [...this.home.batteries.keys()].map((eui64) => this.home.battery(eui64)).filter((b) => b.battery_left_percent !== undefined);
     list(this.meters, meters, (b) => b.device, () => new Cell().el, (el, b) => el.cell.update(b, this.home));
     show(this.nothing, meters.length === 0);
   }
@@ -49,7 +49,7 @@ class Cell {
     this.work = h("div", { className: "shares", role: "img" });
     this.causesPart = h("section", {}, h("h3", {}, "What the charge went into"), this.work,
       h("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": "Charge by cause" }, h("table", {}, h("thead", {}, h("tr", {}, ["Cause", "Charge", "Share"].map((t) => h("th", { scope: "col" }, t)))), this.causes)));
-    this.unknown = h("p", { className: "nothing" }, "This meter runs in a process of its own: the hub knows what it reports, its percentage and the days left, but not what the charge went into.");
+    this.unknown = h("p", { className: "nothing" }, "This meter reports its percentage and the days left, but not what the charge went into.");
     this.projection = h("section", {}, h("h3", {}, "Projection"));
     this.line = h("div", { className: "projection" });
     this.ifs = h("dl", { className: "facts" });
@@ -66,11 +66,11 @@ class Cell {
     this.at = b.at ? Date.parse(b.at) : null;
     text(this.name, kindName(device?.kind ?? "GSME"));
     text(this.id, eui(b.device));
-    text(this.percent, `${b.percent} %`);
-    text(this.left, b.days_left === undefined ? "" : `${days(b.days_left)} left at an ordinary day’s use`);
-    this.bar.firstChild.style.width = `${b.percent}%`;
-    attr(this.bar, "aria-label", `${b.percent} percent left`);
-    attr(this.bar, "data-low", b.percent <= 10);
+    text(this.percent, b.left_text);
+    text(this.left, `${isLow(b) ? "Low. " : ""}${b.battery_left_days === undefined ? "" : `${b.lasts_text} left at an ordinary day’s use`}`);
+    this.bar.firstChild.style.width = `${b.battery_left_percent}%`;
+    attr(this.bar, "aria-label", `${b.left_text} left`);
+    attr(this.bar, "data-low", isLow(b));
     this.#showCost(b);
     this.#showCauses(b);
     this.#showProjection(b, home.clock.now());
@@ -85,41 +85,41 @@ class Cell {
     if (this.update1.dataset.key === key) return;
     this.update1.dataset.key = key;
     this.update1.replaceChildren(h("h3", {}, `The update to ${u.version}`),
-      u.days_of_life === undefined
-        ? h("p", { className: "figure" }, h("span", { className: "big" }, charge(u.uah * 3_600_000)), h("span", { className: "of" }, "How many days of life that is can be told after a heartbeat without an update."))
-        : h("p", { className: "figure" }, h("span", { className: "big" }, days(u.days_of_life)), h("span", { className: "of" }, "of battery life")),
-      h("p", {}, `${charge(u.uah * 3_600_000)} over ${plural(u.windows, "window")}, with the radio on for ${(u.radio_on_ms / 1000).toFixed(1)} s.`),
-      b.heartbeat_uah ? h("p", { className: "age" }, `An ordinary heartbeat costs ${charge(b.heartbeat_uah * 3_600_000)}.`) : "");
+      u.cost_days === undefined
+        ? h("p", { className: "figure" }, h("span", { className: "big" }, charge(u.charge_uah)), h("span", { className: "of" }, "How many days of life that is can be told after a heartbeat without an update."))
+        : h("p", { className: "figure" }, h("span", { className: "big" }, days(u.cost_days)), h("span", { className: "of" }, "of battery life")),
+      h("p", {}, `${charge(u.charge_uah)} over ${plural(u.windows, "window")}, with the radio on for ${u.radio_on_s.toFixed(1)} s.`),
+      b.heartbeat_uah ? h("p", { className: "age" }, `An ordinary heartbeat costs ${charge(b.heartbeat_uah)}.`) : "");
   }
 
   #showCauses(b) {
-    const causes = (b.causes ?? []).filter((c) => c.nanocoulombs > 0).sort((x, y) => y.nanocoulombs - x.nanocoulombs);
+    const causes = (b.causes ?? []).filter((c) => c.charge_uah > 0).sort((x, y) => y.charge_uah - x.charge_uah);
     show(this.causesPart, causes.length > 0);
     show(this.unknown, causes.length === 0);
-    const total = causes.reduce((sum, c) => sum + c.nanocoulombs, 0);
+    const total = causes.reduce((sum, c) => sum + c.charge_uah, 0);
     const name = (c) => causeNames[c.cause] ?? c.cause;
     list(this.causes, causes, (c) => c.cause, (c) => h("tr", {}, h("th", { scope: "row" }, h("i", { className: baseLoad.has(c.cause) ? "key base" : "key work", "aria-hidden": "true" }), name(c)), h("td", {}), h("td", {})), (el, c) => {
-      text(el.children[1], charge(c.nanocoulombs));
-      text(el.children[2], share(c.nanocoulombs, total));
+      text(el.children[1], charge(c.charge_uah));
+      text(el.children[2], share(c.charge_uah, total));
     });
     list(this.work, causes, (c) => c.cause, (c) => h("i", { "data-cause": baseLoad.has(c.cause) ? "base" : "work" }), (el, c) => {
-      el.style.flexGrow = String(c.nanocoulombs / total);
-      el.title = `${name(c)}: ${share(c.nanocoulombs, total)}`;
+      el.style.flexGrow = String(c.charge_uah / total);
+      el.title = `${name(c)}: ${share(c.charge_uah, total)}`;
     });
-    attr(this.work, "aria-label", `Spent ${charge(total)}: ${causes.slice(0, 4).map((c) => `${name(c)} ${share(c.nanocoulombs, total)}`).join(", ")}`);
+    attr(this.work, "aria-label", `Spent ${charge(total)}: ${causes.slice(0, 4).map((c) => `${name(c)} ${share(c.charge_uah, total)}`).join(", ")}`);
   }
 
   // The projection is arithmetic on what the hub says: days left at an ordinary day's
   // use, and how many such days one update like this costs.
   #showProjection(b, now) {
-    show(this.projection, b.days_left !== undefined);
-    if (b.days_left === undefined) return;
-    const years = b.days_left / everyday;
-    const cost = b.update?.days_of_life ?? 0;
-    const key = `${b.days_left} ${cost.toFixed(2)} ${new Date(now).getFullYear()}`;
+    show(this.projection, b.battery_left_days !== undefined);
+    if (b.battery_left_days === undefined) return;
+    const years = b.battery_left_days / everyday;
+    const cost = b.update?.cost_days ?? 0;
+    const key = `${b.battery_left_days} ${cost.toFixed(2)} ${new Date(now).getFullYear()}`;
     if (this.projection.dataset.key === key) return;
     this.projection.dataset.key = key;
-    this.line.replaceChildren(projectionChart(b.percent, years, cost, now));
+    this.line.replaceChildren(projectionChart(b.battery_left_percent, years, cost, now));
     const row = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
     const end = (y) => `${y.toFixed(1)} years, to ${new Date(now + y * everyday * 86_400_000).getFullYear()}`;
     this.ifs.replaceChildren(row("Without further updates", end(years)),

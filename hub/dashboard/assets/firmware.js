@@ -5,7 +5,7 @@ import { toast } from "./dialogs.js";
 import { attr, h, list, show, text } from "./dom.js";
 import { bytes, count, dayAndTime, kindName, percent, stamp } from "./format.js";
 import { updateKey } from "./home.js";
-import { stateNames } from "./transfer.js";
+import { stateName, waitText } from "./transfer.js";
 
 const refresh = 100; // ms between two steps of the progress bar
 
@@ -18,7 +18,7 @@ export class Firmware {
     this.actions = actions;
     this.el = h("div", { className: "page" },
       h("header", { className: "head" }, h("h1", {}, "Firmware"),
-        h("p", {}, "The hub keeps images and trickles them to the meters. It checks the supplier’s signature of a GB image; any Zigbee OTA file is taken, bare or in a vendor’s wrapper.")),
+        h("p", {}, "The hub keeps images and trickles them to the meters. A GB image has to be signed by the home’s supplier or one that the hub knows; any other Zigbee OTA file is taken, bare or in a vendor’s wrapper, and each meter decides whether it trusts it.")),
       this.#dropZone(), this.#imageTable(), this.#updateTable());
   }
 
@@ -46,7 +46,7 @@ export class Firmware {
 
   async #take(file) {
     if (!file || this.#stop) return;
-    const most = this.home.hub?.max_upload;
+    const most = this.home.hub?.max_upload_size;
     if (most && file.size > most) return toast(`${file.name} is ${bytes(file.size)}; the hub takes at most ${bytes(most)}.`, { bad: true });
     this.#stop = new AbortController();
     show(this.progress, true);
@@ -102,7 +102,7 @@ export class Firmware {
       text(c[1], `maker ${im.manufacturer}, type ${im.image_type}${im.text ? `, ${im.text}` : ""}`);
       text(c[2], im.hardware_min ? `${im.hardware_min} – ${im.hardware_max}` : "any");
       text(c[3], bytes(im.size));
-      text(c[4], im.supplier_verified ? "supplier’s, good" : im.layout === "GB signed" ? "not checked" : "none of a supplier");
+      text(c[4], im.damaged ? "damaged: upload it again" : im.supplier_verified ? "supplier’s, good" : im.layout === "GB signed" ? "not checked" : "none of a supplier");
       stamp(c[5].firstChild, im.added_at ? Date.parse(im.added_at) : null, dayAndTime);
       text(c[6].firstChild, `${im.sha256.slice(0, 12)}…`);
     });
@@ -116,14 +116,19 @@ export class Firmware {
       const c = el.children;
       text(c[0], `${kindName(u.kind)} ${u.device.slice(-4)}`);
       text(c[1], u.version);
-      text(c[2], stateNames[u.state] ?? u.state);
+      text(c[2], stateName(u, this.home.devices.get(u.device)));
       text(c[3], u.offset === undefined ? "–" : `${percent(u.offset, u.size)} %`);
       text(c[4], count(u.windows));
       text(c[5], count(u.blocks));
       text(c[6], count(u.repeats));
       stamp(c[7].firstChild, u.started_at ? Date.parse(u.started_at) : null, dayAndTime);
-      text(c[8], u.outcome || (u.waiting?.text ?? ""));
+      text(c[8], noteOf(u));
     });
     show(this.noUpdates, updates.length === 0);
   }
+}
+
+/** noteOf says why an update is as it is, or what it waits for. */
+export function noteOf(u) {
+  return [u.outcome, u.waiting && (!u.outcome || u.waiting.overdue_since) && waitText(u.waiting)].filter(Boolean).join("; ");
 }

@@ -7,6 +7,13 @@ const kinds = {
   BRIDGED: "Bridged device",
 };
 
+// hidden are characters that do not print, or that change the order in which others do.
+const hidden = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]/gu;
+
+/** harmless is a reviver of JSON: text of others comes in as what can be shown on one line. */
+export const harmless = (_, value) => (typeof value === "string"
+  ? value.replace(hidden, (c) => `\\u{${c.codePointAt(0).toString(16)}}`) : value);
+
 export const count = (n) => number.format(n);
 export const kindName = (kind) => kinds[kind] ?? kind;
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
@@ -93,8 +100,7 @@ export function stamp(el, ms, write = dayAndTime) {
 }
 
 /** charge writes nanocoulombs, as microampere-hours, milliampere-hours or ampere-hours. */
-export function charge(nC) {
-  const microampHours = nC / 3_600_000;
+export function charge(microampHours) {
   if (microampHours < 1000) return `${microampHours < 10 ? microampHours.toFixed(2) : microampHours.toFixed(1)} µAh`;
   if (microampHours < 1_000_000) return `${(microampHours / 1000).toFixed(microampHours < 10_000 ? 2 : 1)} mAh`;
   return `${(microampHours / 1_000_000).toFixed(2)} Ah`;
@@ -107,3 +113,6 @@ export function days(n) {
   if (n >= 1) return `${n.toFixed(1)} days`;
   return `${Number(n.toPrecision(2))} days`;
 }
+
+/** isLow reports whether a battery is shown as low. */
+export const isLow = (b) => b.battery_left_percent <= 10;

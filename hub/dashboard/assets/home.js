@@ -3,12 +3,14 @@
 
 import { all, get } from "./api.js";
 import { Clock } from "./clock.js";
-import { Stream } from "./stream.js";
+import { SharedStream } from "./shared.js";
 
 const types = "device,device-removed,image,update,window,alert,messages,mirror,battery,clock,broker,lab,record";
 const keptAlerts = 500;
 const keptRecords = 200;
 const historyPoints = 1500;
+const patience = 6000; // ms without events after which the hub is asked instead
+export const pollEvery = 3000;
 
 const ended = new Set(["activated", "failed", "cancelled", "superseded"]);
 export const hasEnded = (update) => ended.has(update.state);
@@ -16,13 +18,14 @@ export const updateKey = (u) => `${u.device} ${u.image}`;
 
 export class Home {
   clock = new Clock();
-  /** connection is what the page knows about the hub: connecting, live or lost. */
+  /** connection is what the page knows about the hub: connecting, live, polled (it answers, but its events cannot be had) or lost. */
   connection = { state: "connecting", since: Date.now(), everLive: false };
   /** trouble is why the hub could not be read, although it answers. */
   trouble = "";
   hub = null;
   deviceLogSize = 16;
   broker = true;
+  brokerSince = undefined;
   devices = new Map();
   images = new Map();
   updates = new Map();
@@ -42,29 +45,48 @@ export class Home {
   #stream = null;
   #streaming = false;
   #reading = 0;
+  #poll = 0;
 
   /** changed gets the name of each topic that changed. */
   constructor(changed) { this.#changed = changed; }
 
   start() {
-    this.#stream = new Stream(types, {
+    this.#stream = new SharedStream(types, {
       onEvent: (type, data) => this.#onEvent(type, data),
       onState: (state) => this.#onState(state),
     });
+    this.#pollIn(patience);
   }
 
   /** retry asks for a connection now rather than in a moment. */
   retry() { this.#stream.retry(); }
 
   #onState(state) {
+    if (this.#streaming && state !== "live") this.#pollIn(patience);
     this.#streaming = state === "live";
+    if (state === "away") this.#instance = ""; // what happens meanwhile is read at the next hello
     if (this.connection.state === state) return;
     // Live only when what is shown is true, which is after reading: see #readAll.
-    if (state === "lost" && this.connection.state !== "lost") {
-      const { everLive } = this.connection;
-      this.connection = { state: "lost", since: Date.now(), everLive };
-      this.#changed("connection");
-    }
+    if (state === "lost" && this.connection.state !== "polled") this.#lose();
+  }
+
+  #lose() {
+    if (this.connection.state === "lost") return;
+    const { everLive } = this.connection;
+    this.connection = { state: "lost", since: Date.now(), everLive };
+    this.#changed("connection");
+  }
+
+  // pollIn asks the hub for everything, in a moment and then again and again, as long as its
+  // events cannot be had: more tabs are open than the browser has connections for, or
+  // something between page and hub holds a stream back, or refuses it.
+  #pollIn(pause) {
+    clearTimeout(this.#poll);
+    this.#poll = setTimeout(async () => {
+      if (this.#streaming) return;
+      if (!document.hidden) await this.#readAll();
+      if (!this.#streaming) this.#pollIn(pollEvery);
+    }, pause);
   }
 
   #onEvent(type, data) {
@@ -95,9 +117,10 @@ export class Home {
       if (turn !== this.#reading) return;
       this.hub = hub;
       this.broker = hub.broker_connected !== false;
+      this.brokerSince = hub.broker_since_wall;
       this.clock.set(clock);
-      const { devices, size } = log;
-      this.deviceLogSize = size;
+      const { devices } = log;
+      this.deviceLogSize = log.max_entries;
       this.devices = new Map(devices.map((d) => [d.eui64, d]));
       this.images = new Map(images.map((im) => [im.sha256, im]));
       this.updates = new Map(updates.map((u) => [updateKey(u), u]));
@@ -115,17 +138,22 @@ export class Home {
       ]);
     } catch (err) {
       this.trouble = err.message;
+      if (turn === this.#reading && !this.#streaming && this.connection.state === "polled") this.#lose();
       this.#changed("connection");
       // A hub that went away says hello when it is back; one that is merely in trouble is asked again.
       setTimeout(() => { if (turn === this.#reading && this.#streaming) this.#readAll(); }, 1000);
       return;
     }
-    if (turn !== this.#reading || !this.#streaming) return;
-    const buffered = this.#buffer;
+    if (turn !== this.#reading) return;
+    const buffered = this.#buffer ?? [];
     this.#buffer = null;
     for (const [type, data] of buffered) this.#apply(type, data);
     this.trouble = "";
-    this.connection = { state: "live", since: Date.now(), everLive: true };
+    if (!this.#streaming) {
+      if (this.#instance !== "" && this.#instance !== this.hub.instance) this.#changed("restarted");
+      this.#instance = this.hub.instance;
+    }
+    this.connection = { state: this.#streaming ? "live" : "polled", since: Date.now(), everLive: true };
     for (const topic of ["connection", "hub", "devices", "images", "updates", "timelines", "alerts", "messages", "mirrors", "batteries", "insides", "lab"]) {
       this.#changed(topic);
     }
@@ -146,7 +174,7 @@ export class Home {
       case "mirror": return this.#takeMirror(data);
       case "battery": this.batteries.set(data.device, data); return this.#changed("batteries");
       case "clock": this.clock.set(data); return this.#changed("clock");
-      case "broker": this.broker = data.connected; return this.#changed("connection");
+      case "broker": this.broker = data.connected; this.brokerSince = data.since_wall; return this.#changed("connection");
       case "lab": this.faults = data.faults; return this.#changed("lab");
       case "record":
         this.records.unshift(data);
@@ -187,6 +215,8 @@ export class Home {
     if (!t) return;
     let i = t.windows.length;
     while (i > 0 && t.windows[i - 1].number > window.number) i--;
+    // From here on it is known what was served while nobody could write it down.
+    if (window.resumed_offset !== undefined && t.windows[i - 1]?.resumed_offset !== window.resumed_offset) this.readTimeline({ ...this.updates.get(updateKey(t)), device, image });
     if (i > 0 && t.windows[i - 1].number === window.number) t.windows[i - 1] = window;
     else t.windows.splice(i, 0, window);
     t.revision = (t.revision ?? 0) + 1;
@@ -255,19 +285,9 @@ export class Home {
   // blockSize is that of the update, or, before its first block, the most the hub sends.
   #blockSize(u) { return u.block_size || this.hub?.block_size || 48; }
 
-  /**
-   * battery returns what is known of a device's battery. Days that the meter in this
-   * process does not say yet are taken from its last report; what an update costs in
-   * life is then the charge over that of an ordinary day.
-   */
+  /** battery returns what is known of a device's battery. */
   battery(eui) {
-    const b = this.batteries.get(eui);
-    if (!b) return undefined;
-    const reported = this.mirrors.get(eui)?.attributes.find((a) => a.name === "RemainingBatteryLifeInDays")?.value;
-    const left = b.days_left ?? (reported === undefined ? undefined : Number(reported));
-    const day = left && b.capacity_uah && b.spent_uah !== undefined ? (b.capacity_uah - b.spent_uah) / left : 0;
-    const update = b.update && { ...b.update, days_of_life: b.update.days_of_life ?? (day > 0 ? b.update.uah / day : undefined) };
-    return { ...b, days_left: left, update };
+    return this.batteries.get(eui);
   }
 
   /** currentUpdates returns each device's update in hand, or else its last one. */
@@ -284,7 +304,7 @@ export class Home {
   current(eui) { return this.currentUpdates().find((u) => u.device === eui); }
 
   /** stale tells whether what is shown may no longer be so. */
-  get stale() { return this.connection.state !== "live"; }
+  get stale() { return this.connection.state !== "live" && this.connection.state !== "polled"; }
 }
 
 export const isMeter = (d) => d.kind === "GSME" || d.kind === "ESME";

@@ -32,21 +32,21 @@ class Bench {
   constructor(d) {
     this.device = d;
     this.said = h("p", { className: "state", role: "status" });
-    this.drop = percentInput();
-    this.corrupt = percentInput();
+    this.loss = percentInput();
+    this.corruption = percentInput();
     this.delay = h("input", { type: "number", min: 0, max: 5000, step: 1, value: 0, required: true });
     this.heal = h("button", { type: "button", onclick: () => this.#send("DELETE", "link", undefined, "The link is healed.") }, "Heal");
     this.level = h("input", { type: "number", min: 0, max: 100, step: 1, value: 3, required: true });
     const faults = h("form", { onsubmit: (e) => {
       e.preventDefault();
-      this.#send("PUT", "link", { drop_percent: Number(this.drop.value), corrupt_percent: Number(this.corrupt.value), delay_ms: Number(this.delay.value) }, "The fault is on.");
-    } }, h("h3", {}, "Link"), h("div", { className: "row" }, field("Lost, %", this.drop), field("Corrupt, %", this.corrupt), field("Delay, ms", this.delay)),
+      this.#send("PUT", "link", { loss_percent: Number(this.loss.value), corruption_percent: Number(this.corruption.value), delay_s: Number(this.delay.value) / 1000 }, "The fault is on.");
+    } }, h("h3", {}, "Link"), h("div", { className: "row" }, field("Lost, %", this.loss), field("Corrupt, %", this.corruption), field("Delay, ms", this.delay)),
     h("div", { className: "buttons" }, this.heal, h("button", { type: "submit", className: "danger" }, "Break the link")));
     this.inside = h("div", {}, h("h3", {}, "Power"), h("p", { className: "age" }, "In the middle of whatever it does; it starts again by itself."),
       h("div", { className: "buttons" }, h("button", { type: "button", className: "danger", onclick: () => this.#send("POST", "power-cut", {}, "Its power was cut. It starts again by itself.") }, "Cut its power")));
     this.drain = h("form", { onsubmit: (e) => {
       e.preventDefault();
-      this.#send("POST", "battery", { percent: Number(this.level.value) }, "The battery is drained.");
+      this.#send("POST", "battery", { battery_left_percent: Number(this.level.value) }, "The battery is drained.");
     } }, h("h3", {}, "Battery"), h("div", { className: "row" }, field("Drain it to, %", this.level)),
     h("div", { className: "buttons" }, h("button", { type: "submit", className: "danger" }, "Drain it")));
     this.elsewhere = h("p", { className: "nothing" }, "It runs in a process of its own: to cut its power, kill that.");
@@ -67,8 +67,8 @@ class Bench {
   update(d, home) {
     this.device = d;
     const f = home.faults.find((x) => x.device === d.eui64);
-    const on = f && (f.drop_percent || f.corrupt_percent || f.delay_ms);
-    text(this.said, on ? `Losing ${f.drop_percent} %, corrupting ${f.corrupt_percent} %, delaying ${f.delay_ms} ms. So far ${count(f.dropped)} lost, ${count(f.corrupted)} corrupted, ${count(f.delayed)} delayed.` : "The link is sound.");
+    const on = f && (f.loss_percent || f.duplication_percent || f.reordering_percent || f.corruption_percent || f.delay_s);
+    text(this.said, on ? `Losing ${f.loss_percent} %, corrupting ${f.corruption_percent} %, delaying ${f.delay_s * 1000} ms. So far ${count(f.struck.loss ?? 0)} lost, ${count(f.struck.corruption ?? 0)} corrupted, ${count(f.struck.delay ?? 0)} delayed.` : "The link is sound.");
     attr(this.el, "data-broken", Boolean(on));
     this.heal.disabled = !on;
     show(this.inside, Boolean(d.in_process));

@@ -8,7 +8,7 @@ import { askToken, toast } from "./dialogs.js";
 import { attr, h, say, show, text } from "./dom.js";
 import { Firmware } from "./firmware.js";
 import { fullTime, stamp, timeOfDay, count } from "./format.js";
-import { Home } from "./home.js";
+import { Home, pollEvery } from "./home.js";
 import { Lab } from "./lab.js";
 import { Meters } from "./meters.js";
 import { Overview } from "./overview.js";
@@ -35,6 +35,8 @@ class Page {
     onTokenNeeded(askToken);
     this.#buildNav();
     this.#buildTheme();
+    $("clock-toggle").addEventListener("click", () => this.actions.clock(this.home.clock.paused ? "resume" : "pause"));
+    $("clock-step").addEventListener("click", () => this.actions.clock("step"));
     addEventListener("hashchange", () => {
       takeToken();
       this.#route();
@@ -115,22 +117,31 @@ class Page {
     const { connection, broker, clock, hub } = this.home;
     const el = $("link-state");
     attr(el, "data-state", connection.state);
-    text(el.lastElementChild, { connecting: "Connecting", live: "Live", lost: "Disconnected" }[connection.state]);
+    text(el.lastElementChild, { connecting: "Connecting", live: "Live", polled: "Polling", lost: "Disconnected" }[connection.state]);
     el.title = hub ? `Hub ${hub.eui64}, version ${hub.version}, pacing ${hub.pacing}` : "";
-    text($("clock-speed"), clock.known ? `×${count(clock.speed)}` : "");
+    text($("clock-speed"), !clock.known ? "" : clock.paused ? "paused" : `×${count(clock.speed)}`);
+    const toggle = $("clock-toggle");
+    const does = clock.paused ? "Let the emulated clock run" : "Pause the emulated clock";
+    attr(toggle, "aria-label", does);
+    attr(toggle, "title", does);
+    attr(toggle, "data-paused", String(clock.paused));
+    show(toggle, clock.known);
+    show($("clock-step"), clock.known && clock.paused);
     attr(document.body, "data-connection", connection.state);
     const banner = $("banner");
-    const problem = connection.state === "lost" ? "lost" : connection.state === "live" && !broker ? "broker" : "";
+    const problem = connection.state === "lost" ? "lost" : this.home.stale ? "" : !broker ? "broker" : connection.state === "polled" ? "polled" : "";
     show(banner, problem !== "");
     if (banner.dataset.problem === problem) return;
     banner.dataset.problem = problem;
     const since = h("time", {});
-    stamp(since, connection.since, timeOfDay);
+    stamp(since, problem === "broker" ? Date.parse(this.home.brokerSince) : connection.since, timeOfDay);
     if (problem === "lost") {
       banner.replaceChildren(h("p", {}, h("strong", {}, "Disconnected. "), connection.everLive ? "The hub has not answered since " : "No hub has answered since ", since,
         connection.everLive ? "; what you see is from then. " : ". ", "Trying again all the time."), h("button", { type: "button" }, "Try now"));
     } else if (problem === "broker") {
-      banner.replaceChildren(h("p", {}, h("strong", {}, "The hub has no broker. "), "It answers, but it reaches no device until its MQTT broker is back."));
+      banner.replaceChildren(h("p", {}, h("strong", {}, "The hub has no broker"), " since ", since, ". It answers, but it reaches no device until its MQTT broker is back."));
+    } else if (problem === "polled") {
+      banner.replaceChildren(h("p", {}, h("strong", {}, "The hub's events do not come through. "), `The page asks the hub every ${pollEvery / 1000} s instead. More tabs may be open than the browser has connections for, or something between here and the hub holds the stream of events back.`));
     } else banner.replaceChildren();
     if (!connection.everLive && $("loading")) text($("loading"), problem === "lost" ? "No hub answers at this address. Is commshub hub running?" : this.home.trouble ? `The hub answers, but it cannot be read: ${this.home.trouble}. Trying again.` : "Asking the hub…");
   }

@@ -2,7 +2,7 @@
 // for it.
 
 import { attr, h, list, show, text } from "./dom.js";
-import { ago, bytes, dayAndTime, eui, kindName, percent, stamp } from "./format.js";
+import { ago, bytes, dayAndTime, eui, kindName, percent, plural, stamp } from "./format.js";
 import { isBridged, isMeter, takesFirmware } from "./home.js";
 import { linkState, linkText } from "./overview.js";
 
@@ -41,6 +41,7 @@ export class Meters {
 class Card {
   constructor(d, home, actions) {
     this.home = home;
+    this.actions = actions;
     this.device = d;
     this.state = h("span", { className: "state" });
     this.firmware = h("p", { className: "firmware" });
@@ -50,6 +51,7 @@ class Card {
     this.readAt = h("time", {});
     this.readAge = h("p", { className: "age" }, d.kind === "GSME" ? "Left with the hub " : "Reported ", this.readAt);
     this.noReadings = h("p", { className: "nothing" });
+    this.doubts = h("ol", { className: "doubts", "aria-label": "Readings that are not believed" });
     this.trend = h("div", { className: "trend" });
     this.mail = h("ol", { className: "mail" });
     this.noMail = h("p", { className: "nothing" }, "Nothing waits.");
@@ -58,7 +60,7 @@ class Card {
     this.el = h("article", { className: "card", "aria-label": `${kindName(d.kind)} ${d.eui64}` },
       h("header", {}, h("i", { className: "wire", "aria-hidden": "true" }), h("h2", {}, kindName(d.kind)), h("span", { className: "id" }, eui(d.eui64)), this.state),
       takesFirmware(d) ? part("Firmware", this.firmware, meter ? this.slots : null, meter ? this.notInside : null) : null,
-      meter ? part(d.kind === "GSME" ? "Readings in the mirror" : "Readings", this.readAge, this.trend, h("table", {}, h("thead", { className: "unseen" }, h("tr", {}, h("th", { scope: "col" }, "Attribute"), h("th", { scope: "col" }, "Value"))), this.readings), this.noReadings) : null,
+      meter ? part(d.kind === "GSME" ? "Readings in the mirror" : "Readings", this.readAge, this.trend, h("table", {}, h("thead", { className: "unseen" }, h("tr", {}, h("th", { scope: "col" }, "Attribute"), h("th", { scope: "col" }, "Value"))), this.readings), this.noReadings, this.doubts) : null,
       meter ? part("Mailbox", this.mail, this.noMail) : null,
       h("footer", {},
         meter ? h("button", { type: "button", onclick: () => actions.readVersion(this.device) }, "Ask for its version") : null,
@@ -121,14 +123,29 @@ class Card {
       el.children[0].title = `attribute ${a.id}, ZCL type ${a.type}`;
       text(el.children[1], a.text ?? a.value);
     });
+    const doubts = (m?.quarantine ?? []).filter((q) => !q.over);
+    show(this.doubts, doubts.length > 0);
+    list(this.doubts, doubts, (q) => q.attribute.id, () => {
+      const el = h("li", {}, h("strong", {}), h("span", {}), h("time", {}),
+        h("button", { type: "button", onclick: () => this.actions.acceptReading(this.device, el.attribute) }, "Accept…"));
+      return el;
+    }, (el, q) => {
+      el.attribute = q.attribute; // of the newest one, not of that which made the row
+      const shown = q.attribute.text || q.attribute.value;
+      text(el.children[0], `Not believed: ${words(q.attribute.name) || q.attribute.id} ${shown}`);
+      text(el.children[1], `${q.reason}; ${plural(q.count, "reading")} since`);
+      stamp(el.children[2], Date.parse(q.since), dayAndTime);
+      show(el.children[3], q.acceptable);
+    });
     sparkline(this.trend, this.home.histories.get(d.eui64)?.points ?? []);
   }
 
   tick(now) {
     const d = this.device;
-    text(this.state, linkText(d, now));
+    text(this.state, linkText(d, now, this.home.broker));
     const m = this.home.mirrors.get(d.eui64);
-    if (m?.updated_at) stamp(this.readAt, Date.parse(m.updated_at), (at) => ago(now - at));
+    const read = m?.register_at ?? m?.updated_at;
+    if (read) stamp(this.readAt, Date.parse(read), (at) => ago(now - at));
   }
 }
 
@@ -140,6 +157,7 @@ const maxSteps = 120;
 
 // sparkline draws how the register rose: one step a report.
 function sparkline(el, points) {
+  points = points.filter((p) => p.register !== undefined); // one in quarantine is no step
   show(el, points.length >= fewSteps);
   if (points.length < fewSteps || el.dataset.points === `${points.length} ${points.at(-1).at}`) return;
   el.dataset.points = `${points.length} ${points.at(-1).at}`;

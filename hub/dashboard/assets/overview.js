@@ -1,10 +1,10 @@
 // The first view: the staged transfer above, the home below it.
 
 import { attr, h, list, show, text } from "./dom.js";
-import { ago, charge, countdown, days, eui, kindName, percent, plural, stamp } from "./format.js";
+import { ago, charge, countdown, dayAndTime, days, eui, isLow, kindName, percent, plural, stamp } from "./format.js";
 import { hasEnded, isBridged, takesFirmware } from "./home.js";
 import { alertRow, fillAlert } from "./alerts.js";
-import { Transfer, stateNames } from "./transfer.js";
+import { Transfer, stateName } from "./transfer.js";
 
 export class Overview {
   title = "Overview";
@@ -65,7 +65,7 @@ export class Overview {
       } }, h("span", {}), h("small", {})),
       (el, u) => {
         text(el.children[0], kindName(u.kind) + (updates.filter((x) => x.kind === u.kind).length > 1 ? ` ${u.device.slice(-4)}` : ""));
-        text(el.children[1], u.state === "downloading" ? `${percent(u.offset ?? 0, u.size)} %` : stateNames[u.state]);
+        text(el.children[1], u.state === "downloading" ? `${percent(u.offset ?? 0, u.size)} %` : stateName(u, this.home.devices.get(u.device)));
         attr(el, "aria-pressed", String(u.device === chosen.device));
       });
   }
@@ -111,17 +111,18 @@ export class Overview {
       const register = m?.attributes.find((a) => a.name === "CurrentSummationDelivered");
       const b = this.home.battery(d.eui64);
       text(el.children[0], register?.text ?? register?.value ?? kindName(d.kind));
-      text(el.children[1], register ? kindName(d.kind) : "no readings yet");
-      const known = b?.percent !== undefined;
+      const doubted = m?.quarantine?.some((q) => !q.over);
+      text(el.children[1], register ? `${kindName(d.kind)}${doubted ? "; later readings are not believed" : ""}` : "no readings yet");
+      const known = b?.battery_left_percent !== undefined;
       show(el.children[3], known);
       show(el.children[4], known);
       if (!known) return;
-      el.children[3].firstChild.style.width = `${b.percent}%`;
-      attr(el.children[3], "aria-label", `Battery ${b.percent} percent`);
-      attr(el.children[3], "data-low", b.percent <= 10);
-      const life = b.update?.days_of_life;
-      const cost = b.update ? `; this update ${charge(b.update.uah * 3_600_000)}${life === undefined ? "" : `, ${days(life)} of life`}` : "";
-      text(el.children[4], `${b.percent} %${b.days_left === undefined ? "" : `, ${days(b.days_left)} left`}${cost}`);
+      el.children[3].firstChild.style.width = `${b.battery_left_percent}%`;
+      attr(el.children[3], "aria-label", `Battery ${b.left_text}`);
+      attr(el.children[3], "data-low", isLow(b));
+      const life = b.update?.cost_days;
+      const cost = b.update ? `; this update ${charge(b.update.charge_uah)}${life === undefined ? "" : `, ${days(life)} of life`}` : "";
+      text(el.children[4], `${isLow(b) ? "Low: " : ""}${b.left_text}${b.battery_left_days === undefined ? "" : `, ${b.lasts_text} left`}${cost}`);
     });
   }
 
@@ -131,11 +132,12 @@ export class Overview {
     if (!this.transfer.el.hidden) this.transfer.tick();
     for (const d of home.devices.values()) {
       const el = this.devices.keyed?.get(d.eui64);
-      if (el) text(el.parts.state, linkText(d, now));
+      if (el) text(el.parts.state, linkText(d, now, home.broker));
       const reading = this.readings.keyed?.get(d.eui64);
       const m = home.mirrors.get(d.eui64);
       if (reading) {
-        stamp(reading.children[2], m?.updated_at ? Date.parse(m.updated_at) : null, (at) => ago(now - at));
+        const read = m?.register_at ?? m?.updated_at;
+        stamp(reading.children[2], read ? Date.parse(read) : null, (at) => ago(now - at));
       }
     }
   }
@@ -158,14 +160,15 @@ export function linkState(d) {
 }
 
 /** linkText says how a device is reachable. */
-export function linkText(d, now) {
+export function linkText(d, now, broker = true) {
   if (isBridged(d)) return d.last_heard ? `Through a bridge; heard ${ago(now - Date.parse(d.last_heard))}` : "Through a bridge; not heard of yet";
+  if (d.overdue && !d.awake) return `${d.connected ? "Overdue" : broker ? "No session; overdue" : "No broker; overdue"} by ${countdown(now - Date.parse(d.overdue_since))}, silent since ${dayAndTime(Date.parse(d.last_heard))}`;
+  if (!d.connected && !broker) return "The hub has no broker";
   if (!d.connected) return d.last_heard ? `No session; last heard ${ago(now - Date.parse(d.last_heard))}` : "Not joined yet";
   if (!d.sleeps) return "Connected";
   if (d.awake) return "Awake, window open";
   if (!d.next_heartbeat) return "Connected; its heartbeat is not known yet";
   const left = Date.parse(d.next_heartbeat) - now;
-  if (d.overdue) return `Overdue by ${countdown(-left)}`;
   return left >= 0 ? `Asleep; wakes in ${countdown(left)}` : "Asleep; due to wake";
 }
 

@@ -1,6 +1,8 @@
 // The hub's server-sent events, read with fetch rather than EventSource: only so can
 // the page see the heartbeat comments, and tell a silent home from a hub that hangs.
 
+import { harmless } from "./format.js";
+
 const silence = 22_000; // the hub says something every 15 s
 const firstPause = 300;
 const longestPause = 3000;
@@ -32,13 +34,17 @@ export class Parser {
   #dispatch(yieldEvent) {
     const { type, data, id } = this.#event;
     this.#event = { type: "message", data: [], id: "" };
-    if (data.length > 0) yieldEvent({ type, id, data: JSON.parse(data.join("\n")) });
+    if (data.length > 0) yieldEvent({ type, id, data: JSON.parse(data.join("\n"), harmless) });
   }
 }
 
+/** hiddenFor is how long a page is hidden until it gives its connection up: a browser has six for one hub. */
+export const hiddenFor = 10_000;
+
 /**
  * Stream keeps a connection to /events until it is closed. It calls
- * onEvent for each event and onState with "live" or "lost".
+ * onEvent for each event, with its id, and onState with "live" or "lost". It goes on behind
+ * the event with the id last, if there is one.
  */
 export class Stream {
   #controller = null;
@@ -47,10 +53,12 @@ export class Stream {
   #watchdog = 0;
   #wake = null;
 
-  constructor(types, { onEvent, onState = () => {} }) {
+  constructor(types, { onEvent, onState = () => {}, onHeard = () => {}, last = "" }) {
     this.types = types;
     this.onEvent = onEvent;
     this.onState = onState;
+    this.onHeard = onHeard;
+    this.#last = last;
     this.#run();
   }
 
@@ -100,13 +108,14 @@ export class Stream {
         const { value, done } = await reader.read();
         if (done) return live;
         this.#heard();
+        this.onHeard();
         if (!live) {
           live = true;
           this.onState("live");
         }
         parser.feed(value, (e) => {
           if (e.id) this.#last = e.id;
-          this.onEvent(e.type, e.data);
+          this.onEvent(e.type, e.data, e.id);
         });
       }
     } catch {

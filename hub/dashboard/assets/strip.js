@@ -1,7 +1,8 @@
 // The image as a strip of blocks: each cell is one block, filling up from the left,
 // column by column. Blocks of successive windows alternate in tone, so that one sees
 // what came together; blocks that were sent again stand out; a notch marks where the
-// device went on after a break.
+// device went on after a break; what was served while nobody could write it down is
+// hatched.
 
 import { h } from "./dom.js";
 
@@ -108,6 +109,8 @@ export class Strip {
     const block = (offset) => Math.min(g.n, Math.ceil(offset / t.block_size));
     c.fillStyle = colour.served;
     for (const [from, to] of t.served ?? []) fill(c, g, Math.floor(from / t.block_size), block(to));
+    c.fillStyle = hatched(c, colour);
+    for (const [from, to] of t.not_recorded ?? []) fill(c, g, Math.floor(from / t.block_size), block(to));
     t.windows.forEach((w) => {
       const chosen = w.number === this.#selected;
       c.fillStyle = chosen ? colour.chosen : w.number % 2 ? colour.served : colour.servedToo;
@@ -117,8 +120,8 @@ export class Strip {
     for (const w of t.windows) {
       c.fillStyle = colour.repeated;
       for (const offset of w.repeated ?? []) fill(c, g, Math.floor(offset / t.block_size), Math.floor(offset / t.block_size) + 1);
-      if (w.resumed_at === null || w.resumed_at === undefined) continue;
-      const x = Math.floor(Math.floor(w.resumed_at / t.block_size) / g.rows) * g.wide;
+      if (w.resumed_offset === null || w.resumed_offset === undefined) continue;
+      const x = Math.floor(Math.floor(w.resumed_offset / t.block_size) / g.rows) * g.wide;
       c.fillStyle = colour.resumed;
       c.beginPath();
       c.moveTo(x, -1);
@@ -149,6 +152,23 @@ function fill(c, g, from, to) {
   column(first, from % g.rows, g.rows);
   c.fillRect((first + 1) * g.wide, 0, (last - first - 1) * g.wide, g.rows * g.pitch);
   return column(last, 0, ((to - 1) % g.rows) + 1);
+}
+
+/** hatched returns what is drawn for what is not recorded. */
+export function hatched(c, colour) {
+  const tile = h("canvas", { width: 6, height: 6 });
+  const p = tile.getContext("2d");
+  p.fillStyle = colour.empty;
+  p.fillRect(0, 0, 6, 6);
+  p.strokeStyle = colour.wait;
+  p.lineWidth = 1.5;
+  p.beginPath();
+  for (const x of [-6, 0, 6]) {
+    p.moveTo(x - 1, 7);
+    p.lineTo(x + 7, -1);
+  }
+  p.stroke();
+  return c.createPattern(tile, "repeat");
 }
 
 /** palette reads the colours of drawings from the style sheet. */

@@ -22,6 +22,7 @@ export class Traffic {
     this.home = home;
     this.rows = h("tbody", {});
     this.pause = h("button", { type: "button", "aria-pressed": "false", onclick: () => this.#togglePause() }, "Pause");
+    this.save = h("a", { className: "button", href: "/v1/capture", download: "" }, "Save for Wireshark");
     this.said = h("p", { className: "age", role: "status" });
     this.nothing = h("p", { className: "nothing" });
     const pair = (label, control) => h("span", { className: "pair" }, label, control);
@@ -34,11 +35,11 @@ export class Traffic {
     this.cluster = h("select", { id: "frames-cluster", onchange: (e) => this.#set("cluster", e.target.value) }, h("option", { value: "" }, "all"));
     this.el = h("div", { className: "page" },
       h("header", { className: "head" }, h("h1", {}, "HAN traffic"),
-        h("p", {}, "Every frame that passes the hub, decoded. The hub keeps the newest 2,000.")),
+        h("p", {}, "Every frame that passes the hub, decoded. The hub keeps the newest 2,000; they can be saved for Wireshark, of one device or of all.")),
       h("div", { className: "filters" },
         pair(h("label", { for: "frames-words" }, "Find"), h("input", { id: "frames-words", type: "search", placeholder: "command, detail or hex", oninput: (e) => this.#set("words", e.target.value.toLowerCase()) })),
         deviceFilter, pair(h("label", { for: "frames-cluster" }, "Cluster"), this.cluster),
-        select("frames-direction", "Way", [["", "both"], ["up", "to the hub"], ["down", "from the hub"]], "direction")[0], this.pause),
+        select("frames-direction", "Way", [["", "both"], ["up", "to the hub"], ["down", "from the hub"]], "direction")[0], this.pause, this.save),
       this.said,
       h("div", { className: "scroll traffic", tabindex: "0", role: "region", "aria-label": "Frames, newest first" }, h("table", {},
         h("thead", {}, h("tr", {}, ["At", "Device", "Way", "Cluster", "Command", "Detail", "Bytes"].map((t) => h("th", { scope: "col" }, t)))), this.rows)),
@@ -79,6 +80,7 @@ export class Traffic {
 
   #set(name, value) {
     this.#filter[name] = value;
+    if (name === "device") attr(this.save, "href", `/v1/capture${value ? `?device=${value}` : ""}`);
     this.#fill();
   }
 
@@ -148,15 +150,28 @@ export class Traffic {
     stamp(at, Date.parse(f.at), timeOfDay);
     const name = f.name || "not decoded";
     const hex = h("code", { className: "hex", hidden: true }, f.hex.replace(/(..)(?=.)/g, "$1 "));
-    const open = h("button", { type: "button", className: "quiet open", "aria-expanded": "false", "aria-label": `${count(f.size)} bytes of ${name}`, onclick: () => {
+    const fields = h("dl", { className: "fields", hidden: true });
+    const open = h("button", { type: "button", className: "quiet open", "aria-expanded": "false", "aria-label": `${count(f.size)} bytes of ${name}`, onclick: async () => {
       show(hex, hex.hidden);
+      show(fields, !hex.hidden);
       attr(open, "aria-expanded", String(!hex.hidden));
+      if (fields.childElementCount) return;
+      const frame = await get(`/v1/traffic/${f.id}`).catch(() => null); // an old frame is not kept; its bytes are here
+      if (frame && frame.hex === f.hex) fields.replaceChildren(...lines(frame.fields, 0));
     } }, count(f.size));
     const row = h("tr", { "data-way": f.direction, "data-bad": Boolean(f.error) },
       h("td", {}, at), h("td", { title: eui(f.device) }, device ? kindName(device.kind) : eui(f.device)),
       h("td", {}, f.direction === "up" ? "→ hub" : "← hub"), h("td", {}, f.cluster_name || f.cluster), h("td", {}, name),
-      h("td", { className: "long" }, f.error ? `${f.detail ? `${f.detail}; ` : ""}${f.error}` : f.detail, hex), h("td", {}, open));
+      h("td", { className: "long" }, f.error ? `${f.detail ? `${f.detail}; ` : ""}${f.error}` : f.detail, hex, fields), h("td", {}, open));
     this.#rows.set(f.id, row);
     return row;
   }
+}
+
+/** lines are fields of a frame, one in a line, each in a deeper column than what it is part of. */
+function lines(fields, depth) {
+  return fields.flatMap((f) => [
+    h("dt", { "data-depth": depth, title: f.start === f.end ? "" : `bytes ${f.start} to ${f.end - 1}` }, f.name), h("dd", {}, f.value ?? ""),
+    ...lines(f.fields ?? [], depth + 1),
+  ]);
 }

@@ -11,7 +11,7 @@ const stages = ["Offered", "Transfer", "Verified", "Ordered", "Running"];
 const stageOf = { pending: 0, downloading: 1, transferred: 2, activating: 3, dated: 3, activated: 4 };
 
 const headings = {
-  query: "Offered; the device has not asked yet", band: "The band's duty cycle is spent", heartbeat: "Asleep until its next heartbeat", overdue: "The heartbeat is overdue",
+  query: "Offered; the device has not asked yet", band: "The band's duty cycle is spent", heartbeat: "Asleep until its next heartbeat", overdue: "The heartbeat is overdue", session: "No session with the hub", broker: "The hub has no broker",
   unheard: "Not heard of yet", verifying: "The device checks the image", order: "Waiting for your order",
   mailbox: "The order waits in the mailbox", idle: "It woke, and did not go on", response: "The device has the order", date: "Will switch at a set time",
 };
@@ -25,6 +25,29 @@ export const stateNames = {
   pending: "offered", downloading: "transfer", transferred: "verified", activating: "activation ordered", dated: "activation dated",
   activated: "running", failed: "failed", cancelled: "cancelled", superseded: "superseded",
 };
+
+/** stateName says how an update stands; one whose version the device runs no more is not running. */
+export function stateName(update, device) {
+  return isReplaced(update, device) ? "replaced since" : (stateNames[update.state] ?? update.state);
+}
+
+const isReplaced = (update, device) => Boolean(update.state === "activated" && device?.firmware_version && device.firmware_version !== update.version);
+
+/** versionText says which version an update is about, and which the device runs. */
+export function versionText(u, runs) {
+  if (u.state === "activated") return runs && runs !== u.version ? `${u.version}, replaced since by ${runs}` : `Runs ${u.version}`;
+  return runs && runs !== u.version ? `${runs} → ${u.version}` : `Version ${u.version}`;
+}
+
+/** silence says since when a meter is silent, and since when that is more than late. */
+const silence = (since, due) => `Silent since ${dayAndTime(Date.parse(since))}; its heartbeat was due ${dayAndTime(Date.parse(due))} and did not come.`;
+
+/** waitText says what an update waits for, and since when its meter is silent, in the person's own time zone. */
+export function waitText(w) {
+  const said = w.code === "overdue" ? "" : capital(w.text.split("; the meter is silent")[0]);
+  const sentence = said && !/[.!?]$/.test(said) ? `${said}.` : said;
+  return [sentence, w.overdue_since && silence(w.silent_since, w.overdue_since)].filter(Boolean).join(" ");
+}
 
 export class Transfer {
   #update = null;
@@ -86,7 +109,8 @@ export class Transfer {
     this.parts.unit = h("span", {});
     this.parts.legend.append(
       h("li", {}, h("i", { className: "key served", "aria-hidden": "true" }), h("i", { className: "key served-too", "aria-hidden": "true" }), this.parts.unit),
-      item("again", "sent again"), item("waits", "told to wait (WAIT_FOR_DATA)"), item("resumed", "went on after a break"), item("coming", "expected"));
+      item("again", "sent again"), item("waits", "told to wait (WAIT_FOR_DATA)"), item("resumed", "went on after a break"), item("coming", "expected"),
+      (this.parts.missing = item("missing", "not recorded")));
   }
 
   show(update) {
@@ -96,7 +120,7 @@ export class Transfer {
       this.#selected = 0;
       this.table.open = false;
       clear(this.parts.rows);
-    } else if (before.state !== update.state) say(`${kindName(update.kind)}: ${stateNames[update.state]}`);
+    } else if (before.state !== update.state) say(`${kindName(update.kind)}: ${stateName(update, this.home.devices.get(update.device))}`);
     this.#showHead(update);
     this.#showFacts(update);
     this.#showStages(update);
@@ -110,12 +134,11 @@ export class Transfer {
     const device = this.home.devices.get(u.device);
     text(p.title, kindName(u.kind));
     text(p.id, eui(u.device));
-    const runs = device?.firmware_version;
-    text(p.versions, u.state === "activated" ? `Runs ${u.version}` : runs && runs !== u.version ? `${runs} → ${u.version}` : `Version ${u.version}`);
+    text(p.versions, versionText(u, device?.firmware_version));
     const known = u.offset !== undefined || ["transferred", "activating", "dated", "activated"].includes(u.state);
     const got = ["transferred", "activating", "dated", "activated"].includes(u.state) ? u.size : (u.offset ?? 0);
     text(p.big, known ? `${percent(got, u.size)} %` : "– %");
-    text(p.of, known ? `${count(got)} of ${count(u.size)} bytes` : `of ${count(u.size)} bytes; the device has not asked since the hub started`);
+    text(p.of, known ? `${count(got)} of ${count(u.size)} bytes` : `of ${count(u.size)} bytes; the hub was interrupted, and the device has not asked since`);
     attr(this.bar, "aria-valuenow", known ? percent(got, u.size) : null);
     attr(this.bar, "aria-valuetext", p.of.textContent);
     attr(this.el, "data-state", u.state);
@@ -131,8 +154,8 @@ export class Transfer {
     attr(f.again, "class", u.repeats ? "amber" : null);
     const b = this.home.battery(u.device);
     const cost = b?.update && (b.update.image ?? u.image) === u.image && b.update.version === u.version ? b.update : null;
-    const soFar = cost ? charge(cost.uah * 3_600_000) + (cost.days_of_life === undefined ? "" : `, ${days(cost.days_of_life)} of life`) : u.kind === "ESME" ? "mains" : "not known to the hub";
-    const more = u.expected && !u.expected.never ? `, about ${charge(u.expected.charge_uah * 3_600_000)} to come` : "";
+    const soFar = cost ? charge(cost.charge_uah) + (cost.cost_days === undefined ? "" : `, ${days(cost.cost_days)} of life`) : u.kind === "ESME" ? "mains" : "not known to the hub";
+    const more = u.expected && !u.expected.never ? `, about ${charge(u.expected.charge_uah)} to come` : "";
     text(f.cost, soFar + more);
   }
 
@@ -176,12 +199,13 @@ export class Transfer {
     const t = this.home.timelines.get(updateKey(u));
     attr(this.drawing, "data-empty", t ? null : true);
     if (!t) {
-      text(this.parts.caption, "The windows of this update are not known: it ended before the hub was started.");
+      text(this.parts.caption, "The windows of this update are not known.");
       return;
     }
     const device = this.home.devices.get(u.device);
     this.windows.update(t, u, this.#selected, (device?.period_s ?? 1800) * 1000);
     this.strip.update(t, this.#selected);
+    show(this.parts.missing, Boolean(t.not_recorded?.length) || t.windows.some((w) => w.interrupted));
     text(this.parts.unit, this.windows.unit > 1 ? `served; a cell of a column is ${count(this.windows.unit)} blocks, tones alternate by window` : "served, tones alternate by window");
     const w = t.windows.find((x) => x.number === this.#selected);
     text(this.parts.caption, w ? (this.block >= 0 ? `Block ${count(this.block + 1)} · ` : "") + sentence(w) : this.#caption(t, u));
@@ -191,7 +215,9 @@ export class Transfer {
   #caption(t, u) {
     const of = `${plural(Math.ceil(t.size / t.block_size), "block")} of ${t.block_size} bytes`;
     if (t.earlier?.windows) return `${of}; ${plural(t.earlier.windows, "earlier window")} with ${plural(t.earlier.blocks, "block")} not shown one by one`;
-    if (t.complete === false) return `${of}; the hub was restarted, what it served before is not shown by window`;
+    const missing = (t.not_recorded ?? []).reduce((sum, [from, to]) => sum + Math.ceil((to - from) / t.block_size), 0);
+    if (missing) return `${of}; ${plural(missing, "block")} not recorded: the hub was interrupted`;
+    if (t.windows.at(-1)?.interrupted) return `${of}; interrupted in window ${t.windows.at(-1).number}: what the hub served in it is not recorded`;
     if (t.windows.length === 0) return `${of}; none asked for yet`;
     return u.kind === "GSME" ? `${of}. Point at a window or a block to see what happened.` : `${of}. A meter on mains takes them at once.`;
   }
@@ -201,15 +227,15 @@ export class Transfer {
     const t = this.home.timelines.get(updateKey(this.#update));
     list(this.parts.rows, [...(t?.windows ?? [])].reverse(), (w) => w.number, () => h("tr", {}, Array.from({ length: 8 }, () => h("td", {}))), (row, w) => {
       const cells = row.children;
-      text(cells[0], w.open ? `${w.number} (open)` : w.number);
+      text(cells[0], w.open ? `${w.number} (open)` : w.interrupted ? `${w.number} (interrupted: not recorded)` : w.number);
       if (!cells[1].firstChild) cells[1].append(h("time", {}));
       stamp(cells[1].firstChild, Date.parse(w.opened_at));
       text(cells[2], count(w.blocks));
       text(cells[3], count(w.repeats));
       text(cells[4], w.bytes ? `${count(w.from)} – ${count(w.to)}` : "–");
-      text(cells[5], w.radio_on_ms ? `${(w.radio_on_ms / 1000).toFixed(2)} s` : "–");
+      text(cells[5], w.radio_on_s ? `${w.radio_on_s.toFixed(2)} s` : "–");
       text(cells[6], w.wait_s ? duration(w.wait_s * 1000) : "–");
-      text(cells[7], w.resumed_at === null || w.resumed_at === undefined ? "–" : count(w.resumed_at));
+      text(cells[7], w.resumed_offset === null || w.resumed_offset === undefined ? "–" : count(w.resumed_offset));
     });
   }
 
@@ -227,7 +253,7 @@ export class Transfer {
     const p = this.parts;
     const wait = u.waiting;
     if (hasEnded(u)) {
-      text(p.whyHead, `${endings[u.state]}.`);
+      text(p.whyHead, isReplaced(u, this.home.devices.get(u.device)) ? "Another version replaced this one." : `${endings[u.state]}.`);
       text(p.whyText, u.outcome ? capital(u.outcome) : "");
       text(p.left, "");
     } else if (wait) {
@@ -246,8 +272,8 @@ export class Transfer {
   #reason(u, wait) {
     const last = this.home.timelines.get(updateKey(u))?.windows.at(-1);
     if (wait.code === "heartbeat" && last?.wait_s) return "The last window's share is used up: the hub answered WAIT_FOR_DATA, and the meter saves its battery.";
-    if (headings[wait.code] === capital(wait.text)) return "";
-    return `${capital(wait.text)}${/[.!?]$/.test(wait.text) ? "" : "."}`;
+    const said = waitText(wait);
+    return headings[wait.code] === said.replace(/\.$/, "") ? "" : said;
   }
 
   #tickFacts(u, now) {
@@ -262,7 +288,7 @@ export class Transfer {
     } else if (Number.isNaN(expected)) {
       const end = !open && u.changed_at ? Date.parse(u.changed_at) : null;
       stamp(this.time.done, end);
-      if (end === null) text(this.time.done, open ? "not foreseeable yet" : "–");
+      if (end === null) text(this.time.done, !open ? "–" : ["overdue", "session", "broker"].includes(u.waiting?.code) ? "not foreseeable: nothing flows" : "not foreseeable yet");
       text(this.time.doneIn, "");
     } else {
       stamp(this.time.done, expected, sameDay(expected, now) ? hourMinute : dayAndTime);
@@ -274,6 +300,9 @@ export class Transfer {
       text(this.time.nextIn, "");
     } else if (device.awake) {
       text(this.time.next, "awake now");
+      text(this.time.nextIn, "");
+    } else if (device.overdue) {
+      text(this.time.next, `overdue since ${dayAndTime(Date.parse(device.overdue_since))}`);
       text(this.time.nextIn, "");
     } else if (Number.isNaN(next)) {
       text(this.time.next, "not known yet");

@@ -1,10 +1,11 @@
 // The staged transfer over time: one column per heartbeat window, built from cells of
 // so many blocks each; what was sent again on top; the time the device was told to
-// wait as a dotted line to the next column; windows still to come as outlines.
+// wait as a dotted line to the next column; windows still to come as outlines;
+// a window in which the hub stopped hatched.
 
 import { attr, h } from "./dom.js";
 import { count, dayAndTime, dayOnly, duration, hourMinute, plural, sameDay } from "./format.js";
-import { palette } from "./strip.js";
+import { hatched, palette } from "./strip.js";
 
 const height = 176;
 const axis = 26;
@@ -20,8 +21,9 @@ export function sentence(w, what = "Window") {
   const parts = [`${what} ${w.number}, ${dayAndTime(Date.parse(w.opened_at))}: ${plural(w.blocks, "block")}`];
   if (w.bytes) parts.push(`bytes ${count(w.from)} to ${count(w.to)}`);
   if (w.repeats) parts.push(`${count(w.repeats)} sent again`);
-  if (w.resumed_at !== null && w.resumed_at !== undefined) parts.push(`went on at byte ${count(w.resumed_at)} after a break`);
-  if (w.radio_on_ms) parts.push(`radio on for ${(w.radio_on_ms / 1000).toFixed(2)} s`);
+  if (w.resumed_offset !== null && w.resumed_offset !== undefined) parts.push(`went on at byte ${count(w.resumed_offset)} after a break`);
+  if (w.radio_on_s) parts.push(`radio on for ${w.radio_on_s.toFixed(2)} s`);
+  if (w.interrupted) parts.push("interrupted: the rest is not recorded");
   if (w.wait_s) parts.push(`told to wait ${duration(w.wait_s * 1000)} (WAIT_FOR_DATA)`);
   else if (w.open) parts.push("open now");
   return parts.join(" · ");
@@ -189,7 +191,11 @@ export class Windows {
       c.fillStyle = i >= cells ? colour.repeated : chosen ? colour.chosen : x.open ? colour.open : x.number % 2 ? colour.served : colour.servedToo;
       c.fillRect(left, y + (i < cells ? cell * (1 - Math.max(0.25, part)) : 0), w, i < cells ? cell * Math.max(0.25, part) : cell);
     }
-    if (x.resumed_at !== null && x.resumed_at !== undefined) {
+    if (x.interrupted) {
+      c.fillStyle = hatched(c, colour);
+      c.fillRect(left, floor - (cells + again + 2) * (cell + cellGap), w, 2 * (cell + cellGap) - cellGap);
+    }
+    if (x.resumed_offset !== null && x.resumed_offset !== undefined) {
       c.fillStyle = colour.resumed;
       c.beginPath();
       c.moveTo(left + w / 2, floor + 3);

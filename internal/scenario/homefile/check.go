@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/metering/validation"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/transport/fault"
 )
 
 // checker looks for contradictions between values that are right by themselves.
@@ -55,6 +57,8 @@ func (c *checker) checkRun() error {
 		within(c, "block_size", h.BlockSize, minBlock, maxBlock),
 		within(c, "page_size", h.PageSize, 0, math.MaxUint16),
 		within(c, "mailbox_time", h.Mailbox, Duration(time.Minute), Duration(maxDuration)),
+		within(c, "supply.gas", h.Supply.Gas, 1, validation.MaxPerHour),
+		within(c, "supply.electricity", h.Supply.Electricity, 1, validation.MaxPerHour),
 		c.checkHeartbeat("heartbeat", h.Heartbeat),
 		c.checkBattery("battery", h.Battery),
 	)
@@ -62,6 +66,9 @@ func (c *checker) checkRun() error {
 
 func (c *checker) checkHeartbeat(path string, b Heartbeat) error {
 	if err := within(c, path+".period", b.Period, Duration(10*time.Second), Duration(7*24*time.Hour)); err != nil {
+		return err
+	}
+	if err := within(c, path+".awake", b.Awake, Duration(time.Second), Duration(24*time.Hour)); err != nil {
 		return err
 	}
 	if b.Jitter > b.Period/4 {
@@ -81,16 +88,19 @@ func (c *checker) checkBattery(path string, b Battery) error {
 }
 
 func (c *checker) checkLink() error {
-	l := c.home.Link
+	return c.checkQuality("link", c.home.Link)
+}
+
+func (c *checker) checkQuality(path string, l Link) error {
 	if l.Reordering > 0 && l.ReorderBy == 0 {
-		return c.errorOf("link.reordering", "frames are overtaken by nothing, expected link.reorder_by above 0s")
+		return c.errorOf(path+".reordering", "frames are overtaken by nothing, expected %s.reorder_by above 0s", path)
 	}
 	if b := l.Bursts; b != nil && b.Begin > 0 && b.End == 0 {
-		return c.errorOf("link.bursts.end", "a burst that never ends, expected more than 0%%")
+		return c.errorOf(path+".bursts.end", "a burst that never ends, expected more than 0%%")
 	}
 	return firstOf(
-		within(c, "link.delay", l.Delay, 0, Duration(time.Hour)),
-		within(c, "link.reorder_by", l.ReorderBy, 0, Duration(time.Hour)),
+		within(c, path+".delay", l.Delay, 0, Duration(time.Hour)),
+		within(c, path+".reorder_by", l.ReorderBy, 0, Duration(time.Hour)),
 	)
 }
 
@@ -263,7 +273,10 @@ func (c *checker) checkFaults() error {
 }
 
 // faultKeys are the keys of which a fault has one.
-var faultKeys = []string{"power_cut", "hub_restart", "broker_gap", "image_superseded", "battery_low", "update_cancelled"}
+var faultKeys = []string{
+	fault.PowerCut.String(), "hub_restart", fault.Partition.String(), "bad_link", "clock_step", "bit_flip", "image_superseded",
+	fault.BatteryLow.String(), "update_cancelled", "activation_cancelled", "image_offered_again", "device_removed",
+}
 
 func (c *checker) checkFault(path string, f *Fault) error {
 	n := 0
@@ -285,16 +298,49 @@ func (c *checker) checkFault(path string, f *Fault) error {
 	} else if f.Times > 0 {
 		return c.errorOf(path+".times", "how often without in which interval, expected the key every")
 	}
-	early := c.home.Image == nil || f.At < c.home.Distribute.At
+	return firstOf(c.checkStruck(path, f), c.checkOrdered(path, f))
+}
+
+// checkStruck checks what happens to nodes and links.
+func (c *checker) checkStruck(path string, f *Fault) error {
 	switch {
 	case f.Cut != nil && f.Cut.Operation != nil:
 		return c.checkMeter(path+".power_cut.device", f.Cut.Device)
 	case f.Cut != nil:
 		return c.checkName(path+".power_cut.device", f.Cut.Device)
-	case f.Gap != nil && f.Gap.Device != nil:
-		return c.checkName(path+".broker_gap.device", *f.Gap.Device)
+	case f.Apart != nil && f.Apart.Device != nil:
+		return c.checkName(path+".partition.device", *f.Apart.Device)
+	case f.Bad != nil && f.Bad.Device != nil:
+		return firstOf(c.checkName(path+".bad_link.device", *f.Bad.Device), c.checkQuality(path+".bad_link.link", f.Bad.Link))
+	case f.Bad != nil:
+		return c.checkQuality(path+".bad_link.link", f.Bad.Link)
+	case f.Hub != nil && f.Hub.Moment != BeforeCommit && f.Hub.Commit == nil:
+		return c.errorOf(path+".hub_restart.moment", "the moment of no commit, expected the key commit")
+	case f.Clock != nil:
+		return c.checkMeter(path+".clock_step.device", f.Clock.Device)
+	case f.Flip != nil:
+		return c.checkMeter(path+".bit_flip.device", f.Flip.Device)
 	case f.Low != nil:
 		return c.checkMeter(path+".battery_low.device", f.Low.Device)
+	default:
+		return nil
+	}
+}
+
+// checkOrdered checks what the supplier does.
+func (c *checker) checkOrdered(path string, f *Fault) error {
+	early := c.home.Image == nil || f.At < c.home.Distribute.At
+	switch {
+	case f.Remove != nil:
+		return c.checkName(path+".device_removed.device", f.Remove.Device)
+	case f.Undate != nil && early:
+		return c.errorOf(path+".activation_cancelled", "nothing to cancel at that time, expected a distribution before")
+	case f.Undate != nil:
+		return c.checkMeter(path+".activation_cancelled.device", f.Undate.Device)
+	case f.Again != nil && early:
+		return c.errorOf(path+".image_offered_again", "nothing to offer again at that time, expected a distribution before")
+	case f.Again != nil:
+		return c.checkMeter(path+".image_offered_again.device", f.Again.Device)
 	case f.Cancel != nil && early:
 		return c.errorOf(path+".update_cancelled", "nothing to cancel at that time, expected a distribution before")
 	case f.Cancel != nil:
@@ -329,6 +375,9 @@ func (c *checker) checkExpect(path string, e *Expect) error {
 		if limit.of != nil && *limit.of > c.home.Duration {
 			return c.errorOf(path+"."+limit.key, "%v, expected at most the duration of %v", *limit.of, c.home.Duration)
 		}
+	}
+	if day := Duration(24 * time.Hour); e.LifeAbove != nil && (c.home.Duration < day || c.home.Stop != StopDuration) {
+		return c.errorOf(path+".battery_life_above", "a run that may be over within a day tells no life, expected stop: duration and a duration of %v or more", day)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package homefile
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -123,6 +124,9 @@ func (d *decoder) decodeScalar(n *yaml.Node, path string, s scalar) error {
 		return d.errorAt(n, path, "%s, expected %s", describe(n), s.form().want)
 	}
 	err := s.set(n.Value)
+	if r, ok := s.(resolver); ok && err == nil {
+		err = r.resolve(filepath.Dir(d.file))
+	}
 	switch {
 	case errors.Is(err, errForm):
 		return d.errorAt(n, path, "%q, expected %s", shorten(n.Value), s.form().want)

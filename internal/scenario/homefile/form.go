@@ -19,8 +19,14 @@ type form struct {
 	name    string   // for tables: "duration"
 	want    string   // for messages: "a duration such as 90s, 30m or 3d"
 	pattern string   // regular expression that each text matches, or ""
-	enum    []string // the only texts there are, or nil
+	enum    []string // texts besides those that match the pattern; without one, the only ones
 	number  bool     // YAML may take the text for a number
+}
+
+// resolver is a scalar whose text may name a file.
+type resolver interface {
+	// resolve reads it; relative paths count from dir.
+	resolve(dir string) error
 }
 
 var errForm = errors.New("not of this form")

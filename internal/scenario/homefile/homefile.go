@@ -6,7 +6,7 @@
 //	                  └──────► Error: file:line:column: what, expected … ◄┘
 //
 // The Go types are the one description of the format: the decoder, the published
-// JSON Schema ([Schema]) and the list of keys ([Keys]) all follow them. A field's
+// JSON Schema ([Schema]) and the manual's list of keys all follow them. A field's
 // tag has its key, what it means and its default; its type says how it is written.
 //
 // The contract for callers: a [Home] that Parse returned is whole and free of
@@ -34,11 +34,12 @@ type Home struct {
 	Duration    Duration `key:"duration" doc:"How long the run may take at most, in emulated time." def:"14d"`
 	Stop        Stop     `key:"stop" doc:"When the run ends: settled, as soon as every update has ended and the supplier knows; duration, after the whole duration." def:"settled"`
 
-	Radio     BatterySet `key:"radio" doc:"Parameter set of the HAN's radio and of the meters that do not have their own. See energy.md." def:"2.4ghz-new"`
+	Radio     BatterySet `key:"radio" doc:"Battery set of the HAN's radio, by which the hub reckons, and of the meters that do not have their own: one that comes with the program, or a file, from the scenario's folder. See energy.md." def:"2.4ghz-new"`
 	BlockSize Number     `key:"block_size" doc:"The most data in one block, in bytes. deadline= and life= choose their own unless this is another one than the default." def:"48"`
 	PageSize  Number     `key:"page_size" doc:"What a meter asks for with one Image Page Request, in bytes; 0 asks block by block." def:"0"`
 	Pacing    Pacing     `key:"pacing" doc:"How much a gas meter may fetch per window." def:"radio=10s"`
 	Mailbox   Duration   `key:"mailbox_time" doc:"How long a message waits for a gas meter." def:"24h"`
+	Supply    Supply     `key:"supply" doc:"The most that reaches the home: a register that rises faster is not believed."`
 	Link      Link       `key:"link" doc:"The quality of the HAN."`
 
 	Heartbeat Heartbeat `key:"heartbeat" doc:"Heartbeats of the gas meters that do not have their own."`
@@ -76,19 +77,18 @@ func defaults() Home {
 	h := Home{
 		Seed: 1, Start: Instant{time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)}, Duration: Duration(14 * 24 * time.Hour),
 		BlockSize: Number(hub.DefaultConfig().BlockSize), Pacing: Pacing{gasproxy.DefaultPolicy},
-		Mailbox:   Duration(gasproxy.DefaultMailboxTime),
-		Heartbeat: Heartbeat{Period: Duration(gasproxy.DefaultPeriod)},
+		Mailbox: Duration(gasproxy.DefaultMailboxTime),
+		Supply:  Supply{Gas: Number(hub.DefaultConfig().Gas.PerHour), Electricity: Number(hub.DefaultConfig().Electricity.PerHour)},
 	}
-	h.Radio.Set, h.Battery.Charge = battery.Default(), fullCharge
+	h.Heartbeat.setDefaults()
+	h.Radio, h.Battery.Charge = BatterySet{battery.Default(), battery.DefaultSet}, fullCharge
 	return h
 }
 
-// Parse reads a scenario file. file is the name for messages; every error is an
+// Parse reads a scenario file, with some of its values replaced. file is the name for
+// messages, and in its folder lie the files that the scenario names; every error is an
 // [*Error].
-func Parse(file string, text []byte) (*Home, error) { return ParseWith(file, text) }
-
-// ParseWith reads a scenario file with some of its values replaced.
-func ParseWith(file string, text []byte, overrides ...Override) (*Home, error) {
+func Parse(file string, text []byte, overrides ...Override) (*Home, error) {
 	if len(text) > maxFile {
 		return nil, &Error{File: file, Line: 1, Column: 1, Text: fmt.Sprintf("%d bytes, expected at most %d", len(text), maxFile)}
 	}
@@ -138,7 +138,7 @@ func (h *Home) complete() {
 		return
 	}
 	for _, d := range h.Devices {
-		if hub.Kind(d.Kind).IsMeter() {
+		if d.IsMeter() {
 			h.Distribute.To = append(h.Distribute.To, d.Name)
 		}
 	}
@@ -156,31 +156,32 @@ func (h *Home) Device(name Name) (*Device, bool) {
 
 // Expect is what must hold at the end.
 type Expect struct {
-	CompleteWithin  *Duration   `key:"complete_within" doc:"The image is verified at most this long after its distribution."`
-	ActivateWithin  *Duration   `key:"activated_within" doc:"The new firmware runs at most this long after the distribution."`
-	WindowsAtMost   *Number     `key:"windows_at_most" doc:"Heartbeat windows in which blocks came."`
-	RefetchedAtMost *Number     `key:"refetched_at_most" doc:"Blocks that were on their way to the meter more often than once."`
-	RetriesAtMost   *Number     `key:"retries_at_most" doc:"Requests that were repeated for want of an answer."`
-	ChargeBelow     *ChargePart `key:"battery_used_below" doc:"Charge of the windows of the update, of the whole battery or in mAh. Gas meters only."`
-	Version         *Version    `key:"version" doc:"Firmware that runs at the end."`
-	State           *State      `key:"state" doc:"What the hub's record of the update says at the end."`
-	Alerts          []Alert     `key:"alerts" doc:"Alerts that reach the supplier, from the meter or about it."`
-	NoAlerts        []Alert     `key:"no_alerts" doc:"Alerts that do not reach the supplier."`
-	Never           []Event     `key:"never" doc:"What never happens: bricked, or a kind of trace record."`
+	CompleteWithin  *Duration    `key:"complete_within" doc:"The image is verified at most this long after its distribution."`
+	ActivateWithin  *Duration    `key:"activated_within" doc:"The new firmware runs at most this long after the distribution."`
+	WindowsAtMost   *Number      `key:"windows_at_most" doc:"Heartbeat windows in which blocks came."`
+	RefetchedAtMost *Number      `key:"refetched_at_most" doc:"Blocks that were on their way to the meter more often than once."`
+	RetriesAtMost   *Number      `key:"retries_at_most" doc:"Requests that were repeated for want of an answer."`
+	ChargeBelow     *ChargePart  `key:"battery_used_below" doc:"Charge of the windows of the update, of the whole battery or in mAh. Gas meters only."`
+	LifeAbove       *Years       `key:"battery_life_above" doc:"How long a new cell lasts until the supplier is told that it is low (8F1F), if it goes on as in this run; of a day or more. Gas meters only."`
+	Version         *Version     `key:"version" doc:"Firmware that runs at the end."`
+	State           *State       `key:"state" doc:"What the hub's record of the update says at the end."`
+	Alerts          []Alert      `key:"alerts" doc:"Alerts that reach the supplier, from the meter or about it."`
+	NoAlerts        []Alert      `key:"no_alerts" doc:"Alerts that do not reach the supplier."`
+	Never           []Occurrence `key:"never" doc:"What never happens: bricked, or a kind of trace record."`
 }
 
 // Alert is a GBCS alert code.
 type Alert gbcs.AlertCode
 
-// Event is something that may happen to a device.
-type Event struct {
+// Occurrence is something that may happen to a device.
+type Occurrence struct {
 	Bricked bool // otherwise Kind
 	Kind    trace.Kind
 }
 
-func (e Event) String() string {
-	if e.Bricked {
+func (o Occurrence) String() string {
+	if o.Bricked {
 		return "bricked"
 	}
-	return e.Kind.String()
+	return o.Kind.String()
 }

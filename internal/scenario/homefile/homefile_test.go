@@ -2,6 +2,10 @@ package homefile
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +15,7 @@ import (
 
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/transport/fault"
 )
 
 const smallest = "devices:\n  gas: {kind: GSME}\nimage: {size: 4KiB}\n"
@@ -90,6 +95,9 @@ var mistakes = []struct{ name, text, want string }{
 	{"an alert in words", image + "expect: {alerts: [verified]}\n", `3:19: expect.alerts[0]: "verified", expected an alert code of 4 hex digits such as 8F72`},
 	{"an event that does not exist", image + "expect: {never: [exploded]}\n", `3:18: expect.never[0]: "exploded", expected one of bricked, node-started`},
 	{"a kind that is not emulated", "devices: {gas: {kind: CAD}}\n", `1:23: devices.gas.kind: "CAD", expected one of GSME, ESME, IHD`},
+	{"half an install code", "devices: {gas: {kind: GSME, install_code: 83FE D340}}\n", `1:43: devices.gas.install_code: parse install code: got 4 bytes, want 18`},
+	{"a slip in an install code", "devices: {gas: {kind: GSME, install_code: 83FE D340 7A93 9723 A5C6 39B2 6916 D505 C3B6}}\n",
+		`1:43: devices.gas.install_code: parse install code: CRC does not match (got B6C3, want B5C3)`},
 	{"a start before Zigbee time", gas + "start: 1999-01-05T00:00:00Z\n", `2:8: start: year 1999, expected 2000 to 2099`},
 	{"no duration at all", gas + "duration: 0s\n", `2:11: duration: 0s, expected 1s to 7320d`},
 	{"pages too large", gas + "page_size: 70000\n", `2:12: page_size: 70000, expected 0 to 65535`},
@@ -98,7 +106,9 @@ var mistakes = []struct{ name, text, want string }{
 	{"a heartbeat of a display", "devices: {shows: {kind: IHD, heartbeat: {period: 1h}}}\n", `1:41: devices.shows.heartbeat: a key of gas meters, expected none at an IHD`},
 	{"a slot of a display", "devices: {shows: {kind: IHD, slot: 1MiB}}\n", `1:36: devices.shows.slot: a key of meters, expected none at an IHD`},
 	{"a radio that is not the home's", "radio: 868-gb\ndevices:\n  gas: {kind: GSME, battery: {set: 2.4ghz-old}}\n", `3:36: devices.gas.battery.set: 2.4ghz-old has a radio of 2.4ghz, expected 868mhz like the home's 868-gb`},
-	{"a radio that does not exist", gas + "radio: 868mhz\n", `2:8: radio: "868mhz", expected one of 2.4ghz-new, 2.4ghz-old, 868-gb`},
+	{"a radio that does not exist", gas + "radio: 868mhz\n", `2:8: radio: "868mhz", expected one of 2.4ghz-new, 2.4ghz-old, 868-gb, or a file`},
+	{"a radio in a file that is not there", gas + "radio: testdata/none.yaml\n", `2:8: radio: battery set testdata/none.yaml: no such file or directory; want one of 2.4ghz-new, 2.4ghz-old, 868-gb, or a file`},
+	{"a set with a mistake", "devices: {gas: {kind: GSME, battery: {set: testdata/unsourced.yaml}}}\n", `1:44: devices.gas.battery.set: battery set testdata/unsourced.yaml: line 5: cell.capacity has no source`},
 	{"an empty battery", "devices: {gas: {kind: GSME, battery: {charge: 0%}}}\n", `1:47: devices.gas.battery.charge: an empty battery, expected more than 0%`},
 	{"an address twice", "devices: {a: {kind: GSME, eui64: 00DB1234567890A1}, b: {kind: ESME, eui64: 00DB1234567890A1}}\n", `1:76: devices.b.eui64: 00DB1234567890A1 belongs to a, expected another`},
 	{"the hub's address", "devices: {a: {kind: GSME, eui64: 00DB1234567890A3}}\n", `1:34: devices.a.eui64: 00DB1234567890A3 belongs to the hub, expected another`},
@@ -118,14 +128,24 @@ var mistakes = []struct{ name, text, want string }{
 	{"an activation sometime", image + "activate: soon\n", `3:11: activate: "soon", expected now, never, a time such as 2026-01-08T03:00:00Z, or a duration after the start such as 3d`},
 	{"a fault without a time", gas + "faults: [{hub_restart: {off: 1s}}]\n", `2:10: faults[0]: key "at" is missing, expected a duration`},
 	{"no fault in a fault", gas + "faults: [{at: 1h}]\n", `2:10: faults[0]: 0 faults, expected one of power_cut, hub_restart`},
-	{"two faults in one", gas + "faults: [{at: 1h, hub_restart: {off: 1s}, broker_gap: {for: 1m}}]\n", `2:10: faults[0]: 2 faults, expected one of power_cut`},
+	{"two faults in one", gas + "faults: [{at: 1h, hub_restart: {off: 1s}, partition: {for: 1m}}]\n", `2:10: faults[0]: 2 faults, expected one of power_cut`},
 	{"a fault after the end", gas + "faults:\n- at: 20d\n  hub_restart: {off: 1s}\n", `3:7: faults[0].at: 20d, expected less than the duration of 14d`},
 	{"a fault of a stranger", gas + "faults: [{at: 1h, power_cut: {device: water}}]\n", `2:39: faults[0].power_cut.device: no device "water", expected one of gas, power, shows`},
 	{"a low battery of a display", gas + "faults: [{at: 1h, battery_low: {device: shows, charge: 1%}}]\n", `2:41: faults[0].battery_low.device: no meter "shows", expected one of gas, power`},
-	{"a gap of a stranger", gas + "faults: [{at: 1h, broker_gap: {for: 1m, device: water}}]\n", `2:49: faults[0].broker_gap.device: no device "water"`},
+	{"a partition of a stranger", gas + "faults: [{at: 1h, partition: {for: 1m, device: water}}]\n", `2:48: faults[0].partition.device: no device "water"`},
 	{"how often of what", gas + "faults: [{at: 1h, times: 3, hub_restart: {off: 1s}}]\n", `2:26: faults[0].times: how often without in which interval, expected the key every`},
 	{"a newer image than none", gas + "faults: [{at: 1h, image_superseded: {size: 4KiB}}]\n", `2:37: faults[0].image_superseded: nothing to supersede at that time, expected a distribution before`},
 	{"a cancellation of nothing", gas + "faults: [{at: 1h, update_cancelled: {device: gas}}]\n", `2:37: faults[0].update_cancelled: nothing to cancel at that time, expected a distribution before`},
+	{"a dated activation of nothing", gas + "faults: [{at: 1h, activation_cancelled: {device: gas}}]\n", `2:41: faults[0].activation_cancelled: nothing to cancel at that time, expected a distribution before`},
+	{"an offer again of nothing", gas + "faults: [{at: 1h, image_offered_again: {device: gas}}]\n", `2:40: faults[0].image_offered_again: nothing to offer again at that time, expected a distribution before`},
+	{"a clock of a display", gas + "faults: [{at: 1h, clock_step: {device: shows, by: -1m}}]\n", `2:40: faults[0].clock_step.device: no meter "shows", expected one of gas, power`},
+	{"a bit of a display", gas + "faults: [{at: 1h, bit_flip: {device: shows, region: control}}]\n", `2:38: faults[0].bit_flip.device: no meter "shows", expected one of gas, power`},
+	{"a bit of no region", gas + "faults: [{at: 1h, bit_flip: {device: gas, region: slot-a}}]\n", `2:51: faults[0].bit_flip.region: "slot-a", expected one of registers, control, application`},
+	{"a step of nothing", gas + "faults: [{at: 1h, clock_step: {device: gas, by: back}}]\n", `2:49: faults[0].clock_step.by: "back", expected a step such as 90s or -30m`},
+	{"a link that is overtaken by nothing", gas + "faults: [{at: 1h, bad_link: {for: 1m, link: {reordering: 5%}}}]\n", `2:58: faults[0].bad_link.link.reordering: frames are overtaken by nothing, expected faults[0].bad_link.link.reorder_by above 0s`},
+	{"a bad link of a stranger", gas + "faults: [{at: 1h, bad_link: {for: 1m, device: water, link: {loss: 5%}}}]\n", `2:47: faults[0].bad_link.device: no device "water"`},
+	{"a removal of a stranger", gas + "faults: [{at: 1h, device_removed: {for: 1m, device: water}}]\n", `2:53: faults[0].device_removed.device: no device "water"`},
+	{"the moment of no commit", gas + "faults: [{at: 1h, hub_restart: {moment: after}}]\n", `2:41: faults[0].hub_restart.moment: the moment of no commit, expected the key commit`},
 	{"completion after the end", image + "expect: {complete_within: 15d}\n", `3:27: expect.complete_within: 15d, expected at most the duration of 14d`},
 	{"a device's expectation", "devices:\n  gas: {kind: GSME, expect: {activated_within: 15d}}\nimage: {size: 4KiB}\n", `2:48: devices.gas.expect.activated_within: 15d, expected at most`},
 }
@@ -177,13 +197,50 @@ func TestWordsAreReadAndWritten(t *testing.T) {
 	}
 }
 
+// TestABatterySetOfOnesOwn counts from the scenario's folder, also where an override
+// names it.
+func TestABatterySetOfOnesOwn(t *testing.T) {
+	dir := t.TempDir()
+	model, err := battery.NamedModel("868-gb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := strings.Replace(string(model.YAML()), "name: 868-gb", "name: mine", 1)
+	if err := os.WriteFile(filepath.Join(dir, "mine.yaml"), []byte(mine), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "home.yaml")
+	for name, overrides := range map[string][]Override{
+		"radio: mine.yaml\n":                         nil,
+		"radio: 868-gb\n":                            {{Path: "radio", Value: "mine.yaml", Source: "--vary radio"}},
+		"radio: 868-gb\nbattery: {set: mine.yaml}\n": nil,
+	} {
+		h, err := Parse(file, []byte(gas+name), overrides...)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := h.Devices[0].ParameterSet(h); got.Name != "mine" || got.Radio.Name != "868mhz" {
+			t.Errorf("%s: the meter has %s at %s", name, got.Name, got.Radio.Name)
+		}
+	}
+	wrong := Override{Path: "radio", Value: "other.yaml", Source: "--vary radio=other.yaml"}
+	if _, err := Parse(file, []byte(gas), wrong); err == nil || !strings.HasPrefix(err.Error(), "--vary radio=other.yaml: radio: battery set other.yaml: no such file") {
+		t.Errorf("error %v", err)
+	}
+	band := gas + "battery: {set: mine.yaml}\n"
+	if _, err := Parse(file, []byte(band)); err == nil || !strings.HasSuffix(err.Error(), "home.yaml:2:16: battery.set: mine has a radio of 868mhz, expected 2.4ghz like the home's 2.4ghz-new") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func microamps(s scalar, set *battery.Set) string {
 	return strconv.FormatInt(int64(s.(*ChargePart).Of(set)/battery.MicroampHour), 10)
 }
 
 func TestOverridesReplaceOneValue(t *testing.T) {
 	over := func(path, value string) (*Home, error) {
-		return ParseWith("x.yaml", []byte(smallest), Override{Path: path, Value: value, Source: "--vary " + path})
+		return Parse("x.yaml", []byte(smallest), Override{Path: path, Value: value, Source: "--vary " + path})
 	}
 	h, err := over("loss", "0.25")
 	if err != nil || h.Link.Loss.String() != "25%" {
@@ -221,4 +278,14 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("an impossible home: %+v", h)
 		}
 	})
+}
+
+// TestALinkHasEveryFaultOfFrames, by the name that it has everywhere.
+func TestALinkHasEveryFaultOfFrames(t *testing.T) {
+	keys := fieldsOf(reflect.TypeFor[Link]()).keys()
+	for k := fault.Loss; int(k) < fault.Kinds; k++ {
+		if !slices.Contains(keys, k.String()) {
+			t.Errorf("link has no key %q: %q", k, keys)
+		}
+	}
 }

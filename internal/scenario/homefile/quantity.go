@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
-	"github.com/commshub/commshub/transport/radio"
+	"github.com/commshub/commshub/transport/fault"
 )
 
 // Number is a number without a unit.
@@ -96,6 +96,11 @@ func (*Duration) form() form {
 		pattern: `^([0-9.]+d)?([0-9.]+h)?([0-9.]+m)?([0-9.]+s)?([0-9.]+ms)?$`}
 }
 
+// Seconds returns a number of seconds, as reports have them, as a duration of whole ones.
+func Seconds(v float64) Duration {
+	return Duration(time.Duration(v * float64(time.Second)).Round(time.Second))
+}
+
 // String returns the duration as a scenario file writes it.
 func (d Duration) String() string {
 	if d == 0 {
@@ -112,8 +117,28 @@ func (d Duration) String() string {
 	return b.String()
 }
 
+// Step is a time span that may be negative.
+type Step time.Duration
+
+func (s *Step) set(text string) error {
+	number, back := strings.CutPrefix(text, "-")
+	var d Duration
+	if err := d.set(number); err != nil {
+		return err
+	}
+	if *s = Step(d); back {
+		*s = -*s
+	}
+	return nil
+}
+
+func (*Step) form() form {
+	return form{name: "step", want: "a step such as 90s or -30m",
+		pattern: `^-?([0-9.]+d)?([0-9.]+h)?([0-9.]+m)?([0-9.]+s)?([0-9.]+ms)?$`}
+}
+
 // Share is a probability or another share of a whole, in parts per million.
-type Share int
+type Share fault.Share
 
 func (s *Share) set(text string) error {
 	digits := 6
@@ -122,7 +147,7 @@ func (s *Share) set(text string) error {
 		digits = 4
 	}
 	v, ok := scaled(strings.TrimRight(number, " "), digits)
-	if !ok || v > radio.Million {
+	if !ok || v > int64(fault.Million) {
 		return errForm
 	}
 	*s = Share(v)
@@ -139,7 +164,7 @@ func ParseShare(text string) (Share, error) {
 }
 
 // Percent returns the share in percent.
-func (s Share) Percent() float64 { return float64(s) / (radio.Million / 100) }
+func (s Share) Percent() float64 { return fault.Share(s).Percent() }
 
 func (*Share) form() form {
 	return form{name: "share", want: "a share such as 10% or 0.1, at most 100%", pattern: `^[0-9]+(\.[0-9]+)?( *%)?$`, number: true}
@@ -150,13 +175,40 @@ func (s Share) String() string {
 	return strconv.FormatFloat(s.Percent(), 'f', -1, 64) + "%"
 }
 
-const fullCharge Share = radio.Million
+const fullCharge = Share(fault.Million)
 
 // of returns this share of a charge.
-func (s Share) of(c battery.Charge) battery.Charge { return c / radio.Million * battery.Charge(s) }
+func (s Share) of(c battery.Charge) battery.Charge {
+	return c / battery.Charge(fault.Million) * battery.Charge(s)
+}
 
 // Of returns this share of a set's capacity.
 func (s Share) Of(set *battery.Set) battery.Charge { return s.of(set.Capacity()) }
+
+// Years is a time span in thousandths of a year of 365.25 days.
+type Years int64
+
+const yearThousandths = 1000
+
+func (y *Years) set(text string) error {
+	number, ok := strings.CutSuffix(text, "y")
+	v, whole := scaled(strings.TrimRight(number, " "), 3)
+	if !ok || !whole || v < 1 || v > 100*yearThousandths {
+		return errForm
+	}
+	*y = Years(v)
+	return nil
+}
+
+func (*Years) form() form {
+	return form{name: "years", want: "years such as 10y or 10.5y, at most 100y", pattern: `^[0-9]+(\.[0-9]{1,3})? *y$`}
+}
+
+// Float returns the time span in years.
+func (y Years) Float() float64 { return float64(y) / yearThousandths }
+
+// String returns the time span as a scenario file writes it.
+func (y Years) String() string { return strconv.FormatFloat(y.Float(), 'f', -1, 64) + "y" }
 
 // Drift is what a clock gains per second, in parts per million.
 type Drift int64

@@ -76,7 +76,10 @@ func scalarSchema(f form) object {
 				values = append(values, w == "true")
 			}
 		}
-		return object{"enum": values}
+		if f.pattern == "" {
+			return object{"enum": values}
+		}
+		return object{"anyOf": []object{{"enum": values}, {"type": "string", "pattern": f.pattern}}}
 	}
 	out := object{"type": "string"}
 	if f.number {

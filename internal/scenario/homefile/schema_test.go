@@ -96,6 +96,9 @@ func TestSchemaAndParserRefuseTheSame(t *testing.T) {
 		{image + "expect: {version: 02000000, alerts: [8F72, 8153], battery_used_below: 3mAh}\n", true},
 		{gas + "image: {size: 262144, version: 0A000000, hardware: 0100}\n", true},
 		{image + "faults: [{at: 1h, power_cut: {device: gas}}]\n", true},
+		{gas + "radio: 868-gb\nbattery: {set: 868-gb}\n", true},
+		{gas + "radio: 868mhz\n", false},
+		{gas + "battery: {set: 4}\n", false},
 		{"seed: 1\n", false},
 		{"devices: {gas: {drift: 1ppm}}\n", false},
 		{"devices: {the gas: {kind: GSME}}\n", false},
@@ -161,7 +164,7 @@ distribute: {}
 		if k.Default == "" || strings.Contains(k.Path, "[]") {
 			continue
 		}
-		written, err := ParseWith("x.yaml", []byte(text), Override{Path: k.Path, Value: k.Default, Source: k.Path})
+		written, err := Parse("x.yaml", []byte(text), Override{Path: k.Path, Value: k.Default, Source: k.Path})
 		if err != nil {
 			t.Error(err)
 			continue

@@ -11,7 +11,9 @@ import (
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/han/installcode"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/batteryset"
 	"github.com/commshub/commshub/internal/trace"
 )
 
@@ -39,18 +41,6 @@ func isName(text string) bool {
 func (*Name) form() form {
 	return form{name: "name", want: "a name of letters, digits, - and _", pattern: `^[A-Za-z0-9_-]{1,32}$`, number: true}
 }
-
-// Flag is yes or no.
-type Flag bool
-
-var flagNames = []string{"false", "true"}
-
-func (f *Flag) set(text string) error {
-	i, err := index(flagNames, text)
-	*f = i == 1
-	return err
-}
-func (*Flag) form() form { return oneOf(flagNames...) }
 
 // Instant is a point in emulated time.
 type Instant struct{ time.Time }
@@ -88,6 +78,46 @@ func (s *Stop) set(text string) error {
 }
 func (*Stop) form() form { return oneOf(stopNames...) }
 
+// Memory is a region of a meter's flash.
+type Memory uint8
+
+// The regions.
+const (
+	Registers Memory = iota
+	Control
+	Application
+)
+
+var memoryNames = []string{"registers", "control", "application"}
+
+func (m *Memory) set(text string) error {
+	i, err := index(memoryNames, text)
+	*m = Memory(i)
+	return err
+}
+func (*Memory) form() form { return oneOf(memoryNames...) }
+
+// String returns the region's name.
+func (m Memory) String() string { return memoryNames[m] }
+
+// Moment is the side of a commit on which power fails.
+type Moment uint8
+
+// The moments.
+const (
+	BeforeCommit Moment = iota
+	AfterCommit
+)
+
+var momentNames = []string{"before", "after"}
+
+func (m *Moment) set(text string) error {
+	i, err := index(momentNames, text)
+	*m = Moment(i)
+	return err
+}
+func (*Moment) form() form { return oneOf(momentNames...) }
+
 // Pacing is a pacing policy of the gas proxy.
 type Pacing struct{ gasproxy.Policy }
 
@@ -105,9 +135,9 @@ func (*Pacing) form() form {
 }
 
 // Kind is a kind of device that can be emulated.
-type Kind hub.Kind
+type Kind store.Kind
 
-var kinds = []hub.Kind{hub.KindGSME, hub.KindESME, hub.KindIHD}
+var kinds = []store.Kind{store.KindGSME, store.KindESME, store.KindIHD}
 
 func kindNames() []string {
 	var names []string
@@ -125,7 +155,7 @@ func (k *Kind) set(text string) error {
 func (*Kind) form() form { return oneOf(kindNames()...) }
 
 // String returns the kind as GBCS writes it.
-func (k Kind) String() string { return hub.Kind(k).String() }
+func (k Kind) String() string { return store.Kind(k).String() }
 
 // EUI64 is a device's address.
 type EUI64 han.EUI64
@@ -141,6 +171,19 @@ func (e *EUI64) set(text string) error {
 
 func (*EUI64) form() form {
 	return form{name: "EUI64", want: "an EUI64 of 16 hex digits such as 00DB1234567890A1", number: true}
+}
+
+// InstallCode is a device's install code. No message repeats it.
+type InstallCode installcode.Code
+
+func (c *InstallCode) set(text string) error {
+	v, err := installcode.Parse(text)
+	*c = InstallCode(v)
+	return err
+}
+
+func (*InstallCode) form() form {
+	return form{name: "install code", want: "an install code as printed on the device: 36 hex digits, grouped or not", pattern: `^[0-9A-Fa-f :-]+$`, number: true}
 }
 
 // Version is a firmware version.
@@ -186,34 +229,34 @@ func (*Alert) form() form {
 // String returns the code and what it means.
 func (a Alert) String() string { return fmt.Sprintf("%04X %s", uint16(a), gbcs.AlertCode(a)) }
 
-func (e *Event) set(text string) error {
+func (o *Occurrence) set(text string) error {
 	if text == "bricked" {
-		*e = Event{Bricked: true}
+		*o = Occurrence{Bricked: true}
 		return nil
 	}
 	kind, err := trace.ParseKind(text)
 	if err != nil {
 		return errForm
 	}
-	*e = Event{Kind: kind}
+	*o = Occurrence{Kind: kind}
 	return nil
 }
-func (*Event) form() form {
+func (*Occurrence) form() form {
 	f := oneOf(append([]string{"bricked"}, trace.KindNames()...)...)
 	f.name = "event"
 	return f
 }
 
 // State is the state of an update in the hub's records.
-type State hub.UpdateState
+type State store.UpdateState
 
 func (s *State) set(text string) error {
-	i, err := index(hub.UpdateStateNames(), text)
+	i, err := index(store.UpdateStateNames(), text)
 	*s = State(i)
 	return err
 }
 func (*State) form() form {
-	f := oneOf(hub.UpdateStateNames()...)
+	f := oneOf(store.UpdateStateNames()...)
 	f.name = "state"
 	return f
 }
@@ -307,14 +350,27 @@ func (a Activation) When(start time.Time) time.Time {
 }
 
 // BatterySet is the parameter set of a meter's radio, processor and cell.
-type BatterySet struct{ battery.Set }
+type BatterySet struct {
+	battery.Set
+	From string // the name of a set that comes with the program, or a file
+}
 
 func (b *BatterySet) set(text string) error {
-	set, err := battery.Named(text)
-	if err != nil {
+	if _, err := battery.Named(text); err != nil && !batteryset.IsFile(text) {
 		return errForm
 	}
-	b.Set = set
+	b.From = text
 	return nil
 }
-func (*BatterySet) form() form { return oneOf(battery.Names()...) }
+
+func (b *BatterySet) resolve(dir string) error {
+	model, err := batteryset.Find(b.From, dir)
+	b.Set = model.Set
+	return err
+}
+
+func (*BatterySet) form() form {
+	f := oneOf(battery.Names()...)
+	f.name, f.want, f.pattern = f.name+", file", batteryset.Want(), batteryset.FilePattern
+	return f
+}

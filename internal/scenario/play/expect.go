@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/scenario/homefile"
 )
 
@@ -40,9 +40,17 @@ func (r *Result) that(holds bool, m *Meter, expectation string, got string, args
 	}
 }
 
+// never says what did not come about, and why if that is known.
+func (m *Meter) never(what string) string {
+	if m.Reason == "" {
+		return what
+	}
+	return what + ": " + m.Reason
+}
+
 func (r *Result) checkMeter(m *Meter, e *homefile.Expect) {
-	r.within(m, "complete_within", e.CompleteWithin, m.CompleteIn(), "the image was never complete")
-	r.within(m, "activated_within", e.ActivateWithin, m.ActivatedIn(), "the new firmware never ran for good")
+	r.within(m, "complete_within", e.CompleteWithin, m.CompleteIn(), m.never("the image was never complete"))
+	r.within(m, "activated_within", e.ActivateWithin, m.ActivatedIn(), m.never("the new firmware never ran for good"))
 	r.atMost(m, "windows_at_most", e.WindowsAtMost, m.Windows)
 	r.atMost(m, "refetched_at_most", e.RefetchedAtMost, m.Refetched)
 	r.atMost(m, "retries_at_most", e.RetriesAtMost, m.Retries)
@@ -50,16 +58,15 @@ func (r *Result) checkMeter(m *Meter, e *homefile.Expect) {
 		r.that(m.charge < e.ChargeBelow.Of(&m.watch.set), m, "battery_used_below: "+e.ChargeBelow.String(),
 			"%.3f mAh were used, %.4f%% of the battery", m.charge.MicroampHours()/1000, m.Share)
 	}
+	if e.LifeAbove != nil && m.watch.gas {
+		r.that(m.Life > e.LifeAbove.Float()*yearDays, m, "battery_life_above: "+e.LifeAbove.String(), "a new cell lasts %.2f years", m.Life/yearDays)
+	}
 	if e.Version != nil {
-		r.that(m.Version == e.Version.String(), m, "version: "+e.Version.String(), "it runs %s", m.Version)
+		r.that(m.Version == e.Version.String(), m, "version: "+e.Version.String(), "%s", m.never("it runs "+m.Version))
 	}
 	if e.State != nil {
-		want := hub.UpdateState(*e.State)
-		got := m.State
-		if m.Reason != "" {
-			got += ": " + m.Reason
-		}
-		r.that(m.Target && m.state == want, m, "state: "+want.String(), "it is %s", got)
+		want := store.UpdateState(*e.State)
+		r.that(m.Target && m.state == want, m, "state: "+want.String(), "%s", m.never("it is "+m.State))
 	}
 	for _, a := range e.Alerts {
 		r.that(slices.Contains(m.alerts, uint16(a)), m, "alerts: "+a.String(), "the supplier got %v", m.Alerts)

@@ -17,10 +17,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -28,8 +26,10 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/imagecache"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/imagebuild"
-	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/internal/inputfile"
 	"github.com/commshub/commshub/internal/scenario/homefile"
 )
 
@@ -37,7 +37,7 @@ import (
 type Stage struct {
 	home   *homefile.Home
 	images map[*homefile.Image]*imagecache.Image
-	meters []scenario.Meter // without what depends on the seed
+	meters []home.Meter // without what depends on the seed
 	config hub.Config
 }
 
@@ -64,6 +64,7 @@ func (p *Images) Stage(home *homefile.Home, dir string) (*Stage, error) {
 	s := &Stage{home: home, images: map[*homefile.Image]*imagecache.Image{}, config: hub.DefaultConfig()}
 	s.config.Policy, s.config.Battery = home.Pacing.Policy, home.Radio.Set
 	s.config.BlockSize, s.config.MailboxTime = int(home.BlockSize), duration(home.Mailbox)
+	s.config.Gas.PerHour, s.config.Electricity.PerHour = uint64(home.Supply.Gas), uint64(home.Supply.Electricity)
 	if s.config.BlockSize != hub.DefaultConfig().BlockSize {
 		s.config.PlanBlockSize = s.config.BlockSize
 	}
@@ -154,24 +155,14 @@ func loadImage(i *homefile.Image, dir string) (*imagecache.Image, error) {
 func readImage(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, plain(err)
+		return nil, inputfile.Reason(err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, imagecache.MaxUpload+1))
 	if err == nil && len(b) > imagecache.MaxUpload {
 		err = fmt.Errorf("the file is too large, want at most %d bytes", imagecache.MaxUpload)
 	}
-	return b, plain(err)
-}
-
-// plain returns what the operating system says without the path, which the message
-// around it names.
-func plain(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
+	return b, inputfile.Reason(err)
 }
 
 // buildImage makes an image file of the size asked for. Its bytes depend on the
@@ -191,7 +182,7 @@ func buildImage(i *homefile.Image) ([]byte, error) {
 const factorySize = 4096
 
 // meter returns what is the same of a meter in all runs.
-func (s *Stage) meter(d *homefile.Device, p *Images) (scenario.Meter, error) {
+func (s *Stage) meter(d *homefile.Device, p *Images) (home.Meter, error) {
 	policy := bootloader.Policy{
 		Trust: bootloader.Trust(d.Trust), Manufacturer: &signer("manufacturer").PublicKey,
 		Vendor: imagebuild.DefaultVendor, Class: imagebuild.DefaultClass, Hardware: uint16(d.Hardware),
@@ -206,14 +197,14 @@ func (s *Stage) meter(d *homefile.Device, p *Images) (scenario.Meter, error) {
 	spec.Sequence = uint32(d.Version >> 24)
 	factory, err := p.factory(spec)
 	if err != nil {
-		return scenario.Meter{}, err
+		return home.Meter{}, err
 	}
-	m := scenario.NewMeter(d.Address(), hub.Kind(d.Kind), policy, factory)
+	m := home.NewMeter(d.Address(), store.Kind(d.Kind), policy, factory)
 	m.SupplierKey = &signer("supplier").PublicKey
 	m.SlotCapacity, m.DriftPPM, m.Battery = int(d.Slot), int64(d.Drift), d.ParameterSet(s.home)
 	m.OTA.MaxDataSize = uint8(max(uint64(m.OTA.MaxDataSize), uint64(s.home.BlockSize)))
 	m.OTA.PageSize = uint16(s.home.PageSize)
-	m.Period, m.Jitter = duration(d.Heartbeat.Period), duration(d.Heartbeat.Jitter)
+	m.Period, m.Jitter, m.Awake = duration(d.Heartbeat.Period), duration(d.Heartbeat.Jitter), duration(d.Heartbeat.Awake)
 	m.Budget.Reserve = d.Battery.Reserve.Of(&m.Battery)
 	if d.Budget != nil {
 		m.Budget.RadioOn = duration(*d.Budget)

@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/devices/battery"
-	"github.com/commshub/commshub/hub"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/home"
+	"github.com/commshub/commshub/internal/report"
 	"github.com/commshub/commshub/internal/scenario/homefile"
+	"github.com/commshub/commshub/internal/scenario/judge"
 )
 
 // Result is how a run went.
@@ -18,30 +21,39 @@ type Result struct {
 	File        string  `json:"file"`
 	Description string  `json:"description,omitempty"`
 	Seed        uint64  `json:"seed"`
-	Settled     bool    `json:"settled"` // all updates ended before the duration was over
-	Seconds     float64 `json:"emulated_seconds"`
+	Settled     bool    `json:"settled"`    // all updates ended before the duration was over
+	Seconds     float64 `json:"duration_s"` // of the run, emulated
 	TraceSHA256 string  `json:"trace_sha256,omitempty"`
 	Meters      []Meter `json:"meters"`
 	// Failures are the expectations that do not hold.
 	Failures []Failure `json:"failures"`
 	// Checks counts all expectations.
 	Checks int `json:"expectations"`
+	// Broken are the promises that a judge saw broken, which are failures too. Seen is
+	// what the home went through. Both are of runs with a judge.
+	Broken []judge.Broken `json:"-"`
+	Seen   judge.Seen     `json:"-"`
+
+	report *report.Report
 }
+
+// Report returns what a page tells of the run; nil unless the options asked for it.
+func (r *Result) Report() *report.Report { return r.report }
 
 // Meter is how one meter came out of a run. Times are counted from the
 // distribution of the image distributed last; charge is in microampere-hours.
 type Meter struct {
 	Name      string  `json:"name"`
-	EUI       string  `json:"eui64"`
+	EUI64     string  `json:"eui64"`
 	Kind      string  `json:"kind"`
 	Target    bool    `json:"target"` // the image was distributed to it
 	State     string  `json:"state,omitempty"`
 	Reason    string  `json:"reason,omitempty"`
 	Before    string  `json:"version_before,omitempty"`
-	Version   string  `json:"version"`
+	Version   string  `json:"version_after"`
 	Bricked   bool    `json:"bricked"`
-	Complete  float64 `json:"complete_seconds,omitempty"`
-	Activated float64 `json:"activated_seconds,omitempty"`
+	Complete  float64 `json:"complete_s,omitempty"`
+	Activated float64 `json:"activated_s,omitempty"`
 
 	Heartbeats uint32  `json:"heartbeats"`
 	Windows    uint32  `json:"windows"`
@@ -49,18 +61,24 @@ type Meter struct {
 	Refetched  uint32  `json:"blocks_refetched"`
 	Retries    uint32  `json:"retries"`
 	PowerCuts  uint32  `json:"power_cuts"`
-	RadioOnMS  int64   `json:"radio_on_ms"` // in the windows of the update
-	Charge     float64 `json:"charge_uAh"`  // in the windows of the update
+	RadioOn    float64 `json:"radio_on_s"` // in the windows of the update
+	Charge     float64 `json:"charge_uah"` // in the windows of the update
 	Share      float64 `json:"battery_used_percent"`
-	Left       uint8   `json:"battery_left_percent"`
+	// Left is what is left of a gas meter's new cell, and DaysLeft how long that lasts
+	// if all days are ordinary; not of a meter whose power is off.
+	Left     float64 `json:"battery_left_percent,omitempty"`
+	DaysLeft float64 `json:"battery_left_days,omitempty"`
+	// Life is how many days a gas meter's new cell lasts until it tells that it is low,
+	// if it goes on as in this run.
+	Life float64 `json:"battery_life_days,omitempty"`
 	// Causes is the charge of the whole run.
-	Causes map[string]float64 `json:"charge_by_cause_uAh"`
+	Causes map[string]float64 `json:"charge_by_cause_uah"`
 	Alerts []string           `json:"alerts"`
 
 	watch  *watch
 	charge battery.Charge
 	alerts []uint16
-	state  hub.UpdateState
+	state  store.UpdateState
 }
 
 // CompleteIn returns how long the image took; 0 if it never was complete.
@@ -68,9 +86,6 @@ func (m *Meter) CompleteIn() time.Duration { return m.watch.after(m.watch.verifi
 
 // ActivatedIn returns how long it took until the new firmware stayed; 0 if it never did.
 func (m *Meter) ActivatedIn() time.Duration { return m.watch.after(m.watch.confirmedAt) }
-
-// ChargeUsed returns the charge of the windows of the update.
-func (m *Meter) ChargeUsed() battery.Charge { return m.charge }
 
 // Meter returns the meter of a name.
 func (r *Result) Meter(name string) Meter {
@@ -104,16 +119,22 @@ func (r *run) meterResult(w *watch) Meter {
 	ledger := r.sim.Ledger(eui)
 	ledger.Elapse(r.sim.Now())
 	m := Meter{
-		Name: string(w.device.Name), EUI: eui.String(), Kind: w.device.Kind.String(), Target: w.target,
+		Name: string(w.device.Name), EUI64: eui.String(), Kind: w.device.Kind.String(), Target: w.target,
 		Version: homefile.Version(s.Version).String(), Bricked: s.Bricked, Reason: w.reason,
 		Heartbeats: w.heartbeats, Windows: w.windows, Blocks: w.blocks, Refetched: w.refetched, Retries: w.retries,
-		PowerCuts: w.cuts, Left: ledger.Percent(), Causes: map[string]float64{}, Alerts: []string{},
+		PowerCuts: w.cuts, Causes: map[string]float64{}, Alerts: []string{},
 		watch: w,
+	}
+	if w.gas {
+		m.Life = round(r.lifeDays(ledger), 1)
+		m.Left = round(ledger.PercentLeft(), 6)
+		days, _ := r.sim.DaysLeft(eui)
+		m.DaysLeft = round(days, 3)
 	}
 	for _, c := range battery.Causes() {
 		m.Causes[c.String()] = microampHours(ledger.Spent(c))
 	}
-	for _, a := range r.sim.Store().Alerts(0, math.MaxInt) {
+	for _, a := range r.sim.Store().Inbox(0, math.MaxInt) {
 		if a.Device == eui && a.Code != 0 && !slices.Contains(m.alerts, a.Code) {
 			m.alerts = append(m.alerts, a.Code)
 			m.Alerts = append(m.Alerts, fmt.Sprintf("%04X", a.Code))
@@ -122,18 +143,29 @@ func (r *run) meterResult(w *watch) Meter {
 	if w.target {
 		r.updateResult(&m, w)
 		m.charge = s.Update.Charge
-		m.RadioOnMS, m.Charge = s.Update.RadioOn.Milliseconds(), microampHours(m.charge)
+		m.RadioOn, m.Charge = round(s.Update.RadioOn.Seconds(), 3), microampHours(m.charge)
 		m.Share = round(100*float64(m.charge)/float64(w.set.Capacity()), 6)
 	}
 	return m
 }
 
+// yearDays are the days of a year, as life is told to a person.
+const yearDays = 365.25
+
+// lifeDays returns how long a new cell lasts until the meter tells that it is low, if
+// every day is like those of this run.
+func (r *run) lifeDays(l *battery.Ledger) float64 {
+	usable := l.Set().Capacity() / 100 * (100 - home.DefaultLowBattery)
+	spent := l.Total() - l.Spent(battery.CauseDrained)
+	return float64(usable) / float64(max(1, spent)) * r.sim.Now().Sub(r.home.Start.Time).Hours() / 24
+}
+
 func (r *run) updateResult(m *Meter, w *watch) {
 	u, _ := r.sim.Store().Update(w.device.Address(), w.image.FileHash)
-	m.state = hub.UpdateState(u.State)
+	m.state = u.State
 	m.State = m.state.String()
 	m.Before = homefile.Version(w.before).String()
-	if m.Reason == "" && m.state == hub.UpdateFailed {
+	if m.Reason == "" && m.state == store.UpdateFailed {
 		m.Reason = u.Outcome
 	}
 	m.Complete, m.Activated = m.CompleteIn().Seconds(), m.ActivatedIn().Seconds()

@@ -2,6 +2,7 @@ package play
 
 import (
 	"crypto/sha256"
+	"errors"
 	"hash"
 	"io"
 	"time"
@@ -10,10 +11,13 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/zcl"
-	"github.com/commshub/commshub/hub"
-	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/hub/observe"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/home"
+	"github.com/commshub/commshub/internal/home/virtual"
 	"github.com/commshub/commshub/internal/scenario/homefile"
 	"github.com/commshub/commshub/internal/trace"
+	"github.com/commshub/commshub/transport/fault"
 	"github.com/commshub/commshub/transport/radio"
 	"github.com/commshub/commshub/transport/sim"
 )
@@ -24,21 +28,31 @@ type Options struct {
 	Hash bool
 	// Trace, if set, gets the trace: one record per line.
 	Trace io.Writer
+	// Capture, if set, gets a capture of every frame as it is sent, in pcapng.
+	Capture io.Writer
+	// Report has the result carry what a page tells of the run.
+	Report bool
+	// Judge has the run watched by a judge, to whom broken promises are failures.
+	Judge bool
 }
 
 // run is a home in the middle of a run.
 type run struct {
 	*Stage
-	sim      *scenario.Simulation
+	sim      *virtual.Home
 	end      time.Time
 	watches  []*watch // in the order of the meters
 	byEUI64  map[uint64]*watch
 	supplier supplier
 	pending  int               // faults that a settled run waits for
-	gaps     map[han.EUI64]int // how many gaps cut a node off now
-	look     bool              // something happened that the supplier may act on
-	ended    bool              // settled
+	apart    map[han.EUI64]int // how many partitions cut a node off now
+	bad      map[han.EUI64][]*homefile.BadLink
+	look     bool // something happened that the supplier may act on
+	ended    bool // settled
 	trace    traceWriter
+	capture  *captureWriter    // nil without
+	history  *observe.Observer // what the hub saw, for a report; nil without
+	bench    *bench            // nil if nobody judges
 }
 
 // traceWriter turns records into lines.
@@ -62,11 +76,14 @@ func (t *traceWriter) take(r *trace.Record) {
 	}
 }
 
-// Play runs the home once. An error is one of writing the trace.
+// Play runs the home once. An error is one of writing the trace or the capture.
 func (s *Stage) Play(seed uint64, o Options) (*Result, error) {
 	r := s.newRun(seed, o)
 	start := s.home.Start.Time
 	r.sim.RunUntil(r.end, func() bool {
+		if r.bench != nil {
+			r.bench.show(r)
+		}
 		if r.look {
 			r.look = false
 			r.act()
@@ -74,30 +91,47 @@ func (s *Stage) Play(seed uint64, o Options) (*Result, error) {
 		return r.ended
 	})
 	result := r.result(seed, r.sim.Now().Sub(start))
+	if r.bench != nil {
+		r.bench.verdict(r, result)
+	}
 	if r.trace.hash != nil {
 		result.TraceSHA256 = hexHash(r.trace.hash)
 	}
-	return result, r.trace.err
+	if r.history != nil {
+		result.report = r.report(result)
+	}
+	return result, errors.Join(r.trace.err, r.capture.end())
 }
 
 // newRun puts the home together.
 func (s *Stage) newRun(seed uint64, o Options) *run {
 	h := s.home
 	r := &run{
-		Stage: s, end: h.Start.Add(duration(h.Duration)), byEUI64: map[uint64]*watch{}, gaps: map[han.EUI64]int{},
+		Stage: s, end: h.Start.Add(duration(h.Duration)), byEUI64: map[uint64]*watch{},
+		apart: map[han.EUI64]int{}, bad: map[han.EUI64][]*homefile.BadLink{},
 		trace: traceWriter{w: o.Trace},
 	}
 	if o.Hash {
 		r.trace.hash = sha256.New()
 	}
-	r.sim = scenario.NewSimulation(sim.Config{
-		Start: h.Start.Time, Seed: seed, Link: s.link(), Records: r.take, Frames: r.carry,
+	if o.Capture != nil {
+		r.capture = newCapture(o.Capture, &s.config)
+	}
+	if o.Judge {
+		r.bench = newBench(s)
+	}
+	r.sim = virtual.New(sim.Config{
+		Start: h.Start.Time, Seed: seed, Link: s.link(h.Link), Observer: han.Observer{Record: r.take, Frame: r.carry},
 	}, s.config)
+	if o.Report {
+		r.observeFor()
+	}
 	for _, m := range s.meters {
 		r.addMeter(seed, m)
 	}
 	for i := range h.Devices {
 		if d := &h.Devices[i]; !d.IsMeter() {
+			must(r.enter(d))
 			must(r.sim.AddDisplay(d.Address()))
 		}
 	}
@@ -108,37 +142,37 @@ func (s *Stage) newRun(seed uint64, o Options) *run {
 	return r
 }
 
-// link returns the quality of the HAN for the radio model.
-func (s *Stage) link() radio.Link {
-	l := s.home.Link
-	out := radio.Link{
-		Params: s.config.Battery.Radio, Loss: int(l.Loss), Duplicate: int(l.Duplication), Reorder: int(l.Reordering),
-		Corrupt: int(l.Corruption), ReorderBy: duration(l.ReorderBy), Delay: duration(l.Delay),
-	}
+// link returns a quality of the HAN for the radio model.
+func (s *Stage) link(l homefile.Link) radio.Link {
+	out := radio.Link{Params: s.config.Battery.Radio, Faults: fault.Link{
+		Loss: fault.Share(l.Loss), Duplication: fault.Share(l.Duplication), Reordering: fault.Share(l.Reordering),
+		Corruption: fault.Share(l.Corruption), ReorderBy: duration(l.ReorderBy), Delay: duration(l.Delay),
+	}}
 	if b := l.Bursts; b != nil {
-		out.Bursts = radio.Bursts{Begin: int(b.Begin), End: int(b.End), Loss: int(b.Loss)}
+		out.Faults.Bursts = fault.Bursts{Begin: fault.Share(b.Begin), End: fault.Share(b.End), Loss: fault.Share(b.Loss)}
 	}
 	return out
 }
 
 // addMeter adds a meter with its own dice.
-func (r *run) addMeter(seed uint64, m scenario.Meter) {
+func (r *run) addMeter(seed uint64, m home.Meter) {
 	d := r.device(m.EUI64)
 	m.Dice = sim.Dice(seed, m.EUI64)
 	m.FirstHeartbeat = time.Duration(m.Dice.Int64N(int64(m.Period)))
 	if d.First != nil {
 		m.FirstHeartbeat = duration(*d.First)
 	}
-	w := &watch{device: d, set: m.Battery, gas: m.Kind == hub.KindGSME}
+	w := &watch{device: d, set: m.Battery, gas: m.Kind == store.KindGSME}
 	r.watches = append(r.watches, w)
 	r.byEUI64[uint64(m.EUI64)] = w
+	must(r.enter(d))
 	must(r.sim.AddMeter(m))
 	if left := d.Battery.Charge; left < fullBattery {
 		r.schedule(0, func() { r.drain(m.EUI64, left.Of(&m.Battery)) })
 	}
 }
 
-const fullBattery homefile.Share = radio.Million
+const fullBattery = homefile.Share(fault.Million)
 
 // schedule runs f at a time after the start.
 func (r *run) schedule(after time.Duration, f func()) {
@@ -174,8 +208,20 @@ func (r *run) act() {
 // take sees every record.
 func (r *run) take(rec *trace.Record) {
 	r.trace.take(rec)
+	if r.history != nil {
+		r.history.Record(rec)
+	}
+	if r.bench != nil {
+		r.bench.judge.Take(rec)
+	}
 	if w := r.byEUI64[rec.Node]; w != nil {
 		w.take(rec)
+	}
+	if fault.OfFrames(rec.Kind) {
+		if w := r.byEUI64[rec.Peer]; w != nil {
+			w.take(rec) // a link has two ends
+		}
+		return
 	}
 	switch rec.Kind {
 	case trace.BlockReceived, trace.RequestRetried, trace.HeartbeatStarted, trace.MirrorRead, trace.TimeSet:
@@ -185,7 +231,11 @@ func (r *run) take(rec *trace.Record) {
 }
 
 // carry sees every frame, and looks at those with a block that is not lost.
-func (r *run) carry(_ time.Time, f *han.Frame, fate radio.Fate) {
+func (r *run) carry(now time.Time, f *han.Frame, fate han.Fate) {
+	if r.history != nil && (fate.Copies > 0 || f.Src == r.config.EUI64) { // the hub does not hear what is lost
+		r.history.Frame(now, f, fate)
+	}
+	r.capture.take(now, f, fate)
 	if f.Cluster != ota.ClusterID || fate.Copies == 0 {
 		return
 	}

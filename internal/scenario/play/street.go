@@ -27,13 +27,13 @@ type StreetMeter struct {
 	Name      string         `json:"name"`
 	Kind      string         `json:"kind"`
 	States    map[string]int `json:"states"` // of the update, and in how many homes
-	Complete  Spread         `json:"complete_seconds"`
-	Activated Spread         `json:"activated_seconds"`
+	Complete  Spread         `json:"complete_s"`
+	Activated Spread         `json:"activated_s"`
 	Windows   Spread         `json:"windows"`
 	Refetched Spread         `json:"blocks_refetched"`
 	Retries   Spread         `json:"retries"`
-	RadioOn   Spread         `json:"radio_on_ms"`
-	Charge    Spread         `json:"charge_uAh"`
+	RadioOn   Spread         `json:"radio_on_s"`
+	Charge    Spread         `json:"charge_uah"`
 }
 
 // StreetFailure is an expectation that does not hold in some homes.
@@ -162,7 +162,7 @@ func (s *street) add(r *Result) {
 		put(&f.windows, float64(m.Windows))
 		put(&f.refetched, float64(m.Refetched))
 		put(&f.retries, float64(m.Retries))
-		put(&f.radioOn, float64(m.RadioOnMS))
+		put(&f.radioOn, m.RadioOn)
 		put(&f.charge, m.Charge)
 	}
 	for _, f := range r.Failures {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the hashes of traces anew")
+var rewrite = flag.Bool("rewrite", false, "write the hashes of traces, and the heartbeat of docs/wire.md, anew")
 
 // hashes are the SHA-256 of the traces of examples, as amd64 made them.
 const hashes = "testdata/trace_sha256.txt"

@@ -5,7 +5,7 @@ import (
 
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/hub/imagecache"
-	"github.com/commshub/commshub/internal/scenario"
+	"github.com/commshub/commshub/internal/home/virtual"
 	"github.com/commshub/commshub/internal/scenario/homefile"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -37,7 +37,7 @@ type watch struct {
 }
 
 // distributed begins the figures of an image anew.
-func (w *watch) distributed(s *scenario.Simulation, im *imagecache.Image) {
+func (w *watch) distributed(s *virtual.Home, im *imagecache.Image) {
 	status := s.MeterStatus(w.device.Address())
 	fresh := watch{device: w.device, set: w.set, gas: w.gas, seen: w.seen, cuts: w.cuts, heartbeats: w.heartbeats}
 	*w = fresh

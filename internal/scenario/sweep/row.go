@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/commshub/commshub/devices/battery"
+	"github.com/commshub/commshub/internal/report"
 	"github.com/commshub/commshub/internal/scenario/play"
 )
 
@@ -22,16 +22,19 @@ type Row struct {
 	Completed int      `json:"completed"` // runs in which the image was complete
 	Held      int      `json:"held"`      // runs in which all expectations of the file hold
 	// Complete is over the runs in which the image was complete; 0 if there is none.
-	Complete    Mean `json:"complete_seconds"`
+	Complete    Mean `json:"complete_s"`
 	Windows     Mean `json:"windows"`
 	Retries     Mean `json:"retries"`
 	Refetched   Mean `json:"blocks_refetched"`
-	RadioOn     Mean `json:"radio_on_ms"`
-	Charge      Mean `json:"charge_uAh"`           // of the windows of the update
+	RadioOn     Mean `json:"radio_on_s"`
+	Charge      Mean `json:"charge_uah"`           // of the windows of the update
 	UsedPercent Mean `json:"battery_used_percent"` // the same
 	// Causes is the charge from the start of the run to its end, without base load
 	// and self-discharge, by groups of causes.
-	Causes map[string]float64 `json:"charge_by_cause_uAh"`
+	Causes map[string]float64 `json:"charge_by_cause_uah"`
+	// Spent is the charge of work over time in the first run, by the meter's reports; told of the
+	// first combinations alone.
+	Spent []report.Point `json:"-"`
 	// Pareto tells that no other combination is better in both charge and time under
 	// the same circumstances; see [Circumstances].
 	Pareto bool `json:"pareto"`
@@ -67,7 +70,7 @@ var Groups = [numGroups]struct {
 	{"receive", []battery.Cause{battery.CauseReceive}},
 	{"processor", []battery.Cause{battery.CauseProcessor, battery.CauseReboot}},
 	{"flash", []battery.Cause{battery.CauseFlash}},
-	{"crypto", []battery.Cause{battery.CauseHash, battery.CauseSignature}},
+	{"crypto", []battery.Cause{battery.CauseHash, battery.CauseSignature, battery.CauseCheck}},
 	{"sleep", []battery.Cause{battery.CauseSleep}},
 }
 
@@ -81,13 +84,17 @@ type sample struct {
 	used                                         float64
 	causes                                       [numGroups]float64
 	held                                         bool
+	spent                                        []report.Point
 }
 
 func newSample(r *play.Result, meter string) sample {
 	m := r.Meter(meter)
 	s := sample{
 		complete: m.CompleteIn().Seconds(), windows: float64(m.Windows), retries: float64(m.Retries),
-		refetched: float64(m.Refetched), radioOn: float64(m.RadioOnMS), charge: m.Charge, used: m.Share, held: r.Passed(),
+		refetched: float64(m.Refetched), radioOn: m.RadioOn, charge: m.Charge, used: m.Share, held: r.Passed(),
+	}
+	if page := r.Report(); page != nil {
+		s.spent = spent(page, meter)
 	}
 	for i, g := range Groups {
 		for _, c := range g.causes {
@@ -97,8 +104,18 @@ func newSample(r *play.Result, meter string) sample {
 	return s
 }
 
+// spent returns the charge over time of a meter's newest update.
+func spent(page *report.Report, meter string) []report.Point {
+	for _, u := range slices.Backward(page.Updates) {
+		if strings.HasPrefix(u.Device, meter+", ") {
+			return report.Spent(u.Windows, true)
+		}
+	}
+	return nil
+}
+
 func newRow(values []string, samples []sample) Row {
-	r := Row{Values: values, Runs: len(samples), Causes: map[string]float64{}}
+	r := Row{Values: values, Runs: len(samples), Causes: map[string]float64{}, Spent: samples[0].spent}
 	pick := func(of func(s *sample) float64) Mean {
 		var all []float64
 		for i := range samples {
@@ -126,11 +143,6 @@ func newRow(values []string, samples []sample) Row {
 		r.Causes[g.Name] = pick(func(s *sample) float64 { return s.causes[i] }).Mean
 	}
 	return r
-}
-
-// CompleteTime returns the mean time until the image was complete.
-func (r *Row) CompleteTime() time.Duration {
-	return time.Duration(r.Complete.Mean * float64(time.Second))
 }
 
 // Circumstances returns the values that nobody chooses, those of the link, as one
@@ -178,10 +190,10 @@ func WriteCSV(w io.Writer, axes []Axis, rows []Row) error {
 		header = append(header, a.Path)
 	}
 	header = append(header, "runs", "completed", "held", "complete_s_mean", "complete_s_min", "complete_s_max",
-		"windows_mean", "retries_mean", "blocks_refetched_mean", "radio_on_ms_mean", "charge_uAh_mean", "charge_uAh_min", "charge_uAh_max",
+		"windows_mean", "retries_mean", "blocks_refetched_mean", "radio_on_s_mean", "charge_uah_mean", "charge_uah_min", "charge_uah_max",
 		"battery_used_percent_mean", "pareto")
 	for _, g := range Groups {
-		header = append(header, g.Name+"_uAh")
+		header = append(header, "charge_by_cause_uah_"+g.Name)
 	}
 	if err := c.Write(header); err != nil {
 		return err

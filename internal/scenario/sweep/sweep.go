@@ -28,6 +28,9 @@ const (
 	MaxRuns   = 1_000_000
 )
 
+// maxCurves is of how many combinations the charge over time is kept.
+const maxCurves = 9
+
 // Sweep is a scenario and the values to vary.
 type Sweep struct {
 	File  string
@@ -57,7 +60,7 @@ func New(file string, text []byte, axes []Axis, seeds int, meter string) (*Sweep
 		for i, a := range axes {
 			overrides = append(overrides, homefile.Override{Path: a.Path, Value: values[i], Source: "--vary " + a.Path + "=" + values[i]})
 		}
-		home, err := homefile.ParseWith(file, text, overrides...)
+		home, err := homefile.Parse(file, text, overrides...)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +123,7 @@ func (s *Sweep) Run(ctx context.Context, done func()) ([]Row, error) {
 	samples := make([]sample, s.Runs())
 	err := play.Each(ctx, s.Runs(), func(i int) error {
 		stage := s.stages[i/s.Seeds]
-		r, err := stage.Play(uint64(stage.Home().Seed)+uint64(i%s.Seeds), play.Options{})
+		r, err := stage.Play(uint64(stage.Home().Seed)+uint64(i%s.Seeds), play.Options{Report: i%s.Seeds == 0 && i/s.Seeds < maxCurves})
 		if err != nil {
 			return err
 		}

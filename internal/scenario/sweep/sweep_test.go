@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -220,8 +222,8 @@ func TestTheTableAsCSV(t *testing.T) {
 			got[name] = table[i+1][j]
 		}
 		for name, want := range map[string]any{
-			"block_size": row.Values[0], "complete_s_mean": row.Complete.Mean, "charge_uAh_mean": row.Charge.Mean,
-			"listen_uAh": row.Causes["listen"], "pareto": row.Pareto, "runs": 1, "completed": 1, "windows_mean": row.Windows.Mean,
+			"block_size": row.Values[0], "complete_s_mean": row.Complete.Mean, "charge_uah_mean": row.Charge.Mean,
+			"charge_by_cause_uah_listen": row.Causes["listen"], "pareto": row.Pareto, "runs": 1, "completed": 1, "windows_mean": row.Windows.Mean,
 		} {
 			if got[name] != fmt.Sprint(want) {
 				t.Errorf("row %d: %s is %s, want %v", i, name, got[name], want)
@@ -244,5 +246,38 @@ func TestASweepCanBeInterrupted(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || rows != nil || n.Load() > 20 {
 		t.Errorf("%d runs, %d rows, error %v", n.Load(), len(rows), err)
+	}
+}
+
+// TestThePageOnASweep has each combination's figures as the table in the terminal has
+// them, by cause too, and the charge of the first nine over time.
+func TestThePageOnASweep(t *testing.T) {
+	s, err := New("home.yaml", []byte(home), axes(t, "pacing=blocks=20:120:10"), 2, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.Run(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := s.Report(rows)
+	radioOn := slices.Index(page.Tables[0].Head, "Radio on")
+	flash := slices.Index(page.Tables[1].Head, "flash")
+	for i := range rows {
+		if got, want := page.Tables[0].Rows[i][radioOn], time.Duration(rows[i].RadioOn.Mean*1e9).Round(10*time.Millisecond).String(); got != want || rows[i].RadioOn.Mean < 1 {
+			t.Errorf("radio on %s, want %s", got, want)
+		}
+		if got, want := page.Tables[1].Rows[i][flash], fmt.Sprintf("%.4f mAh", rows[i].Causes["flash"]/1000); got != want || rows[i].Causes["flash"] == 0 {
+			t.Errorf("flash %s, want %s", got, want)
+		}
+	}
+	if n := len(page.Curves); n != maxCurves {
+		t.Errorf("%d curves of %d combinations, want %d", n, len(rows), maxCurves)
+	}
+	for _, c := range page.Curves {
+		last := c.Points[len(c.Points)-1].Value
+		if len(c.Points) < 2 || last <= 0 || c.Name == "" {
+			t.Errorf("%q: %v", c.Name, c.Points)
+		}
 	}
 }

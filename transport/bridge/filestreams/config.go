@@ -73,6 +73,9 @@ func (c *config) check(s *bridge.Section) error {
 			return s.Errorf("devices", "pacing of thing %s: want nothing below 0", d.Thing)
 		}
 		things[d.Thing] = true
+		if d.EUI64 == 0 {
+			c.Devices[i].EUI64 = bridge.OutsideID(Name, d.Thing)
+		}
 		// Readers of jobs do not take empty names.
 		c.Devices[i].FilePath = cmp.Or(d.FilePath, "firmware")
 		c.Devices[i].CertFile = cmp.Or(d.CertFile, "signer")

@@ -31,7 +31,7 @@ type download struct {
 	state     bridge.State
 	outcome   string
 	served    served
-	window    bridge.Window
+	taken     bridge.Taken
 	windows   uint32
 	blocks    uint32
 	// resumed tells that the bridge was restarted and the device did not ask since:
@@ -42,18 +42,18 @@ type download struct {
 
 // keptDownload is what outlives a restart of the bridge.
 type keptDownload struct {
-	Image   bridge.Hash   `json:"image"`
-	State   bridge.State  `json:"state"`
-	Served  served        `json:"served"`
-	Window  bridge.Window `json:"window"`
-	Windows uint32        `json:"windows"`
-	Blocks  uint32        `json:"blocks"`
-	Job     job           `json:"job"`
-	Outcome string        `json:"outcome,omitempty"`
+	Image   bridge.Hash  `json:"image"`
+	State   bridge.State `json:"state"`
+	Served  served       `json:"served"`
+	Taken   bridge.Taken `json:"window"`
+	Windows uint32       `json:"windows"`
+	Blocks  uint32       `json:"blocks"`
+	Job     job          `json:"job"`
+	Outcome string       `json:"outcome,omitempty"`
 }
 
 func (o *download) keep() keptDownload {
-	return keptDownload{Image: o.image.Hash, State: o.state, Served: o.served, Window: o.window, Windows: o.windows, Blocks: o.blocks, Job: o.job, Outcome: o.outcome}
+	return keptDownload{Image: o.image.Hash, State: o.state, Served: o.served, Taken: o.taken, Windows: o.windows, Blocks: o.blocks, Job: o.job, Outcome: o.outcome}
 }
 
 // offers reports whether a stream is the one on offer.
@@ -97,8 +97,8 @@ func (d *device) begin(now time.Time, im bridge.Image, kept keptDownload, out *b
 		return
 	}
 	o := &download{image: im, stream: "fw-" + im.Hash.String()[:32], part: part, signature: im.Signature(), job: newJob(now), state: bridge.Pending}
-	if kept.Image == im.Hash && kept.Served.valid(part.Size()) {
-		o.state, o.served, o.window, o.windows, o.blocks = kept.State, kept.Served, kept.Window, kept.Windows, kept.Blocks
+	if kept.Image == im.Hash && kept.consistent() && kept.Served.valid(part.Size()) {
+		o.state, o.served, o.taken, o.windows, o.blocks = kept.State, kept.Served, kept.Taken, kept.Windows, kept.Blocks
 		o.job, o.outcome = kept.Job, kept.Outcome
 		o.resumed = true
 	}
@@ -166,7 +166,7 @@ func (d *device) get(now time.Time, t topic, request fields, out *bridge.Outbox)
 			out.Warn(fmt.Sprintf("%s: read image: %v", d.label(), err))
 			return rejectf(internalError, "the image cannot be read"), nil
 		}
-		ok, until, opened := o.window.Admit(now, d.config.Pacing)
+		ok, until, opened := o.taken.Admit(now, d.config.Pacing)
 		if !ok {
 			if i > 0 {
 				return nil, nil // the device asks for the rest, and is told then
@@ -203,10 +203,11 @@ func (o *download) sent(offset, size int64, opened bool) {
 	}
 	o.served.add(offset, offset+size)
 	if o.state == bridge.Pending {
-		o.state, o.urgent = bridge.Downloading, true
+		o.becomeDownloading()
+		o.urgent = true
 	}
 	if o.complete() && o.state == bridge.Downloading {
-		o.state, o.urgent = bridge.Transferred, true
+		o.becomeTransferred()
 	}
 }
 

@@ -73,6 +73,15 @@ func (a *Adapter) Devices() []bridge.Mapping {
 	return all
 }
 
+// Territories implements bridge.Adapter.
+func (a *Adapter) Territories(*bridge.Home) []string {
+	var all []string
+	for _, d := range a.devices {
+		all = append(all, topicRoot+d.config.Thing, d.notice())
+	}
+	return all
+}
+
 // Filters implements bridge.Adapter.
 func (a *Adapter) Filters() []string {
 	var all []string

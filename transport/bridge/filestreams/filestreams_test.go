@@ -487,7 +487,6 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"{id: 00DB12345678B001, thing: a, pacing: {every: 1m, bits: 1}}": "unknown key \"bits\"",
 		"{id: 00DB12345678B001, thing: a, pacing: {every: -1m}}":         "nothing below 0",
 		"{id: 00DB12345678B001, thing: a}\n  - {id: '2', thing: a}":      "EUI64",
-		"{thing: a}": "has no id",
 	} {
 		if _, err := parse(t, device); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "bridge.yaml:") {
 			t.Errorf("%s: %v, want %q", device, err, want)

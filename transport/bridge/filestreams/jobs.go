@@ -11,8 +11,8 @@ import (
 )
 
 // Jobs are how AWS IoT tells a thing that there is something to do, and hears how
-// it went. Of them this is what an update needs: one job at a time, named after
-// the stream, in JSON.
+// it went. Divergence: of them this is what an update needs, one job at a time, named
+// after the stream, in JSON, without time-outs; notices are not kept by the broker.
 //
 //	$aws/things/<thing>/jobs/…        device → bridge → device
 //	  notify, notify-next             there is a job, or none any more
@@ -48,7 +48,12 @@ func newJob(now time.Time) job {
 	return job{Status: jobQueued, QueuedAt: now.Unix(), UpdatedAt: now.Unix(), Version: 1}
 }
 
+// become moves a job to what the device says. One that has ended stays so: any more
+// is a programmer's error and panics.
 func (j *job) become(now time.Time, s jobStatus, details map[string]string) {
+	if j.Status.ended() || s == jobQueued {
+		panic(fmt.Sprintf("filestreams: a job that is %s cannot become %s", j.Status, s))
+	}
 	j.Status, j.UpdatedAt = s, now.Unix()
 	j.Version++
 	if details != nil {
@@ -245,14 +250,15 @@ func (d *device) updateJob(now time.Time, r jobRequest, answer *jobAnswer) *reje
 	}
 	switch {
 	case r.Status == jobSucceeded:
-		o.state, o.outcome, o.urgent = bridge.Activated, "", true
+		o.becomeActivated()
 	case r.Status.ended():
-		o.state, o.outcome, o.urgent = bridge.Failed, fmt.Sprintf("the device says %s", r.Status), true
+		outcome := fmt.Sprintf("the device says %s", r.Status)
 		if reason := o.job.Details["reason"]; reason != "" {
-			o.outcome += ": " + reason
+			outcome += ": " + reason
 		}
+		o.becomeFailed(outcome)
 	case o.state == bridge.Pending:
-		o.state = bridge.Downloading
+		o.becomeDownloading()
 	}
 	return nil
 }

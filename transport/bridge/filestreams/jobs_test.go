@@ -109,3 +109,13 @@ func FuzzJob(f *testing.F) {
 		}
 	})
 }
+
+func TestAJobThatHasEndedStaysSo(t *testing.T) {
+	defer func() {
+		if got, want := fmt.Sprint(recover()), "filestreams: a job that is FAILED cannot become IN_PROGRESS"; got != want {
+			t.Errorf("panicked with %q, want %q", got, want)
+		}
+	}()
+	j := job{Status: jobFailed}
+	j.become(time.Time{}, jobInProgress, nil)
+}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/transport/bridge"
 )
 
@@ -38,7 +39,7 @@ type Config struct {
 
 // MeterConfig names a meter, and says what a display knows from elsewhere.
 type MeterConfig struct {
-	EUI64 han.EUI64 `yaml:"id"`
+	ID bridge.MeterID `yaml:"id"`
 	// Point is the supply point: MPAN or MPRN.
 	Point          string  `yaml:"point"`
 	Supplier       string  `yaml:"supplier"`
@@ -80,7 +81,7 @@ func New(c Config) (*Adapter, error) {
 		return nil, fmt.Errorf("mac %q: want 12 hex digits", c.MAC)
 	case c.Interval < time.Second:
 		return nil, errors.New("interval: want at least 1s")
-	case c.Electricity.EUI64 == 0 && c.Gas.EUI64 == 0:
+	case !c.Electricity.ID.Named() && !c.Gas.ID.Named():
 		return nil, errors.New("want the id of an electricity or a gas meter")
 	case c.Gas.CalorificValue <= 0 || c.Gas.Correction <= 0:
 		return nil, errors.New("calorific-value and correction: want more than 0")
@@ -93,6 +94,11 @@ func (a *Adapter) Name() string { return Name }
 
 // Devices implements bridge.Adapter: it brings no devices into the hub.
 func (a *Adapter) Devices() []bridge.Mapping { return nil }
+
+// Territories implements bridge.Adapter.
+func (a *Adapter) Territories(home *bridge.Home) []string {
+	return []string{a.config.Root + "/" + a.mac(home)}
+}
 
 // Filters implements bridge.Adapter: it listens to nobody.
 func (a *Adapter) Filters() []string { return nil }
@@ -112,8 +118,8 @@ func (a *Adapter) HandleMessage(time.Time, bridge.Message, *bridge.Outbox) error
 // HandleHome implements bridge.Adapter.
 func (a *Adapter) HandleHome(_ time.Time, home *bridge.Home, out *bridge.Outbox) {
 	a.home = home
-	changed := a.count(meterElectricity, a.config.Electricity.EUI64)
-	changed = a.count(meterGas, a.config.Gas.EUI64) || changed
+	changed := a.count(meterElectricity, a.home.Meter(a.config.Electricity.ID))
+	changed = a.count(meterGas, a.home.Meter(a.config.Gas.ID)) || changed
 	if !changed {
 		return
 	}
@@ -124,6 +130,10 @@ func (a *Adapter) HandleHome(_ time.Time, home *bridge.Home, out *bridge.Outbox)
 	}
 	out.Keep(text)
 }
+
+// HandleHubLost implements bridge.HubWatcher: a display that hears nothing from its hub
+// has nothing to show.
+func (a *Adapter) HandleHubLost(time.Time, *bridge.Outbox) { a.home = nil }
 
 // count begins days, weeks and months.
 func (a *Adapter) count(name string, eui han.EUI64) (changed bool) {
@@ -152,14 +162,14 @@ func (a *Adapter) HandleTimer(now time.Time, out *bridge.Outbox) {
 	if a.home == nil {
 		return
 	}
-	prefix := a.config.Root + "/" + a.mac() + "/"
+	prefix := a.config.Root + "/" + a.mac(a.home) + "/"
 	put := func(topic string, v any) {
 		text, err := json.Marshal(v)
 		if err != nil {
 			out.Warn(fmt.Sprintf("%s cannot be written: %v", topic, err))
 			return
 		}
-		out.Publish(prefix+topic, text)
+		out.Publish(prefix+topic, foreign.JSON(text))
 	}
 	put("STATE", a.state())
 	if m, ok := a.electricity(); ok {
@@ -170,9 +180,9 @@ func (a *Adapter) HandleTimer(now time.Time, out *bridge.Outbox) {
 	}
 }
 
-func (a *Adapter) mac() string {
+func (a *Adapter) mac(home *bridge.Home) string {
 	if a.config.MAC != "" {
 		return a.config.MAC
 	}
-	return a.home.EUI64.String()[4:]
+	return home.EUI64.String()[4:]
 }

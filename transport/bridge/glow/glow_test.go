@@ -41,8 +41,8 @@ func home(at time.Time, electricity, gas uint64) *bridge.Home {
 func newAdapter(t *testing.T) *Adapter {
 	t.Helper()
 	a, err := New(Config{
-		Root: "glow", Interval: 10 * time.Second, Electricity: MeterConfig{EUI64: esme, Point: "1234567890123", Supplier: "Sample", UnitRate: 0.25, StandingCharge: 0.5},
-		Gas: GasConfig{MeterConfig: MeterConfig{EUI64: gsme, Point: "9876543210"}, CalorificValue: 36, Correction: 1},
+		Root: "glow", Interval: 10 * time.Second, Electricity: MeterConfig{ID: bridge.MeterID{EUI64: esme}, Point: "1234567890123", Supplier: "Sample", UnitRate: 0.25, StandingCharge: 0.5},
+		Gas: GasConfig{MeterConfig: MeterConfig{ID: bridge.MeterID{EUI64: gsme}, Point: "9876543210"}, CalorificValue: 36, Correction: 1},
 	})
 	if err != nil {
 		t.Fatal(err)

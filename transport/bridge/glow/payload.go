@@ -105,7 +105,7 @@ func (a *Adapter) state() state {
 		spaced += ":" + eui[i:i+2]
 	}
 	return state{
-		Software: "commshub " + a.home.Version, Timestamp: a.timestamp(), Hardware: "commshub", EthMAC: a.mac(),
+		Software: "commshub " + a.home.Version, Timestamp: a.timestamp(), Hardware: "commshub", EthMAC: a.mac(a.home),
 		SMETSVersion: "SMETS2", EUI: spaced, Zigbee: "1.2.5", HAN: radio{Status: "joined"},
 	}
 }
@@ -113,7 +113,7 @@ func (a *Adapter) state() state {
 func (a *Adapter) electricity() (electricityMeter, bool) {
 	c := &a.config.Electricity
 	var m electricityMeter
-	d := a.home.Device(c.EUI64)
+	d := a.home.Device(a.home.Meter(c.ID))
 	used, ok := a.used(meterElectricity, d)
 	if !ok {
 		return m, false
@@ -132,7 +132,7 @@ func (a *Adapter) electricity() (electricityMeter, bool) {
 func (a *Adapter) gas() (gasMeter, bool) {
 	c := &a.config.Gas
 	var m gasMeter
-	d := a.home.Device(c.EUI64)
+	d := a.home.Device(a.home.Meter(c.ID))
 	vol, ok := a.used(meterGas, d)
 	if !ok {
 		return m, false

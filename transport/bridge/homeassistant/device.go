@@ -24,6 +24,7 @@ type discovery struct {
 	Components   map[string]component `json:"components"`
 	StateTopic   string               `json:"state_topic"`
 	Availability []availability       `json:"availability"`
+	Mode         string               `json:"availability_mode"`
 	QoS          int                  `json:"qos"`
 }
 
@@ -47,6 +48,20 @@ type availability struct {
 	ValueTemplate string `json:"value_template"`
 }
 
+// all is the availability mode in which everything has to be available.
+const all = "all"
+
+const (
+	onlyOnline = "{{ 'online' if value == 'online' else 'offline' }}"
+	notOffline = "{{ 'offline' if value == 'offline' else 'online' }}"
+)
+
+// reachable are the conditions under which a device can be reached: the bridge works,
+// and the device's own topic says so by a template.
+func (a *Adapter) reachable(eui han.EUI64, template string) []availability {
+	return []availability{{Topic: a.presence, ValueTemplate: onlyActive}, {Topic: a.topic(eui, availabilityLevel), ValueTemplate: template}}
+}
+
 // component is an entity.
 type component struct {
 	Platform           string   `json:"platform"`
@@ -63,6 +78,9 @@ type component struct {
 	CommandTopic       string   `json:"command_topic,omitempty"`
 	PayloadInstall     string   `json:"payload_install,omitempty"`
 	Title              string   `json:"title,omitempty"`
+	// Availability is the entity's own, in place of the device's.
+	Availability []availability `json:"availability,omitempty"`
+	Mode         string         `json:"availability_mode,omitempty"`
 }
 
 // field returns the template of one member of the state. A member that is not
@@ -80,8 +98,8 @@ func (a *Adapter) device(eui han.EUI64, name, model string) discovery {
 		Origin:       origin{Name: "commshub", SoftwareVersion: a.home.Version},
 		Components:   map[string]component{},
 		StateTopic:   a.topic(eui, "state"),
-		Availability: []availability{{Topic: a.presence, ValueTemplate: onlyActive}},
-		QoS:          1,
+		Availability: a.reachable(eui, onlyOnline), Mode: all,
+		QoS: 1,
 	}
 }
 
@@ -117,9 +135,18 @@ func (a *Adapter) meterDevice(m MeterConfig, b *bridge.Device) discovery {
 		d.add("battery", component{Name: "Battery", DeviceClass: "battery", StateClass: "measurement", Unit: "%", EntityCategory: "diagnostic"})
 		d.add("battery_days", component{Name: "Battery life", DeviceClass: "duration", StateClass: "measurement", Unit: "d", EntityCategory: "diagnostic"})
 		d.add("next_heartbeat", component{Name: "Next heartbeat", DeviceClass: "timestamp", EntityCategory: "diagnostic"})
+		d.add("heartbeat", component{Name: "Heartbeat", DeviceClass: "enum", Options: []string{heartbeatOnTime, heartbeatOverdue}})
+		d.add("overdue_since", component{Name: "Heartbeat overdue since", DeviceClass: "timestamp", EntityCategory: "diagnostic"})
 	} else {
 		d.add("energy", component{Name: "Energy", DeviceClass: "energy", StateClass: "total_increasing", Unit: "kWh", SuggestedPrecision: &three})
 		d.add("power", component{Name: "Power", DeviceClass: "power", StateClass: "measurement", Unit: "kW", SuggestedPrecision: &three})
+	}
+	// What tells that a meter is silent has to be seen while it is.
+	for _, key := range []string{"heartbeat", "overdue_since"} {
+		if c, ok := d.Components[key]; ok {
+			c.Availability, c.Mode = a.reachable(m.EUI64, notOffline), all
+			d.Components[key] = c
+		}
 	}
 	d.add("supply", component{Name: "Supply", DeviceClass: "enum", Options: supplyNames[:]})
 	d.add("last_heard", component{Name: "Last heard", DeviceClass: "timestamp", EntityCategory: "diagnostic"})

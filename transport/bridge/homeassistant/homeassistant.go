@@ -4,7 +4,8 @@
 //	<prefix>/device/commshub_<eui64>/config   retained: the device and its entities
 //	<base>/<eui64>/state                      retained: readings, one JSON object
 //	<base>/<eui64>/update                     retained: state of the update entity
-//	<base>/<eui64>/install                    from Home Assistant: switch to the image held
+//	<base>/<eui64>/availability               retained: online, silent or offline: whether it can be reached
+//	<base>/<eui64>/install                    from Home Assistant: switch to the image, when it is held
 //	<prefix>/status                           from Home Assistant: online, it (re)started
 //
 // Only meters that the configuration names are shown, and only those it says so
@@ -18,13 +19,13 @@ package homeassistant
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/transport/bridge"
 )
 
@@ -43,7 +44,10 @@ type Config struct {
 
 // MeterConfig names a meter that may be shown.
 type MeterConfig struct {
-	EUI64 han.EUI64 `yaml:"id"`
+	ID bridge.MeterID `yaml:"id"`
+	// EUI64 is that of the meter, as soon as it is known.
+	EUI64   han.EUI64
+	several bool // the name means more than one meter
 	// Label is the device's name, default its kind and identifier.
 	Label string `yaml:"label"`
 	// Install allows Home Assistant to order the meter to activate the image it holds.
@@ -64,6 +68,9 @@ type Adapter struct {
 	left  map[string][]byte
 	times instants
 	home  *bridge.Home
+	lost  bool // the hub does not answer
+	// wishes are the versions that meters are to install as soon as they hold them.
+	wishes map[han.EUI64]uint32
 }
 
 var _ bridge.Adapter = (*Adapter)(nil)
@@ -75,14 +82,17 @@ func New(c Config) (*Adapter, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	seen := map[han.EUI64]bool{}
-	for _, m := range c.Meters {
-		if m.EUI64 == 0 || seen[m.EUI64] {
-			return nil, fmt.Errorf("meter %s: want an id that no other meter has", m.EUI64)
+	seen := map[bridge.MeterID]bool{}
+	c.Meters = slices.Clone(c.Meters)
+	for i := range c.Meters {
+		m := &c.Meters[i]
+		if !m.ID.Named() || seen[m.ID] {
+			return nil, fmt.Errorf("meter %s: want an id that no other meter has", m.ID)
 		}
-		seen[m.EUI64] = true
+		seen[m.ID] = true
+		m.EUI64 = m.ID.EUI64
 	}
-	return &Adapter{config: c, left: map[string][]byte{}, times: instants{}}, nil
+	return &Adapter{config: c, left: map[string][]byte{}, times: instants{}, wishes: map[han.EUI64]uint32{}}, nil
 }
 
 // Name implements bridge.Adapter.
@@ -91,11 +101,34 @@ func (a *Adapter) Name() string { return Name }
 // Devices implements bridge.Adapter: it brings no devices into the hub.
 func (a *Adapter) Devices() []bridge.Mapping { return nil }
 
-// Filters implements bridge.Adapter.
+// Territories implements bridge.Adapter: of each device that is shown, where it is announced
+// and where its states are.
+func (a *Adapter) Territories(home *bridge.Home) []string {
+	var all []string
+	add := func(eui han.EUI64) {
+		all = append(all, strings.TrimSuffix(a.configTopic(eui), "/config"), strings.TrimSuffix(a.topic(eui, ""), "/"))
+	}
+	if a.config.Hub && home.EUI64 != 0 {
+		add(home.EUI64)
+	}
+	for _, m := range a.config.Meters {
+		if eui := home.Meter(m.ID); eui != 0 && home.Device(eui) != nil {
+			add(eui)
+		}
+	}
+	return all
+}
+
+// Filters implements bridge.Adapter. Which meter a kind means, the hub has to tell.
 func (a *Adapter) Filters() []string {
 	filters := []string{a.statusTopic()}
 	for _, m := range a.config.Meters {
-		if m.Install {
+		switch {
+		case m.Install && m.ID.Kind != "":
+			if all := a.config.Base + "/+/install"; !slices.Contains(filters, all) {
+				filters = append(filters, all)
+			}
+		case m.Install:
 			filters = append(filters, a.topic(m.EUI64, "install"))
 		}
 	}
@@ -112,21 +145,6 @@ func (a *Adapter) configTopic(eui han.EUI64) string {
 	return a.config.Prefix + "/device/commshub_" + eui.String() + "/config"
 }
 
-// Restore implements bridge.Adapter: it learns which messages may still be there.
-func (a *Adapter) Restore(kept []byte) error {
-	var topics []string
-	if err := json.Unmarshal(kept, &topics); err != nil {
-		return err
-	}
-	for _, t := range topics {
-		if err := bridge.CheckTopic(t); err != nil {
-			return err
-		}
-		a.left[t] = nil
-	}
-	return nil
-}
-
 // HandleUp implements bridge.Adapter. The broker may have forgotten everything.
 func (a *Adapter) HandleUp(now time.Time, presence string, out *bridge.Outbox) {
 	a.presence = presence
@@ -139,13 +157,39 @@ func (a *Adapter) HandleDown(out *bridge.Outbox) {
 		out.Retain(topic, nil)
 	}
 	clear(a.left)
-	out.Keep([]byte("[]"))
+	a.keep(out)
 }
 
 // HandleHome implements bridge.Adapter.
 func (a *Adapter) HandleHome(now time.Time, home *bridge.Home, out *bridge.Outbox) {
-	a.home = home
+	a.home, a.lost = home, false
+	for i := range a.config.Meters {
+		m := &a.config.Meters[i]
+		m.EUI64 = home.Meter(m.ID)
+		if several := home.Several(m.ID); several != m.several {
+			if m.several = several; several {
+				out.Warn(fmt.Sprintf("meter %s: the home has several, so none is shown: name one by its EUI64", m.ID))
+			}
+		}
+	}
+	a.grant(out)
 	a.publish(now, out)
+}
+
+// HandleHubLost implements bridge.HubWatcher: nothing behind the bridge can be reached.
+// What a bridge before this one left says so too, if the hub never answered this one.
+func (a *Adapter) HandleHubLost(now time.Time, out *bridge.Outbox) {
+	a.lost = true
+	a.publish(now, out)
+	if a.home != nil || a.presence == "" {
+		return
+	}
+	for _, topic := range a.topics() {
+		if strings.HasSuffix(topic, "/"+availabilityLevel) && string(a.left[topic]) != offline {
+			out.Retain(topic, []byte(offline))
+			a.left[topic] = []byte(offline)
+		}
+	}
 }
 
 // NextTimer implements bridge.Adapter: what changes comes with the hub's pictures.
@@ -168,23 +212,11 @@ func (a *Adapter) HandleMessage(now time.Time, m bridge.Message, out *bridge.Out
 	}
 	for _, meter := range a.config.Meters {
 		if meter.Install && m.Topic == a.topic(meter.EUI64, "install") {
-			return a.install(meter, m, out)
+			err := a.install(meter, m, out)
+			a.publish(now, out)
+			return err
 		}
 	}
-	return nil
-}
-
-// install takes an order to install. One that lay on the broker is of nobody knows
-// when.
-func (a *Adapter) install(meter MeterConfig, m bridge.Message, out *bridge.Outbox) error {
-	switch {
-	case m.Retained:
-		return errors.New("a retained order to install is not followed; it should not be retained")
-	case string(m.Payload) != payloadInstall:
-		return fmt.Errorf("%.40q: want %s", m.Payload, payloadInstall)
-	}
-	out.Note(fmt.Sprintf("Home Assistant orders %s to install", meter.EUI64))
-	out.Install(meter.EUI64)
 	return nil
 }
 
@@ -221,13 +253,8 @@ func (a *Adapter) publish(now time.Time, out *bridge.Outbox) {
 			a.left[topic] = wanted[topic]
 		}
 	}
-	after := a.topics()
-	if !slices.Equal(before, after) {
-		text, err := json.Marshal(after)
-		if err != nil {
-			panic(err) // strings
-		}
-		out.Keep(text)
+	if !slices.Equal(before, a.topics()) {
+		a.keep(out)
 	}
 }
 
@@ -239,9 +266,10 @@ func (a *Adapter) wanted(now time.Time) map[string][]byte {
 		if err != nil {
 			panic(err) // strings, numbers and booleans
 		}
-		w[topic] = text
+		w[topic] = foreign.JSON(text)
 	}
 	if a.config.Hub && a.home.EUI64 != 0 {
+		w[a.topic(a.home.EUI64, availabilityLevel)] = a.available(nil)
 		put(a.configTopic(a.home.EUI64), a.hubDevice())
 		put(a.topic(a.home.EUI64, "state"), hubState(a.home))
 	}
@@ -250,17 +278,38 @@ func (a *Adapter) wanted(now time.Time) map[string][]byte {
 		if d == nil || d.Kind != kindElectricity && d.Kind != kindGas {
 			continue
 		}
+		w[a.topic(m.EUI64, availabilityLevel)] = a.available(d)
 		put(a.configTopic(m.EUI64), a.meterDevice(m, d))
 		put(a.topic(m.EUI64, "state"), a.meterState(now, d))
-		put(a.topic(m.EUI64, "update"), updateState(d))
+		put(a.topic(m.EUI64, "update"), updateState(d, a.waits(d)))
 	}
 	return w
+}
+
+const (
+	availabilityLevel = "availability"
+	online            = "online"
+	silent            = "silent"
+	offline           = "offline"
+)
+
+// available tells whether the hub can be reached, and a device behind it: a meter whose
+// heartbeat is overdue is silent.
+func (a *Adapter) available(d *bridge.Device) []byte {
+	switch {
+	case a.lost:
+		return []byte(offline)
+	case d != nil && !d.OverdueSince.IsZero():
+		return []byte(silent)
+	default:
+		return []byte(online)
+	}
 }
 
 func (a *Adapter) topics() []string { return sortedTopics(a.left) }
 
 func sortedTopics(m map[string][]byte) []string {
-	var all []string
+	all := []string{}
 	for topic := range m {
 		all = append(all, topic)
 	}

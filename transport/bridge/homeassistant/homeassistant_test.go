@@ -2,6 +2,7 @@ package homeassistant
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -60,7 +61,7 @@ type world struct {
 func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Helper()
 	c := Config{Prefix: "homeassistant", Base: "commshub", Hub: true, Meters: []MeterConfig{
-		{EUI64: esme, Label: "Electricity", Install: true}, {EUI64: gsme},
+		{ID: bridge.MeterID{EUI64: esme}, Label: "Electricity", Install: true}, {ID: bridge.MeterID{EUI64: gsme}},
 	}}
 	if change != nil {
 		change(&c)
@@ -113,8 +114,9 @@ func TestMetersAndHubAreShown(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up(home())
 	want := []string{
-		"commshub/00DB1234567890A0/state", "commshub/00DB1234567890A0/update", "commshub/00DB1234567890A1/state",
-		"commshub/00DB1234567890A1/update", "commshub/00DB1234567890A3/state",
+		"commshub/00DB1234567890A0/availability", "commshub/00DB1234567890A0/state", "commshub/00DB1234567890A0/update",
+		"commshub/00DB1234567890A1/availability", "commshub/00DB1234567890A1/state", "commshub/00DB1234567890A1/update",
+		"commshub/00DB1234567890A3/availability", "commshub/00DB1234567890A3/state",
 		"homeassistant/device/commshub_00DB1234567890A0/config", "homeassistant/device/commshub_00DB1234567890A1/config",
 		"homeassistant/device/commshub_00DB1234567890A3/config",
 	}
@@ -127,7 +129,7 @@ func TestMetersAndHubAreShown(t *testing.T) {
 	}
 	s = w.object("commshub/00DB1234567890A1/state")
 	if s["gas"] != 0.042 || s["battery"] != 99.0 || s["battery_days"] != 5800.0 || s["supply"] != "armed" ||
-		s["last_heard"] != "2026-11-21T11:59:59Z" || s["next_heartbeat"] != "2026-11-21T12:00:02Z" {
+		s["last_heard"] != "2026-11-21T11:59:59Z" || s["next_heartbeat"] != "2026-11-21T12:00:02Z" || s["heartbeat"] != "on time" || s["overdue_since"] != nil {
 		t.Errorf("gas meter %v", s)
 	}
 	if s := w.object("commshub/00DB1234567890A3/state"); s["devices"] != 2.0 || s["updates"] != 0.0 {
@@ -136,6 +138,86 @@ func TestMetersAndHubAreShown(t *testing.T) {
 	w.a.HandleHome(wall.Add(time.Second), home(), &w.out)
 	if again := w.collect(); len(again) > 0 {
 		t.Errorf("published again without news: %v", again)
+	}
+}
+
+// TestAvailabilityIsOfWhatStandsBehindTheBridge: with the hub gone nothing is available,
+// with a heartbeat overdue its meter is not, but for what tells that it is silent.
+func TestAvailabilityIsOfWhatStandsBehindTheBridge(t *testing.T) {
+	w := newWorld(t, nil)
+	demand := func(when string, electricity, gas, hub string) {
+		t.Helper()
+		w.collect()
+		for eui, want := range map[han.EUI64]string{esme: electricity, gsme: gas, hubEUI: hub} {
+			if got := w.retained["commshub/"+eui.String()+"/availability"]; got != want {
+				t.Errorf("%s: %s is %q, want %q", when, eui, got, want)
+			}
+		}
+	}
+	w.up(home())
+	demand("at first", "online", "online", "online")
+	config := w.object("homeassistant/device/commshub_00DB1234567890A1/config")
+	if text := fmt.Sprint(config["availability"]); config["availability_mode"] != "all" || !strings.Contains(text, "commshub/bridge/home/abc") || !strings.Contains(text, "commshub/00DB1234567890A1/availability") {
+		t.Errorf("the gas meter is available with %v of %s", config["availability_mode"], text)
+	}
+	overdue := config["components"].(map[string]any)["overdue_since"].(map[string]any)
+	if text := fmt.Sprint(overdue["availability"]); overdue["availability_mode"] != "all" || !strings.Contains(text, "{{ 'offline' if value == 'offline'") {
+		t.Errorf("what tells that it is silent is available with %s", text)
+	}
+	silent := home()
+	silent.Devices[1].OverdueSince = emulated
+	w.a.HandleHome(wall, silent, &w.out)
+	demand("a heartbeat overdue", "online", "silent", "online")
+	w.a.HandleHubLost(wall, &w.out)
+	demand("no hub", "offline", "offline", "offline")
+	w.a.HandleHome(wall, home(), &w.out)
+	demand("a hub again", "online", "online", "online")
+
+	// A bridge that is started while there is no hub says so of what was left.
+	kept := w.kept
+	again := newWorld(t, nil)
+	if err := again.a.Restore(kept); err != nil {
+		t.Fatal(err)
+	}
+	again.retained = w.retained
+	w = again
+	w.a.HandleUp(wall, "commshub/bridge/home/abc", &w.out)
+	w.a.HandleHubLost(wall, &w.out)
+	demand("started without a hub", "offline", "offline", "offline")
+}
+
+// TestASilentMeter has no heartbeat to come, and nothing is in progress with it.
+func TestASilentMeter(t *testing.T) {
+	for state, summary := range map[bridge.State]string{
+		bridge.Downloading: "The meter is silent: its heartbeat is overdue. It has a part of the image.",
+		bridge.Activating:  "The meter is silent: its heartbeat is overdue. The meter switches.",
+	} {
+		w := newWorld(t, nil)
+		h := home()
+		d := h.Device(gsme)
+		d.NextHeartbeat, d.OverdueSince = time.Time{}, emulated.Add(-20*time.Minute)
+		d.Update = &bridge.Update{State: state, Offset: 10, Image: bridge.Image{Size: 1000, FileVersion: 0x02000000}}
+		w.up(h)
+		s := w.object("commshub/00DB1234567890A1/state")
+		if s["heartbeat"] != "overdue" || s["overdue_since"] != "2026-11-21T11:59:58Z" || s["next_heartbeat"] != nil {
+			t.Errorf("%v", s)
+		}
+		if u := w.object("commshub/00DB1234567890A1/update"); u["in_progress"] != false || u["update_percentage"] != nil || u["release_summary"] != summary {
+			t.Errorf("%s: %v", state, u)
+		}
+	}
+}
+
+// TestAVersionThatAnotherReplaced is not shown as the one that runs.
+func TestAVersionThatAnotherReplaced(t *testing.T) {
+	w := newWorld(t, nil)
+	h := home()
+	h.Device(gsme).Version = "03000000"
+	h.Device(gsme).Update = &bridge.Update{State: bridge.Activated, Image: bridge.Image{Size: 1000, FileVersion: 0x02000000}}
+	w.up(h)
+	u := w.object("commshub/00DB1234567890A1/update")
+	if u["installed_version"] != "03000000" || u["latest_version"] != "03000000" || u["release_summary"] != "Version 02000000, which the hub distributed last, was replaced since." {
+		t.Errorf("%v", u)
 	}
 }
 
@@ -208,7 +290,7 @@ func TestOnlyMappedMetersAreShown(t *testing.T) {
 
 func TestInstallIsMappedToActivate(t *testing.T) {
 	w := newWorld(t, nil)
-	w.up(home())
+	w.up(updating(bridge.Transferred))
 	say := func(topic, payload string, retained bool) error {
 		return w.a.HandleMessage(wall, bridge.Message{Topic: topic, Payload: []byte(payload), Retained: retained}, &w.out)
 	}
@@ -238,6 +320,78 @@ func TestInstallIsMappedToActivate(t *testing.T) {
 	}
 }
 
+// updating is the home while the electricity meter's update is in a state.
+func updating(state bridge.State) *bridge.Home {
+	h := home()
+	h.Device(esme).Update = &bridge.Update{State: state, Image: bridge.Image{FileVersion: 0x02000000, Size: 1000}}
+	return h
+}
+
+// TestAnOrderBeforeItsImageIsKept: Install during the download is carried out when the
+// meter holds the image, also by a bridge that was started in between, and only for the
+// version that it was given for.
+func TestAnOrderBeforeItsImageIsKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		then func(h *bridge.Home)
+		want []han.EUI64
+		line string
+	}{
+		"held":      {func(h *bridge.Home) { h.Device(esme).Update.State = bridge.Transferred }, []han.EUI64{esme}, "which Home Assistant wants it to install"},
+		"cancelled": {func(h *bridge.Home) { h.Device(esme).Update.State = bridge.Cancelled }, nil, "is dropped"},
+		"another image held": {func(h *bridge.Home) {
+			*h.Device(esme).Update = bridge.Update{State: bridge.Transferred, Image: bridge.Image{FileVersion: 3}}
+		}, nil, "is dropped"},
+		"switching already": {func(h *bridge.Home) { h.Device(esme).Update.State = bridge.Activating }, nil, ""},
+		"device removed":    {func(h *bridge.Home) { h.Devices = nil }, nil, "is dropped"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.up(updating(bridge.Downloading))
+			if err := w.a.HandleMessage(wall, bridge.Message{Topic: "commshub/00DB1234567890A0/install", Payload: []byte("install")}, &w.out); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(w.out.Installs()); n > 0 {
+				t.Errorf("%d orders before the meter holds the image", n)
+			}
+			w.collect()
+			if text := w.object("commshub/00DB1234567890A0/update")["release_summary"]; !strings.HasSuffix(fmt.Sprint(text), "will be installed as soon as the meter holds it.") {
+				t.Errorf("the summary is %q", text)
+			}
+			again := newWorld(t, nil)
+			if err := again.a.Restore(w.kept); err != nil {
+				t.Fatal(err)
+			}
+			again.up(updating(bridge.Downloading))
+			h := updating(bridge.Downloading)
+			tt.then(h)
+			again.a.HandleHome(wall, h, &again.out)
+			if got := again.out.Installs(); !slices.Equal(got, tt.want) {
+				t.Errorf("orders %v, want %v", got, tt.want)
+			}
+			if lines := strings.Join(again.out.Lines(), "\n"); !strings.Contains(lines, tt.line) {
+				t.Errorf("says %q", lines)
+			}
+			again.collect()
+			again.a.HandleHome(wall, h, &again.out)
+			if n := len(again.out.Installs()); n > 0 {
+				t.Error("ordered twice")
+			}
+		})
+	}
+}
+
+// TestAnOrderThatCannotBeCarriedOutIsRefused with the reason.
+func TestAnOrderThatCannotBeCarriedOutIsRefused(t *testing.T) {
+	for state, want := range map[bridge.State]string{bridge.Activating: "already", bridge.Failed: "nothing to install", bridge.Activated: "nothing to install"} {
+		w := newWorld(t, nil)
+		w.up(updating(state))
+		err := w.a.HandleMessage(wall, bridge.Message{Topic: "commshub/00DB1234567890A0/install", Payload: []byte("install")}, &w.out)
+		if err == nil || !strings.Contains(err.Error(), want) || len(w.out.Installs()) > 0 {
+			t.Errorf("%s: %v, orders %v", state, err, w.out.Installs())
+		}
+	}
+}
+
 func TestHomeAssistantThatStartsIsToldEverything(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up(home())
@@ -256,7 +410,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	w.up(home())
 	w.a.HandleDown(&w.out)
 	w.collect()
-	if len(w.retained) > 0 || string(w.kept) != "[]" {
+	if len(w.retained) > 0 || string(w.kept) != `{"topics":[]}` {
 		t.Errorf("left %v, kept %s", w.retained, w.kept)
 	}
 }
@@ -272,7 +426,7 @@ func TestLeftoversOfAKilledBridgeAreTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.up(home())
-	if len(again.retained) != 3 {
+	if len(again.retained) != 4 {
 		t.Errorf("retained %v", slices.Sorted(maps.Keys(again.retained)))
 	}
 	h := home()

@@ -30,7 +30,7 @@ var (
 		"platform!": "text", "unique_id!": "text", "name": "text", "device_class": "text", "state_class": "text",
 		"unit_of_measurement": "text", "options": "texts", "entity_category": "text", "suggested_display_precision": "number",
 		"value_template": "text", "state_topic": "topic", "expire_after": "number", "force_update": "bool", "icon": "text",
-		"enabled_by_default": "bool", "object_id": "text",
+		"enabled_by_default": "bool", "object_id": "text", "availability": "objects", "availability_mode": "text",
 	}
 	updateKeys = keys{
 		"platform!": "text", "unique_id!": "text", "name": "text", "device_class": "text", "entity_category": "text",
@@ -122,6 +122,12 @@ func isKind(kind string, v any) bool {
 // checkPayload validates one retained message of the adapter.
 func checkPayload(t *testing.T, topic string, payload []byte) {
 	t.Helper()
+	if strings.HasSuffix(topic, "/availability") {
+		if text := string(payload); text != "online" && text != "silent" && text != "offline" {
+			t.Errorf("%s: %q, want online, silent or offline", topic, text)
+		}
+		return
+	}
 	var object map[string]any
 	d := json.NewDecoder(bytes.NewReader(payload))
 	if err := d.Decode(&object); err != nil {

@@ -13,6 +13,12 @@ var supplyNames = [...]string{
 	metering.SupplyOff: "off", metering.SupplyArmed: "armed", metering.SupplyOn: "on",
 }
 
+// The states of a meter's heartbeat.
+const (
+	heartbeatOnTime  = "on time"
+	heartbeatOverdue = "overdue"
+)
+
 // hubState is the state of the hub as a device.
 func hubState(home *bridge.Home) map[string]any {
 	updates := 0
@@ -35,7 +41,12 @@ func (a *Adapter) meterState(now time.Time, d *bridge.Device) map[string]any {
 		if v, ok := d.Readings[metering.AttributeRemainingBatteryLifeInDays]; ok {
 			s["battery_days"] = v.Number
 		}
-		if !d.NextHeartbeat.IsZero() {
+		switch {
+		case !d.OverdueSince.IsZero():
+			s["heartbeat"] = heartbeatOverdue
+			s["overdue_since"] = a.times.real(now, a.home, d.EUI64, "overdue", d.OverdueSince)
+		case !d.NextHeartbeat.IsZero():
+			s["heartbeat"] = heartbeatOnTime
 			s["next_heartbeat"] = a.times.real(now, a.home, d.EUI64, "next", d.NextHeartbeat)
 		}
 	} else {
@@ -72,11 +83,17 @@ const maxSummary = 255
 
 // updateState returns the state of a meter's update entity. There is something to
 // install as soon as the hub has an image for the meter; whether the meter holds
-// it by then, the summary says.
-func updateState(d *bridge.Device) update {
+// it by then, the summary says; and that it was ordered to be installed before.
+func updateState(d *bridge.Device, ordered bool) update {
 	s := update{Installed: d.Version, Latest: d.Version}
 	u := d.Update
-	if u == nil || u.State.Ended() {
+	switch {
+	case u == nil:
+		return s
+	case u.State.Ended():
+		if v := versionText(u.Image.FileVersion); u.State == bridge.Activated && d.Version != "" && d.Version != v {
+			s.Summary = "Version " + v + ", which the hub distributed last, was replaced since."
+		}
 		return s
 	}
 	s.Latest = versionText(u.Image.FileVersion)
@@ -99,6 +116,16 @@ func updateState(d *bridge.Device) update {
 		s.Summary = "The meter will switch: " + u.Outcome
 	default:
 		s.Summary = "The image is on offer; the meter has not begun to fetch it."
+	}
+	if !d.OverdueSince.IsZero() {
+		s.InProgress, s.Percentage = false, nil
+		if u.State == bridge.Downloading {
+			s.Summary = "It has a part of the image."
+		}
+		s.Summary = "The meter is silent: its heartbeat is overdue. " + s.Summary
+	}
+	if ordered {
+		s.Summary += " It will be installed as soon as the meter holds it."
 	}
 	s.Summary = s.Summary[:min(len(s.Summary), maxSummary)]
 	return s

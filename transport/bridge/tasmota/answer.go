@@ -68,6 +68,13 @@ func number(raw json.RawMessage) int {
 
 var versionDigits = regexp.MustCompile(`^(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?(?:\D|$)`)
 
+// minimalBuild reports whether a version such as 13.1.0(tasmota-minimal) is that of the
+// minimal build.
+func minimalBuild(version string) bool {
+	_, build, _ := strings.Cut(version, "(")
+	return strings.Contains(build, "minimal")
+}
+
 // parseVersion reads a version such as 13.1.0(tasmota) or 9.5.0.2 as a file
 // version, one byte for each number.
 func parseVersion(s string) (uint32, bool) {

@@ -3,9 +3,9 @@ package tasmota
 import (
 	"encoding"
 	"fmt"
-	"os"
 	"strings"
 
+	"github.com/commshub/commshub/internal/secretfile"
 	"github.com/commshub/commshub/transport/bridge"
 )
 
@@ -89,13 +89,16 @@ func (c *config) check(s *bridge.Section) error {
 			return s.Errorf("devices", "topic %q stands there twice", d.Topic)
 		}
 		seen[d.Topic] = true
+		if d.EUI64 == 0 {
+			d.EUI64 = bridge.OutsideID(Name, d.Topic)
+		}
 		if d.Pacing.Every < 0 || d.Pacing.Blocks < 0 {
 			return s.Errorf("devices", "pacing of %s: want nothing below 0", d.Topic)
 		}
 		if d.PasswordFile == "" {
 			continue
 		}
-		text, err := os.ReadFile(d.PasswordFile)
+		text, err := secretfile.Read(d.PasswordFile, 4096)
 		if err != nil {
 			return s.Errorf("devices", "password-file of %s: %w", d.Topic, err)
 		}

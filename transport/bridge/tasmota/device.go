@@ -15,6 +15,7 @@ type device struct {
 	heard            time.Time
 	version          uint32 // that runs
 	known            bool   // whether version is
+	minimal          bool   // it runs the minimal build of that version
 	job              *job
 	dirty            bool // there is something to tell the hub and to keep
 }
@@ -82,7 +83,7 @@ func (d *device) mayBegin(now time.Time) bool {
 
 // begin asks what the device runs: it may be the image already.
 func (d *device) begin(now time.Time, out *bridge.Outbox) {
-	d.job.become(stateAsking, now.Add(answerTime))
+	d.job.becomeAsking(now)
 	d.ask(out)
 }
 
@@ -90,8 +91,8 @@ func (d *device) begin(now time.Time, out *bridge.Outbox) {
 func (d *device) handleAnswer(now time.Time, level string, r answer, out *bridge.Outbox) {
 	d.heard = now
 	if version, ok := parseVersion(r.version); ok {
-		if !d.known || version != d.version {
-			d.version, d.known, d.dirty = version, true, true
+		if minimal := minimalBuild(r.version); !d.known || version != d.version || minimal != d.minimal {
+			d.version, d.known, d.minimal, d.dirty = version, true, minimal, true
 		}
 		d.handleVersion(now, out)
 		return
@@ -114,14 +115,23 @@ func (d *device) handleAnswer(now time.Time, level string, r answer, out *bridge
 func (d *device) handleVersion(now time.Time, out *bridge.Outbox) {
 	switch {
 	case d.job == nil:
-	case d.job.state == stateAsking && d.version == d.job.image.FileVersion:
+	case d.job.state == stateAsking && d.runs(d.job.image):
 		d.end(bridge.Activated, "the device runs this version already", out)
 	case d.job.state == stateAsking:
 		d.deliver(now, out)
-	case d.job.state == stateRestarting && d.version == d.job.image.FileVersion:
+	case d.job.state == stateRestarting && d.runs(d.job.image):
 		d.end(bridge.Activated, "", out)
+	case d.job.state == stateRestarting && d.minimal && !d.job.halfway:
+		// It fetches the image by itself now, from the same address.
+		d.job.halfway = true
+		d.job.until = now.Add(upgradeTime)
+		out.Note(d.label() + " runs the minimal build, the first of two steps")
 	}
 }
+
+// runs reports whether a device runs an image. The minimal build of its version is a
+// step on the way to it, for devices whose flash does not hold two whole images.
+func (d *device) runs(im bridge.Image) bool { return d.version == im.FileVersion && !d.minimal }
 
 // deliver starts the way that is configured.
 func (d *device) deliver(now time.Time, out *bridge.Outbox) {
@@ -135,10 +145,9 @@ func (d *device) deliver(now time.Time, out *bridge.Outbox) {
 
 // becomeRestarting waits until the device is back with the image, for at most so long.
 func (d *device) becomeRestarting(now time.Time, patience time.Duration, out *bridge.Outbox) {
-	d.job.become(stateRestarting, now.Add(askInterval))
+	d.job.becomeRestarting(now)
 	d.job.until = now.Add(patience)
 	d.job.result, d.dirty = bridge.Transferred, true
-	d.restoreURL(out)
 }
 
 // handleTimer acts when what was waited for did not come.
@@ -170,7 +179,10 @@ func (d *device) handleTimer(now time.Time, out *bridge.Outbox) {
 			return
 		}
 		text := "the device did not come back"
-		if d.known {
+		switch {
+		case d.minimal:
+			text = fmt.Sprintf("the device still runs the minimal build of version %08X", d.version)
+		case d.known:
 			text = fmt.Sprintf("the device still runs version %08X", d.version)
 		}
 		d.fail(now, text, out)
@@ -200,7 +212,7 @@ func (d *device) fail(now time.Time, reason string, out *bridge.Outbox) {
 func (d *device) end(result bridge.State, outcome string, out *bridge.Outbox) {
 	d.restoreURL(out)
 	d.job.result, d.job.outcome, d.dirty = result, outcome, true
-	d.job.become(stateDone, time.Time{})
+	d.job.becomeDone()
 	line := fmt.Sprintf("%s: version %08X is %s", d.label(), d.job.image.FileVersion, result)
 	if outcome != "" {
 		line += ": " + outcome
@@ -210,7 +222,7 @@ func (d *device) end(result bridge.State, outcome string, out *bridge.Outbox) {
 
 // report says how the device stands.
 func (d *device) report() bridge.Report {
-	r := bridge.Report{Device: d.config.EUI64, Heard: d.heard, Version: d.version, Known: d.known}
+	r := bridge.Report{Device: d.config.EUI64, Heard: d.heard, Version: d.version, Known: d.known && !d.minimal}
 	if j := d.job; j != nil {
 		r.Image, r.State, r.Outcome = j.image.Hash, j.result, j.outcome
 		r.Offset, r.Windows, r.Blocks = uint32(j.upload.offset), j.upload.windows, j.upload.pieces

@@ -1,6 +1,7 @@
 package tasmota
 
 import (
+	"cmp"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/hex"
@@ -19,8 +20,13 @@ type simulated struct {
 	next                     string // version of that image
 	noUpload                 bool   // built without USE_MQTT_FILE
 	fetch                    func(url string) ([]byte, error)
-	corrupt                  int // pieces to damage on the way
-	deaf                     int // acknowledgements to lose
+	corrupt                  int  // pieces to damage on the way
+	deaf                     int  // acknowledgements to lose
+	small                    bool // takes an image in two steps, with the minimal build between
+	stuck                    bool // and never makes the second
+
+	build   string   // in brackets behind the version
+	fetched []string // addresses
 
 	url      string
 	id       int
@@ -48,7 +54,12 @@ func (s *simulated) handle(m bridge.Message) []bridge.Message {
 	argument := string(m.Payload)
 	switch strings.ToLower(command) {
 	case "status":
-		return []bridge.Message{s.say("stat", "STATUS2", fmt.Sprintf(`{"StatusFWR":{"Version":"%s(tasmota)","BuildDateTime":"2023-08-01T12:00:00"}}`, s.version))}
+		all := []bridge.Message{s.say("stat", "STATUS2", fmt.Sprintf(`{"StatusFWR":{"Version":"%s(%s)","BuildDateTime":"2023-08-01T12:00:00"}}`, s.version, cmp.Or(s.build, "tasmota")))}
+		if s.build == "minimal" && !s.stuck {
+			s.fetched, s.build = append(s.fetched, s.url), ""
+			all = append(all, s.restart()...)
+		}
+		return all
 	case "otaurl":
 		if argument != "" {
 			s.url = argument
@@ -81,6 +92,10 @@ func (s *simulated) upgrade() []bridge.Message {
 		return append(all, s.say("stat", "UPGRADE", `{"Upgrade":"Failed Wrong HTTP code"}`))
 	}
 	s.image = image
+	s.fetched = append(s.fetched, s.url)
+	if s.small {
+		s.build = "minimal"
+	}
 	all = append(all, s.say("stat", "UPGRADE", `{"Upgrade":"Successful. Restarting"}`))
 	return append(all, s.restart()...)
 }

@@ -6,29 +6,6 @@ import (
 	"github.com/commshub/commshub/transport/bridge"
 )
 
-// state is how far a device is with an image.
-type state uint8
-
-const (
-	stateWaiting state = iota // for the device, for its turn, or for another try
-	stateAsking               // what does it run?
-	stateReadingURL
-	stateSettingURL
-	stateUpgrading
-	stateClearing
-	stateStarting
-	stateSending
-	stateEnding
-	stateRestarting
-	stateDone // the hub was told how it ended
-)
-
-// busy reports whether a device has its turn.
-func (s state) busy() bool { return s != stateWaiting && s != stateDone }
-
-// uploads reports whether the bridge is sending an image.
-func (s state) uploads() bool { return s >= stateClearing && s <= stateEnding }
-
 const (
 	answerTime  = 15 * time.Second // until an answer is overdue
 	retryTime   = time.Minute      // between two tries
@@ -45,15 +22,12 @@ type job struct {
 	deadline time.Time // zero if nothing is waited for
 	until    time.Time // of stateRestarting: when to give up
 	tries    int       // that failed
-	previous *string   // the device's OtaUrl before
+	halfway  bool      // the device runs the minimal build, and fetches the image itself
+	previous *string   // the device's OtaUrl before; it is put back at the end
 	result   bridge.State
 	outcome  string
 	upload   upload
 }
-
-func (j *job) become(s state, deadline time.Time) { j.state, j.deadline = s, deadline }
-
-func (j *job) becomeWaiting(at time.Time) { j.become(stateWaiting, at) }
 
 // keptJob is what outlives a restart of the bridge.
 type keptJob struct {

@@ -14,7 +14,9 @@
 //	   cmnd/<topic>/FileUpload  {"Id":2,"Md5":"…"} ►
 //	   ◄─ {"FileUpload":"Done"}
 //
-// Either way the device restarts, and its answer to Status 2 says what it runs.
+// Either way the device restarts, and its answer to Status 2 says what it runs. One whose
+// flash is too small for two images runs the minimal build of the version in between, and
+// then fetches the image from the same OtaUrl: the device's own is put back at the end.
 // An image's file version is Tasmota's, one byte per number: 13.1.0 is 0D010000.
 // A device is given the upgrade image element of the OTA file alone.
 //
@@ -82,6 +84,15 @@ const (
 // statLevels are the topics on which devices answer what is asked here: which
 // one of RESULT and the command's name it is depends on a setting.
 var statLevels = []string{"FILEUPLOAD", "OTAURL", "RESULT", "STATUS2", "UPGRADE"}
+
+// Territories implements bridge.Adapter.
+func (a *Adapter) Territories(*bridge.Home) []string {
+	var all []string
+	for _, d := range a.devices {
+		all = append(all, strings.TrimSuffix(a.config.topic(d.config.Topic, "cmnd"), "/"))
+	}
+	return all
+}
 
 // Filters implements bridge.Adapter.
 func (a *Adapter) Filters() []string {

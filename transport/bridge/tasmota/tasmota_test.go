@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,6 +219,43 @@ func TestUpgradeByHTTP(t *testing.T) {
 	}
 	if n := b.count("Upgrade", "1"); n != 1 {
 		t.Errorf("%d orders to upgrade", n)
+	}
+}
+
+// TestUpgradeInTwoSteps: the minimal build of a version is not that version, and the
+// device's own OtaUrl is not put back before the second step.
+func TestUpgradeInTwoSteps(t *testing.T) {
+	d := newPlug()
+	own := d.url
+	d.small, d.fetch = true, func(string) ([]byte, error) { return firmware, nil }
+	b := newBench(t, oneDevice("by: http"), d)
+	b.picture()
+	b.online()
+	const url = "http://127.0.0.1:8099/TOKEN/upgrade-image/0d010000.bin"
+	if r := b.run(); r.State != bridge.Activated || !slices.Equal(d.fetched, []string{url, url}) || d.build != "" {
+		t.Errorf("report %+v, fetched %v, runs build %q", r, d.fetched, d.build)
+	}
+	if d.url != own {
+		t.Errorf("the device's OtaUrl is %q afterwards, want %q", d.url, own)
+	}
+
+	d = newPlug()
+	d.small, d.stuck, d.fetch = true, true, func(string) ([]byte, error) { return firmware, nil }
+	b = newBench(t, oneDevice("by: http"), d)
+	b.picture()
+	b.online()
+	if r := b.run(); r.State != bridge.Failed || r.Known || !strings.HasPrefix(r.Outcome, "the device still runs the minimal build of version 0D010000") || d.url != own {
+		t.Errorf("report %+v, OtaUrl %q", r, d.url)
+	}
+
+	d = newPlug()
+	d.version, d.build, d.stuck = "13.1.0", "tasmota-minimal", true
+	b = newBench(t, oneDevice("by: mqtt"), d)
+	b.picture()
+	b.online()
+	b.run()
+	if d.started == 0 {
+		t.Error("a device with the minimal build of the version is given nothing")
 	}
 }
 

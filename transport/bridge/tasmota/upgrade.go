@@ -17,7 +17,7 @@ func (d *device) readURL(now time.Time, out *bridge.Outbox) {
 		d.end(bridge.Failed, err.Error(), out)
 		return
 	}
-	d.job.become(stateReadingURL, now.Add(answerTime))
+	d.job.becomeReadingURL(now)
 	d.command(out, "OtaUrl", "")
 }
 
@@ -30,7 +30,7 @@ func (d *device) handleUpgrade(now time.Time, r answer, out *bridge.Outbox) {
 			j.previous = r.otaURL
 		}
 		d.dirty = true // kept before the device's setting changes
-		j.become(stateSettingURL, now.Add(answerTime))
+		j.becomeSettingURL(now)
 		d.command(out, "OtaUrl", url)
 	case j.state == stateSettingURL && r.otaURL != nil:
 		if *r.otaURL != url {
@@ -38,7 +38,7 @@ func (d *device) handleUpgrade(now time.Time, r answer, out *bridge.Outbox) {
 			return
 		}
 		d.dirty = true
-		j.become(stateUpgrading, now.Add(upgradeTime))
+		j.becomeUpgrading(now)
 		d.command(out, "Upgrade", "1")
 	case j.state == stateUpgrading && strings.HasPrefix(r.upgrade, "Successful"):
 		d.becomeRestarting(now, restartTime, out)

@@ -22,7 +22,7 @@ type upload struct {
 	acknowledged bool
 	digest       hash.Hash
 	size         int // of the next piece, in bytes
-	window       bridge.Window
+	taken        bridge.Taken
 	windows      uint32
 	pieces       uint32
 }
@@ -44,8 +44,8 @@ func (d *device) clear(now time.Time, out *bridge.Outbox) {
 		return
 	}
 	u := &d.job.upload
-	*u = upload{part: part, id: 2 + 2*d.job.tries, digest: md5.New(), window: u.window, windows: u.windows, pieces: u.pieces}
-	d.job.become(stateClearing, now.Add(answerTime))
+	*u = upload{part: part, id: 2 + 2*d.job.tries, digest: md5.New(), taken: u.taken, windows: u.windows, pieces: u.pieces}
+	d.job.becomeClearing(now)
 	d.command(out, "FileUpload", "0")
 }
 
@@ -67,7 +67,7 @@ func (d *device) handleUpload(now time.Time, r answer, out *bridge.Outbox) {
 		d.fail(now, "the device says "+r.upload, out)
 	case r.id == j.upload.id && r.maxSize > 0 && (j.state == stateStarting || j.state == stateSending):
 		j.upload.size = min(r.maxSize, maxPiece)
-		j.become(stateSending, now)
+		j.becomeSending(now)
 		j.upload.acknowledged = true
 		d.sendPiece(now, out)
 	}
@@ -84,7 +84,7 @@ type startMessage struct {
 
 func (d *device) start(now time.Time, out *bridge.Outbox) {
 	j := d.job
-	j.become(stateStarting, now.Add(answerTime))
+	j.becomeStarting(now)
 	d.upload(out, startMessage{
 		Password: d.config.password, File: fmt.Sprintf("%08X.bin", j.image.FileVersion),
 		ID: j.upload.id, Type: fileTypeFirmware, Size: j.upload.part.Size(),
@@ -110,11 +110,11 @@ func (d *device) sendPiece(now time.Time, out *bridge.Outbox) {
 	u := &j.upload
 	left := u.part.Size() - u.offset
 	if left == 0 {
-		j.become(stateEnding, now.Add(answerTime))
+		j.becomeEnding(now)
 		d.upload(out, endMessage{ID: u.id, MD5: hex.EncodeToString(u.digest.Sum(nil))})
 		return
 	}
-	ok, until, opened := u.window.Admit(now, d.config.Pacing)
+	ok, until, opened := u.taken.Admit(now, d.config.Pacing)
 	if !ok {
 		j.deadline = until
 		return

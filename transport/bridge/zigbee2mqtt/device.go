@@ -7,35 +7,6 @@ import (
 	"github.com/commshub/commshub/transport/bridge"
 )
 
-// phase is where a device stands with Zigbee2MQTT.
-type phase string
-
-// The phases. Waiting is also that of a device without an update.
-const (
-	phaseWaiting      phase = ""
-	phaseOrdered      phase = "ordered"      // published, not answered
-	phaseScheduled    phase = "scheduled"    // Zigbee2MQTT took the order, the transfer did not begin
-	phaseUpdating     phase = "updating"     // blocks flow
-	phaseAborting     phase = "aborting"     // the supplier withdrew it; then the schedule goes
-	phaseUnscheduling phase = "unscheduling" // …
-	phaseDone         phase = "done"
-	phaseFailed       phase = "failed"
-)
-
-func (p phase) known() bool {
-	switch p {
-	case phaseWaiting, phaseOrdered, phaseScheduled, phaseUpdating, phaseAborting, phaseUnscheduling, phaseDone, phaseFailed:
-		return true
-	default:
-		return false
-	}
-}
-
-// busy reports whether a device counts against the concurrency.
-func (p phase) busy() bool {
-	return p == phaseOrdered || p == phaseScheduled || p == phaseUpdating || p == phaseAborting || p == phaseUnscheduling
-}
-
 const (
 	// answerTime is how long Zigbee2MQTT may take to answer an order. It looks for
 	// the device's versions first, at worst by radio.
@@ -94,9 +65,6 @@ type device struct {
 	toldHeard time.Time
 }
 
-// become moves a device to another phase.
-func (d *device) become(p phase, now time.Time) { d.Phase, d.Since = p, now }
-
 // same reports whether the supplier still wants what was ordered.
 func (d *device) same() bool {
 	return d.wish != nil && d.wish.Image.Hash == d.Image && d.wish.Started.Equal(d.Started)
@@ -119,7 +87,7 @@ func (d *device) settle(now time.Time, a *Adapter, out *bridge.Outbox) {
 		d.settleWithdrawn(now, a, out)
 	case phaseDone, phaseFailed:
 		if !d.same() {
-			d.keptCase = keptCase{Since: now}
+			d.forget(now)
 		}
 	}
 	d.tell(out)
@@ -132,11 +100,10 @@ func (d *device) settleWaiting(now time.Time) {
 	case d.wish == nil:
 	case d.known && d.installed == d.wish.Image.FileVersion:
 		d.Image, d.Started = d.wish.Image.Hash, d.wish.Started
-		d.become(phaseDone, now)
+		d.becomeDone(now)
 	case d.wish.State == bridge.Downloading && d.state == stateUpdating:
 		d.Image, d.Started, d.Scheduled = d.wish.Image.Hash, d.wish.Started, d.onBattery
-		d.moved = now
-		d.become(phaseUpdating, now)
+		d.becomeUpdating(now)
 	}
 }
 
@@ -148,7 +115,7 @@ func (d *device) settleOrdered(now time.Time, a *Adapter, out *bridge.Outbox) {
 		a.wake(over)
 	default:
 		out.Warn(fmt.Sprintf("%s: no answer to the order within %s", d.config.Label, answerTime))
-		d.become(phaseWaiting, now)
+		d.becomeWaiting(now)
 	}
 }
 
@@ -184,7 +151,7 @@ func (d *device) settleWithdrawn(now time.Time, a *Adapter, out *bridge.Outbox) 
 // abort stops a transfer; its schedule, if there is one, goes next.
 func (d *device) abort(now time.Time, a *Adapter, out *bridge.Outbox) {
 	d.Withdrawals++
-	d.become(phaseAborting, now)
+	d.becomeAborting(now)
 	a.wake(now.Add(answerTime))
 	d.request(a, orderAbort, out)
 }
@@ -192,7 +159,7 @@ func (d *device) abort(now time.Time, a *Adapter, out *bridge.Outbox) {
 // unschedule takes a schedule back, also if it is only feared to be there.
 func (d *device) unschedule(now time.Time, a *Adapter, out *bridge.Outbox) {
 	d.Withdrawals++
-	d.become(phaseUnscheduling, now)
+	d.becomeUnscheduling(now)
 	a.wake(now.Add(answerTime))
 	d.request(a, orderUnschedule, out)
 }
@@ -205,17 +172,17 @@ func (d *device) fail(now time.Time, a *Adapter, reason string, out *bridge.Outb
 	out.Warn(fmt.Sprintf("%s: %s", d.config.Label, d.Outcome))
 	if d.Attempts < a.config.Attempts {
 		if d.Scheduled && d.state == stateScheduled {
-			d.become(phaseScheduled, now)
+			d.becomeScheduled(now)
 		} else {
 			d.NotBefore = now.Add(retryWait)
-			d.become(phaseWaiting, now)
+			d.becomeWaiting(now)
 		}
 		return
 	}
 	if d.Scheduled {
 		d.request(a, orderUnschedule, out)
 	}
-	d.become(phaseFailed, now)
+	d.becomeFailed(now)
 }
 
 // obstacle returns why a device cannot be ordered now, or "".
@@ -261,7 +228,7 @@ func (d *device) order(now time.Time, a *Adapter, out *bridge.Outbox) {
 	payload, err := d.orderPayload(a)
 	if err != nil {
 		d.Outcome = err.Error()
-		d.become(phaseFailed, now)
+		d.becomeFailed(now)
 		d.tell(out)
 		return
 	}
@@ -274,7 +241,7 @@ func (d *device) order(now time.Time, a *Adapter, out *bridge.Outbox) {
 	}
 	out.Note(fmt.Sprintf("%s: %s to version %08X", d.config.Label, order, d.wish.Image.FileVersion))
 	out.Publish(a.config.Base+requestPrefix+order, payload)
-	d.become(phaseOrdered, now)
+	d.becomeOrdered(now)
 	a.wake(now.Add(answerTime))
 	d.tell(out)
 }

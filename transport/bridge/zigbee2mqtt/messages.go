@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/transport/bridge"
 )
 
@@ -216,8 +217,7 @@ func (d *device) follow(now time.Time, a *Adapter, out *bridge.Outbox) {
 	switch d.state {
 	case stateUpdating:
 		if d.Phase != phaseUpdating {
-			d.become(phaseUpdating, now)
-			d.moved = now
+			d.becomeUpdating(now)
 		}
 	case stateScheduled:
 		if d.Phase == phaseUpdating {
@@ -237,7 +237,7 @@ func (d *device) follow(now time.Time, a *Adapter, out *bridge.Outbox) {
 func (d *device) succeed(now time.Time, out *bridge.Outbox) {
 	d.Outcome = ""
 	d.progress = 100
-	d.become(phaseDone, now)
+	d.becomeDone(now)
 	out.Note(fmt.Sprintf("%s runs version %08X", d.config.Label, d.installed))
 }
 
@@ -277,7 +277,7 @@ func (d *device) handleResponse(now time.Time, a *Adapter, r *response, out *bri
 		case !ok:
 			d.fail(now, a, fmt.Sprintf("%.150s", r.Error), out)
 		case d.Scheduled && d.Phase == phaseOrdered:
-			d.become(phaseScheduled, now)
+			d.becomeScheduled(now)
 		case !d.Scheduled:
 			// An update that was not scheduled is answered at its end.
 			if v := r.Data.To.FileVersion; v != nil && d.wish != nil && *v == float64(d.wish.Image.FileVersion) {
@@ -300,10 +300,10 @@ func (d *device) handleResponse(now time.Time, a *Adapter, r *response, out *bri
 func (d *device) withdrawn(now time.Time) {
 	if d.same() {
 		d.Withdrawals = 0
-		d.become(phaseWaiting, now)
+		d.becomeWaiting(now)
 		return
 	}
-	d.keptCase = keptCase{Since: now}
+	d.forget(now)
 }
 
 // request publishes an order that names the device only.
@@ -322,7 +322,7 @@ func (d *device) payload(a *Adapter, more map[string]any) []byte {
 	if err != nil {
 		panic(err) // strings and numbers
 	}
-	return text
+	return foreign.JSON(text)
 }
 
 func (d *device) deliver() string {

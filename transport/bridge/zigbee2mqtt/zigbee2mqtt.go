@@ -118,6 +118,9 @@ func New(c Config) (*Adapter, error) {
 			return nil, fmt.Errorf("device %s: address %s stands there twice", d.EUI64, d.Address)
 		}
 		addresses[d.Address] = true
+		if d.EUI64 == 0 {
+			d.EUI64 = bridge.OutsideID(Name, d.Address)
+		}
 		a.devices = append(a.devices, &device{config: d, battery: -1})
 	}
 	return a, nil
@@ -152,6 +155,16 @@ func (a *Adapter) Devices() []bridge.Mapping {
 	var all []bridge.Mapping
 	for _, d := range a.devices {
 		all = append(all, d.config.Mapping)
+	}
+	return all
+}
+
+// Territories implements bridge.Adapter: what is ordered of a device goes to one topic for
+// all of them, so each stands for itself.
+func (a *Adapter) Territories(*bridge.Home) []string {
+	var all []string
+	for _, d := range a.devices {
+		all = append(all, a.config.Base+"/"+d.config.Address)
 	}
 	return all
 }

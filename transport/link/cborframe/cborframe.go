@@ -1,9 +1,11 @@
 // Package cborframe is the encoding of a HAN frame inside a DTLS record: one
 // CBOR array (RFC 8949) in deterministic encoding, as han/frame.cddl says.
 //
-//	[1, src, dst, srcEP, dstEP, profile, cluster, counter, asdu]
+//	[1, src, dst, srcEP, dstEP, profile, cluster, counter, asdu]                              a frame
+//	[1, src, dst, srcEP, dstEP, profile, cluster, counter, asdu, due, number, seen, promise]  with a stamp
+//	[2, due, number, seen, promise, asks]                                                     a stamp alone
 //
-// A frame is an array of nine elements whose types are fixed, so the few lines
+// The types of all elements are fixed, so the few lines
 // of CBOR it needs are written out here: a decoder that knows what must come
 // takes only the shortest form of each head, without reflection and without
 // allocating. The tests compare it with a CBOR library.
@@ -13,17 +15,22 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/commshub/commshub/han"
 )
 
-// MaxSize is the longest encoding of a frame: array head, version, two
-// identifiers, two endpoints, profile, cluster, counter, payload.
-const MaxSize = 1 + 1 + 2*9 + 2*2 + 3 + 3 + 2 + 3 + han.MaxPayload
+// MaxSize is the longest encoding: array head, version, two identifiers, two
+// endpoints, profile, cluster, counter, payload, and the four numbers of a stamp.
+const MaxSize = 1 + 1 + 2*9 + 2*2 + 3 + 3 + 2 + 3 + han.MaxPayload + 4*9
 
 const (
-	version  = 1
-	elements = 9
+	versionFrame = 1
+	versionStamp = 2
+
+	elements        = 9
+	elementsStamped = 13
+	elementsStamp   = 6
 
 	// Major types (RFC 8949 §3.1), in the upper three bits of a head.
 	majorUint  = 0 << 5
@@ -31,13 +38,25 @@ const (
 	majorArray = 4 << 5
 )
 
-// Append appends the encoding of f to b.
-func Append(b []byte, f han.Frame) ([]byte, error) {
+// Message is what a record holds: a frame, a stamp, or both.
+type Message struct {
+	HasFrame bool
+	Frame    han.Frame // only with HasFrame; its payload aliases the record
+	HasStamp bool
+	Stamp    han.Stamp // only with HasStamp
+}
+
+// Append appends the encoding of f to b, with a stamp unless st is nil.
+func Append(b []byte, f han.Frame, st *han.Stamp) ([]byte, error) {
 	if len(f.Payload) > han.MaxPayload {
 		return b, fmt.Errorf("encode frame: payload of %d bytes, at most %d are allowed", len(f.Payload), han.MaxPayload)
 	}
-	b = appendHead(b, majorArray, elements)
-	b = appendHead(b, majorUint, version)
+	n := uint64(elements)
+	if st != nil {
+		n = elementsStamped
+	}
+	b = appendHead(b, majorArray, n)
+	b = appendHead(b, majorUint, versionFrame)
 	b = appendHead(b, majorUint, uint64(f.Src))
 	b = appendHead(b, majorUint, uint64(f.Dst))
 	b = appendHead(b, majorUint, uint64(f.SrcEndpoint))
@@ -46,18 +65,76 @@ func Append(b []byte, f han.Frame) ([]byte, error) {
 	b = appendHead(b, majorUint, uint64(f.Cluster))
 	b = appendHead(b, majorUint, uint64(f.Counter))
 	b = appendHead(b, majorBytes, uint64(len(f.Payload)))
-	return append(b, f.Payload...), nil
+	b = append(b, f.Payload...)
+	if st == nil {
+		return b, nil
+	}
+	return appendStamp(b, st), nil
 }
 
-// Decode reads one frame. It refuses what han/frame.cddl does not allow, and any
-// other encoding of what it does. The payload aliases the input.
-func Decode(encoded []byte) (han.Frame, error) {
+// AppendStamp appends the encoding of a stamp without a frame.
+func AppendStamp(b []byte, st *han.Stamp) []byte {
+	b = appendHead(b, majorArray, elementsStamp)
+	b = appendHead(b, majorUint, versionStamp)
+	b = appendStamp(b, st)
+	asks := uint64(0)
+	if st.Asks {
+		asks = 1
+	}
+	return appendHead(b, majorUint, asks)
+}
+
+func appendStamp(b []byte, st *han.Stamp) []byte {
+	b = appendTime(b, st.Due)
+	b = appendHead(b, majorUint, st.Number)
+	b = appendHead(b, majorUint, st.Seen)
+	return appendTime(b, st.Promise)
+}
+
+// appendTime appends an instant as nanoseconds since 1970, 0 if it is before that.
+func appendTime(b []byte, t time.Time) []byte {
+	if t.Year() < 1970 {
+		return appendHead(b, majorUint, 0)
+	}
+	return appendHead(b, majorUint, uint64(t.UnixNano()))
+}
+
+// Decode reads one message. It refuses what han/frame.cddl does not allow, and any
+// other encoding of what it does.
+func Decode(encoded []byte) (Message, error) {
 	if len(encoded) > MaxSize {
-		return han.Frame{}, fmt.Errorf("decode frame: %d bytes, at most %d are allowed", len(encoded), MaxSize)
+		return Message{}, fmt.Errorf("decode frame: %d bytes, at most %d are allowed", len(encoded), MaxSize)
 	}
 	r := reader{rest: encoded}
-	r.exactly("array", majorArray, elements)
-	r.exactly("version", majorUint, version)
+	var m Message
+	switch n := r.head("array", majorArray, 1<<64-1); n {
+	case elements, elementsStamped:
+		m.HasFrame, m.HasStamp = true, n == elementsStamped
+		r.exactly("version", majorUint, versionFrame)
+		m.Frame = r.frame(m.HasStamp)
+	case elementsStamp:
+		m.HasStamp = true
+		r.exactly("version", majorUint, versionStamp)
+	default:
+		r.fail("array", fmt.Sprintf("is %d, want %d, %d or %d", n, elements, elementsStamped, elementsStamp))
+	}
+	if m.HasStamp {
+		m.Stamp = han.Stamp{Due: r.time("due"), Number: r.head("number", majorUint, 1<<64-1),
+			Seen: r.head("seen", majorUint, 1<<64-1), Promise: r.time("promise")}
+		m.Stamp.Asks = !m.HasFrame && r.head("asks", majorUint, 1) == 1
+	}
+	if r.err == nil && len(r.rest) > 0 {
+		r.fail("array", "is followed by more")
+	}
+	if r.err != nil {
+		return Message{}, r.err
+	}
+	return m, nil
+}
+
+// frame reads the elements of a frame behind the version. Without a stamp its payload
+// is the rest.
+func (r *reader) frame(stamped bool) han.Frame {
 	f := han.Frame{
 		Src:         han.EUI64(r.head("src", majorUint, 1<<64-1)),
 		Dst:         han.EUI64(r.head("dst", majorUint, 1<<64-1)),
@@ -67,14 +144,23 @@ func Decode(encoded []byte) (han.Frame, error) {
 		Cluster:     uint16(r.head("cluster", majorUint, 1<<16-1)),
 		Counter:     uint8(r.head("counter", majorUint, 1<<8-1)),
 	}
-	if n := r.head("asdu", majorBytes, han.MaxPayload); r.err == nil && n != uint64(len(r.rest)) {
-		r.fail("asdu", "has another length than its head says")
-	}
+	n := r.head("asdu", majorBytes, han.MaxPayload)
 	if r.err != nil {
-		return han.Frame{}, r.err
+		return han.Frame{}
 	}
-	f.Payload = r.rest
-	return f, nil
+	if n > uint64(len(r.rest)) || !stamped && n < uint64(len(r.rest)) {
+		r.fail("asdu", "has another length than its head says")
+		return han.Frame{}
+	}
+	f.Payload, r.rest = r.rest[:n:n], r.rest[n:]
+	return f
+}
+
+// latest is the last instant that a stamp can name.
+const latest = 1<<63 - 1
+
+func (r *reader) time(element string) time.Time {
+	return time.Unix(0, int64(r.head(element, majorUint, latest))).UTC()
 }
 
 // appendHead appends the shortest head of a data item.
@@ -100,6 +186,9 @@ type reader struct {
 }
 
 func (r *reader) fail(element, what string) {
+	if r.err != nil {
+		return
+	}
 	r.err = errors.New("decode frame: " + element + " " + what)
 }
 

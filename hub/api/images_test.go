@@ -1,0 +1,76 @@
+package api_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/testimage"
+)
+
+// TestAnUploadIsRefusedOnlyForABadIntegrityCode, and says what else looks wrong.
+func TestAnUploadIsRefusedOnlyForABadIntegrityCode(t *testing.T) {
+	good := testimage.CodedFile(2, 3000)
+	damaged := bytes.Clone(good)
+	damaged[100] ^= 1
+	tests := []struct {
+		name, query string
+		file        []byte
+		status      int
+		detail      string // of the problem
+		warnings    string
+	}{
+		{name: "good", file: good, status: 201},
+		{name: "integrity bad", file: damaged, status: 422, detail: "image 109A/0001/00000002: its image integrity code does not fit the bytes before it: the file is damaged, fetch it again, or force it (--force)"},
+		{name: "integrity bad, not forced", query: "?force=false", file: damaged, status: 422, detail: "does not fit"},
+		{name: "integrity bad, forced", query: "?force=true", file: damaged, status: 201, warnings: "integrity-bad"},
+		{name: "bytes behind", file: append(bytes.Clone(testimage.VendorFile(3, 100)), 1, 2, 3), status: 201, warnings: "bytes-behind"},
+		{name: "two images", file: append(testimage.VendorFile(4, 100), good...), status: 201, warnings: "second-image"},
+		{name: "no image", query: "?force=true", file: []byte("PK\x03\x04 and more"), status: 422, detail: "no OTA file but a zip archive: unpack it"},
+		{name: "another parameter", query: "?forced=true", file: good, status: 422, detail: "no other query parameter"},
+		{name: "another value", query: "?force=yes", file: good, status: 422, detail: `force="yes": want true or false`},
+		{name: "twice", query: "?force=true&force=true", file: good, status: 422, detail: "no other query parameter"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newServer(t)
+			status, v := s.call("POST", "/v1/images"+tt.query, "application/octet-stream", bytes.NewReader(tt.file))
+			detail, _ := v["detail"].(string)
+			if status != tt.status || !strings.Contains(detail, tt.detail) {
+				t.Fatalf("%d %v, want %d and %q", status, v, tt.status, tt.detail)
+			}
+			var codes []string
+			warnings, _ := v["warnings"].([]any)
+			for _, w := range warnings {
+				codes = append(codes, w.(map[string]any)["code"].(string))
+			}
+			if got := strings.Join(codes, " "); got != tt.warnings {
+				t.Errorf("warnings %s, want %s", got, tt.warnings)
+			}
+			if known := len(s.store.Images()); known != 1 && status == 201 || known != 0 && status != 201 {
+				t.Errorf("%d images are known", known)
+			}
+		})
+	}
+}
+
+// TestAHeaderStringComesWithoutLoss, whatever is in it, and nothing of it is raw.
+func TestAHeaderStringComesWithoutLoss(t *testing.T) {
+	const text = "A\x1b[2J\xff\xfe\u009b\u202eB\n"
+	h := ota.ImageHeader{ImageID: ota.ImageID{FileVersion: 7}, Text: text}
+	body := ota.SubElement{Data: []byte("firmware")}.Append(nil)
+	h.TotalSize = uint32(h.Size() + len(body))
+	s := newServer(t)
+	status, v := s.upload(append(h.Append(nil), body...))
+	if status != 201 || v["text_hex"] != fmt.Sprintf("%x", text) {
+		t.Errorf("%d, text_hex %v, want %x", status, v["text_hex"], text)
+	}
+	for _, path := range []string{"/v1/images", "/v1/images/" + v["sha256"].(string)} {
+		_, answer := s.send("GET", path, "")
+		if strings.ContainsAny(answer, "\x1b\u009b\u202e\x7f") || !strings.Contains(answer, `\u202e`) || !strings.Contains(answer, fmt.Sprintf("%x", text)) {
+			t.Errorf("%s: %q", path, answer)
+		}
+	}
+}

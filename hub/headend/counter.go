@@ -1,0 +1,48 @@
+package headend
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/hub/store"
+)
+
+// Counter is how far the orders to a device are counted. A supplier counts those to all its
+// devices together, and a device takes none whose counter is not above the last.
+type Counter struct {
+	Device, Originator han.EUI64
+	Last               uint64 // originator counter of the last order to it; 0 if there is none
+	LastAt             int64  // when that was given
+	// Next is what an order would have now; the clock moves it on.
+	Next uint64
+}
+
+// Counters returns the counters of all meters of the device log, and of whoever else was
+// given an order, sorted by device.
+func (s *HeadEnd) Counters(now time.Time) []Counter {
+	next := s.nextCounter(now)
+	last := map[han.EUI64]store.Order{}
+	for _, d := range s.store.Devices() {
+		if d.Kind.IsMeter() {
+			last[d.EUI64] = store.Order{}
+		}
+	}
+	for _, o := range s.store.Orders() { // sorted by device and counter
+		last[o.Device] = o
+	}
+	all := make([]Counter, 0, len(last))
+	for device, o := range last {
+		all = append(all, Counter{Device: device, Originator: s.cfg.Supplier, Last: o.Counter, LastAt: o.GivenAt, Next: next})
+	}
+	slices.SortFunc(all, func(a, b Counter) int { return cmp.Compare(a.Device, b.Device) })
+	return all
+}
+
+// nextCounter returns the supplier's next originator counter: milliseconds since 1970 as
+// the field's tools use, and always above the last.
+func (s *HeadEnd) nextCounter(now time.Time) uint64 {
+	last, _ := s.store.OriginatorCounter(s.cfg.Supplier)
+	return max(last.Counter+1, uint64(max(0, now.UnixMilli())))
+}

@@ -1,0 +1,124 @@
+// Package remote is the home of the ends of GBCS that the hub's own functions have,
+// the CHF and the GPF: han/remote with its memory in the hub's store. What an end
+// must not forget becomes durable in one commit, before anything is told of it.
+//
+// A function is always there, so that nothing waits in an outbox: what a command makes
+// it say is the result of the call.
+package remote
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
+	core "github.com/commshub/commshub/han/remote"
+	"github.com/commshub/commshub/hub/store"
+)
+
+// Config is what an end needs to know about its function.
+type Config struct {
+	Function han.EUI64
+	Role     gbcs.Roles  // RoleCHF or RoleGPF
+	Layout   gbcs.Layout // of its alerts
+	Parties  []han.EUI64 // with authority over it; alerts go to the first
+	Security core.Security
+}
+
+// Endpoint is a function's end of GBCS.
+type Endpoint struct {
+	core   *core.Endpoint
+	memory *memory
+}
+
+// New returns the end of a function, with what the store holds of it and the handlers
+// of its use cases.
+func New(cfg Config, records *store.Store, handlers map[gbcs.MessageCode]core.Handler) *Endpoint {
+	m := &memory{cfg: cfg, store: records}
+	e := &Endpoint{memory: m, core: core.New(core.Config{
+		Device: cfg.Function, Role: cfg.Role, Layout: cfg.Layout, Parties: cfg.Parties, Clock: clock{},
+		Security: cfg.Security,
+	}, m)}
+	for code, handle := range handlers {
+		e.core.Register(code, handle)
+	}
+	return e
+}
+
+// HandleMessage takes a message and returns what the function says to it. With an
+// error the store took nothing of it, and it may come again.
+func (e *Endpoint) HandleMessage(now time.Time, out *han.Outbox, message []byte) (said [][]byte, err error) {
+	e.memory.begin()
+	e.core.HandleMessage(now, out, message)
+	if e.memory.failed != nil {
+		return nil, e.memory.failed
+	}
+	return e.memory.said, nil
+}
+
+// clock is the function's clock: the hub's own.
+type clock struct{}
+
+func (clock) Read(now time.Time) time.Time { return now }
+
+// memory implements core.Memory in the store. One message is one commit at most.
+type memory struct {
+	cfg     Config
+	store   *store.Store
+	parties []store.RemoteParty // looked up, and perhaps changed, since begin
+	said    [][]byte
+	failed  error
+}
+
+// begin forgets what is not in the store.
+func (m *memory) begin() { *m = memory{cfg: m.cfg, store: m.store} }
+
+func (m *memory) of(party han.EUI64) *store.RemoteParty {
+	i := slices.IndexFunc(m.parties, func(p store.RemoteParty) bool { return p.Party == party })
+	if i < 0 {
+		p, _ := m.store.RemoteParty(m.cfg.Function, party)
+		p.Function, p.Party = m.cfg.Function, party
+		i, m.parties = len(m.parties), append(m.parties, p)
+	}
+	return &m.parties[i]
+}
+
+// Counter implements core.Memory.
+func (m *memory) Counter(party han.EUI64) uint64 { return m.of(party).Counter }
+
+// SetCounter implements core.Memory.
+func (m *memory) SetCounter(party han.EUI64, counter uint64) { m.of(party).Counter = counter }
+
+// Response implements core.Memory.
+func (m *memory) Response(party han.EUI64) []byte { return m.of(party).Response }
+
+// SetResponse implements core.Memory.
+func (m *memory) SetResponse(party han.EUI64, message []byte) { m.of(party).Response = message }
+
+// NextAlert implements core.Memory.
+func (m *memory) NextAlert() uint64 {
+	p := m.of(m.cfg.Parties[0])
+	p.Alerts++
+	return p.Alerts
+}
+
+// Post implements core.Memory. There is always room: what is said is fetched at once.
+func (m *memory) Post(message []byte, _ bool) bool {
+	m.said = append(m.said, message)
+	return true
+}
+
+// Waits implements core.Memory.
+func (m *memory) Waits([]byte) bool { return false }
+
+// Commit implements core.Memory.
+func (m *memory) Commit() {
+	changes := make([]store.Change, len(m.parties))
+	for i, p := range m.parties {
+		changes[i] = store.Put(p)
+	}
+	if err := m.store.Commit(changes...); err != nil {
+		m.failed = fmt.Errorf("keep a command to %s: %w", m.cfg.Function, err)
+	}
+}

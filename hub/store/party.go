@@ -1,0 +1,33 @@
+package store
+
+import "github.com/commshub/commshub/han"
+
+// RemoteParty is what one of the hub's own functions must not forget of a remote
+// party that commands it.
+type RemoteParty struct {
+	Function han.EUI64 `cbor:"1,keyasint"` // of the hub: the CHF or the GPF
+	Party    han.EUI64 `cbor:"2,keyasint"`
+	Counter  uint64    `cbor:"3,keyasint,omitempty"` // originator counter of the last command taken
+	Response []byte    `cbor:"4,keyasint,omitempty"` // the last response to it
+	Alerts   uint64    `cbor:"5,keyasint,omitempty"` // originator counter of the last alert to it
+}
+
+func (RemoteParty) table() Table { return TableParties }
+
+func (p RemoteParty) appendKey(b []byte) []byte {
+	return p.Party.AppendPrint(p.Function.AppendPrint(b))
+}
+
+func (p RemoteParty) check() error {
+	return checkLength("remote party", "response", len(p.Response), MaxBytes)
+}
+
+func (p RemoteParty) detached() Record {
+	p.Response = detach(p.Response)
+	return p
+}
+
+// RemoteParty returns what a function of the hub remembers of a remote party.
+func (s *Store) RemoteParty(function, party han.EUI64) (RemoteParty, bool) {
+	return first[RemoteParty](s, TableParties, RemoteParty{Function: function, Party: party}.appendKey(nil))
+}

@@ -1,0 +1,108 @@
+package live
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/transport/link"
+	"github.com/commshub/commshub/transport/live"
+)
+
+// Standstill is the rule for the emulated clock while its hub is stopped.
+type Standstill uint8
+
+// The rules. By default no emulated time passes: an hour off at 600 times the speed
+// would cost a gas meter 27 days of its battery.
+const (
+	StandStill Standstill = iota // it stands, and goes on where it was
+	RunOn                        // it goes on with the wall clock, at its speed
+)
+
+var standstillNames = [...]string{"stand", "wall"}
+
+// String returns the rule as the command line writes it.
+func (r Standstill) String() string { return standstillNames[r] }
+
+// ParseStandstill reads a rule.
+func ParseStandstill(text string) (Standstill, error) {
+	for r, name := range standstillNames {
+		if text == name {
+			return Standstill(r), nil
+		}
+	}
+	return 0, fmt.Errorf("clock %q: want stand (it stands while the hub is stopped) or wall (it runs on)", text)
+}
+
+// resumeClock returns where the emulated clock goes on: from where it was stored or the
+// last record was made, whatever is later, or begun now.
+func resumeClock(s *store.Store, o HubOptions) (live.Anchor, error) {
+	wall := time.Now()
+	a := live.Anchor{Wall: wall, Emulated: o.Start, Speed: o.Speed, Paused: o.Paused, RunsOn: o.Standstill == RunOn}
+	stored, ok := s.ClockAnchor()
+	switch {
+	case ok:
+		a.Emulated = time.Unix(0, stored.Emulated).UTC()
+		if o.Standstill == RunOn {
+			passed := float64(wall.UnixNano()-stored.Wall) * storedSpeed(stored)
+			a.Emulated = a.Emulated.Add(time.Duration(passed))
+		}
+		if last := s.LatestInstant(); last.After(a.Emulated) {
+			a.Emulated = last
+		}
+		if a.Speed == 0 {
+			a.Speed = storedSpeed(stored)
+		}
+	case o.Start.IsZero():
+		a.Emulated = wall.UTC()
+	}
+	if a.Speed == 0 {
+		a.Speed = 1
+	}
+	return a, s.Commit(store.Put(record(a)))
+}
+
+// keepClock stores where the clock is, for the next start.
+func keepClock(s *store.Store, c *live.Schedule) error {
+	a := c.Anchor()
+	a.Wall, a.Emulated = time.Now(), c.Now()
+	return s.Commit(store.Put(record(a)))
+}
+
+func record(a live.Anchor) store.ClockAnchor {
+	return store.ClockAnchor{
+		Wall: a.Wall.UnixNano(), Emulated: a.Emulated.UnixNano(), Speed: int64(a.Speed*1000 + 0.5),
+	}
+}
+
+func storedSpeed(c store.ClockAnchor) float64 { return float64(c.Speed) / 1000 }
+
+// clockMoved tells the devices in other processes. It is called with the clock held.
+func (h *Hub) clockMoved(a live.Anchor) {
+	if h.link != nil {
+		_ = h.publish(a) // it is published again every few seconds
+	}
+}
+
+func (h *Hub) publish(a live.Anchor) error {
+	return h.link.PublishClock(link.Clock{Wall: a.Wall, Emulated: a.Emulated, Speed: a.Speed, Paused: a.Paused, RunsOn: a.RunsOn})
+}
+
+func anchorOf(c link.Clock) live.Anchor {
+	return live.Anchor{Wall: c.Wall, Emulated: c.Emulated, Speed: c.Speed, Paused: c.Paused, RunsOn: c.RunsOn}
+}
+
+// silence returns what tells of a participant that holds the clock and does not answer.
+func silence(log *slog.Logger) func(peer han.EUI64, silent bool) {
+	return func(peer han.EUI64, silent bool) {
+		switch {
+		case log == nil:
+		case silent:
+			log.Warn("the clock waits no longer for a device that does not answer", "peer", peer)
+		default:
+			log.Info("the clock waits again for a device that spoke", "peer", peer)
+		}
+	}
+}
