@@ -156,7 +156,7 @@ func TestPowerCuts(t *testing.T) {
 }
 
 func TestFileKeepsEveryOperation(t *testing.T) {
-	for name, key := range forms(t) {
+	for name, key := range forms() {
 		t.Run(name, func(t *testing.T) { keepsEveryOperation(t, key) })
 	}
 }

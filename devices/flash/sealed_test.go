@@ -2,7 +2,6 @@ package flash
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -12,20 +11,12 @@ import (
 	"testing"
 
 	"github.com/commshub/commshub/internal/atrest"
+	"github.com/commshub/commshub/internal/atrest/atresttest"
 )
 
-func newKey(t *testing.T) *atrest.Key {
-	t.Helper()
-	key, err := atrest.ParseKey(atrest.NewKeyText(rand.Reader), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
 // forms are how a part can be kept.
-func forms(t *testing.T) map[string]*atrest.Key {
-	return map[string]*atrest.Key{"plain": nil, "encrypted": newKey(t)}
+func forms() map[string]*atrest.Key {
+	return map[string]*atrest.Key{"plain": nil, "encrypted": atresttest.NewKey()}
 }
 
 // two is a part of two units.
@@ -60,7 +51,7 @@ func read(t *testing.T, path string) []byte {
 
 func TestAnEncryptedFileTellsNothing(t *testing.T) {
 	var files [2][]byte
-	key := newKey(t)
+	key := atresttest.NewKey()
 	for i := range files {
 		files[i] = read(t, secretFile(t, key))
 		if bytes.Contains(files[i], []byte(secret[4:12])) {
@@ -83,7 +74,7 @@ func TestAnEncryptedFileTellsNothing(t *testing.T) {
 // A process that is killed while an operation goes into the file leaves the part as it was
 // before or after it: nothing else is spoilt, wherever the writing stopped.
 func TestAKilledProcessSpoilsNothingElse(t *testing.T) {
-	key := newKey(t)
+	key := atresttest.NewKey()
 	path := secretFile(t, key)
 	before := read(t, path)
 	c, err := Open(path, two, key)
@@ -128,7 +119,7 @@ func TestAKilledProcessSpoilsNothingElse(t *testing.T) {
 }
 
 func TestAPowerCutIsInTheFile(t *testing.T) {
-	for name, key := range forms(t) {
+	for name, key := range forms() {
 		for _, cut := range []Cut{CutBefore, CutTorn, CutAfter} {
 			t.Run(fmt.Sprintf("%s %v", name, cut), func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "part.flash")
@@ -159,7 +150,7 @@ func TestAPowerCutIsInTheFile(t *testing.T) {
 }
 
 func TestAFileOfTheOtherFormIsRefusedAndStaysAsItIs(t *testing.T) {
-	key, other := newKey(t), newKey(t)
+	key, other := atresttest.NewKey(), atresttest.NewKey()
 	plain, encrypted := secretFile(t, nil), secretFile(t, key)
 	same := func([]byte) ([]byte, error) { return make([]byte, two.Size()), nil }
 	for _, tt := range []struct {
@@ -188,7 +179,7 @@ func TestAFileOfTheOtherFormIsRefusedAndStaysAsItIs(t *testing.T) {
 }
 
 func TestAFileIsEncryptedAndDecrypted(t *testing.T) {
-	key, other := newKey(t), newKey(t)
+	key, other := atresttest.NewKey(), atresttest.NewKey()
 	path := secretFile(t, nil)
 	before := read(t, path)
 	for _, step := range []struct {

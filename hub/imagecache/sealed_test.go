@@ -2,7 +2,6 @@ package imagecache
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,19 +10,12 @@ import (
 	"testing"
 
 	"github.com/commshub/commshub/internal/atrest"
+	"github.com/commshub/commshub/internal/atrest/atresttest"
 )
-
-func newKey() *atrest.Key {
-	key, err := atrest.ParseKey(atrest.NewKeyText(rand.Reader), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
 
 // forms are how a folder can be kept.
 func forms() map[string]*atrest.Key {
-	return map[string]*atrest.Key{"folder": nil, "encrypted folder": newKey()}
+	return map[string]*atrest.Key{"folder": nil, "encrypted folder": atresttest.NewKey()}
 }
 
 // filesOf returns all files of a folder with their bytes.
@@ -72,7 +64,7 @@ func TestNothingIsWrittenTwiceUnderOneStream(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "incoming"))
 	must(t, err)
 	defer file.Close()
-	s, err := sealIncoming(plainIncoming{file}, newKey())
+	s, err := sealIncoming(plainIncoming{file}, atresttest.NewKey())
 	must(t, err)
 	zeros := make([]byte, 64)
 	var streams [2][]byte
@@ -94,7 +86,7 @@ func TestNothingIsWrittenTwiceUnderOneStream(t *testing.T) {
 }
 
 func TestAFolderOfTheOtherFormIsRefusedAndStaysAsItIs(t *testing.T) {
-	key := newKey()
+	key := atresttest.NewKey()
 	plain, encrypted := filepath.Join(t.TempDir(), "images"), filepath.Join(t.TempDir(), "images")
 	put(t, openWith(t, plain, nil), sample(1, 100))
 	put(t, openWith(t, encrypted, key), sample(1, 100))
@@ -123,7 +115,7 @@ func TestAFolderOfTheOtherFormIsRefusedAndStaysAsItIs(t *testing.T) {
 
 // A header that is damaged is a damaged image, which is for the hub to put aside.
 func TestADamagedHeaderIsADamagedImage(t *testing.T) {
-	dir, key := filepath.Join(t.TempDir(), "images"), newKey()
+	dir, key := filepath.Join(t.TempDir(), "images"), atresttest.NewKey()
 	c := openWith(t, dir, key)
 	put(t, c, sample(1, 100))
 	hash := hashOf(t, sample(1, 100))
@@ -142,7 +134,7 @@ func TestADamagedHeaderIsADamagedImage(t *testing.T) {
 }
 
 func TestAFolderIsEncryptedAndDecrypted(t *testing.T) {
-	key, other := newKey(), newKey()
+	key, other := atresttest.NewKey(), atresttest.NewKey()
 	dir := filepath.Join(t.TempDir(), "images")
 	images := [][]byte{sample(1, 100), sample(2, 70_000)}
 	c := openWith(t, dir, nil)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,19 +10,12 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/internal/atrest"
+	"github.com/commshub/commshub/internal/atrest/atresttest"
 )
-
-func newKey() *atrest.Key {
-	key, err := atrest.ParseKey(atrest.NewKeyText(rand.Reader), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
 
 // forms are how a file can be kept.
 func forms() map[string]*atrest.Key {
-	return map[string]*atrest.Key{"file": nil, "encrypted file": newKey()}
+	return map[string]*atrest.Key{"file": nil, "encrypted file": atresttest.NewKey()}
 }
 
 // secrets are records that must not be read off a disk, and what would be found of them.
@@ -62,7 +54,7 @@ func TestAnEncryptedFileTellsNothing(t *testing.T) {
 }
 
 func TestAFileOfTheOtherFormIsRefusedAndStaysAsItIs(t *testing.T) {
-	key, other := newKey(), newKey()
+	key, other := atresttest.NewKey(), atresttest.NewKey()
 	paths := map[*atrest.Key]string{nil: filepath.Join(t.TempDir(), "plain.db"), key: filepath.Join(t.TempDir(), "encrypted.db")}
 	for k, path := range paths {
 		s := openWith(t, path, k)
@@ -92,7 +84,7 @@ func TestAFileOfTheOtherFormIsRefusedAndStaysAsItIs(t *testing.T) {
 }
 
 func TestAStoreIsEncryptedAndDecrypted(t *testing.T) {
-	key, other := newKey(), newKey()
+	key, other := atresttest.NewKey(), atresttest.NewKey()
 	path := filepath.Join(t.TempDir(), "hub.db")
 	s := open(t, path)
 	commit(t, s, bulk(1)...)
@@ -134,7 +126,7 @@ func TestAStoreIsEncryptedAndDecrypted(t *testing.T) {
 // A value that is put under another name, or an older one in the place of its own, is
 // missed when the file is opened.
 func TestAnEncryptedRecordStaysInItsPlace(t *testing.T) {
-	key := newKey()
+	key := atresttest.NewKey()
 	v := key.New().Values()
 	f := form{key: key.New(), values: v}
 	name := f.name(TableDevices, gsme.AppendPrint(nil))

@@ -165,13 +165,14 @@ var rules = map[string]rule{
 
 	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, termModule, yamlModule}},
 
-	"internal/capturetest": {floor: floorTests, thirdParty: []string{cmpModule}}, // runs programs of others; the build tag capture keeps it out of go test ./...
-	"internal/codectest":   {floor: floorTests, thirdParty: []string{cmpModule}},
-	"internal/disktest":    {floor: floorTests, thirdParty: []string{sysModule}}, // the kernel hands over calls that syscall does not know
-	"internal/loopback":    {floor: floorTests},
-	"internal/mutants":     {floor: floorTests}, // plants faults, for the gate
-	"internal/devicetest":  {floor: floorTests, siblings: []string{"internal/testimage"}},
-	"internal/nodetest":    {floor: floorTests, siblings: []string{"internal/devicetest", "internal/testimage"}},
+	"internal/atrest/atresttest": {floor: floorTests},
+	"internal/capturetest":       {floor: floorTests, thirdParty: []string{cmpModule}}, // runs programs of others; the build tag capture keeps it out of go test ./...
+	"internal/codectest":         {floor: floorTests, thirdParty: []string{cmpModule}},
+	"internal/disktest":          {floor: floorTests, thirdParty: []string{sysModule}}, // the kernel hands over calls that syscall does not know
+	"internal/loopback":          {floor: floorTests},
+	"internal/mutants":           {floor: floorTests}, // plants faults, for the gate
+	"internal/devicetest":        {floor: floorTests, siblings: []string{"internal/testimage"}},
+	"internal/nodetest":          {floor: floorTests, siblings: []string{"internal/devicetest", "internal/testimage"}},
 	// Whole homes, in tests only: no library of the product is needed for them.
 	"internal/systemtest": {floor: floorTests},
 	"internal/testimage":  {floor: floorTests},
