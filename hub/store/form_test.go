@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/internal/atrest"
 	"github.com/commshub/commshub/internal/atrest/atresttest"
@@ -123,8 +125,7 @@ func TestAStoreIsEncryptedAndDecrypted(t *testing.T) {
 	}
 }
 
-// A value that is put under another name, or an older one in the place of its own, is
-// missed when the file is opened.
+// A value that is put under another name, or of which a byte was changed, is not read.
 func TestAnEncryptedRecordStaysInItsPlace(t *testing.T) {
 	key := atresttest.NewKey()
 	v := key.New().Values()
@@ -151,6 +152,43 @@ func TestAnEncryptedRecordStaysInItsPlace(t *testing.T) {
 		}
 		if _, err := f.decode(TableDevices, name, value[:at]); err == nil {
 			t.Errorf("cut to %d bytes it is read", at)
+		}
+	}
+}
+
+// An encrypted record that somebody puts an older one in the place of, or takes away, is
+// missed when the file is opened: both would be genuine.
+func TestAnOlderEncryptedRecordIsMissed(t *testing.T) {
+	key := atresttest.NewKey()
+	path := filepath.Join(t.TempDir(), "hub.db")
+	devices := func(do func(*bbolt.Bucket) error) {
+		t.Helper()
+		edit(t, path, func(tx *bbolt.Tx) error { return do(tx.Bucket([]byte(TableDevices.String()))) })
+	}
+	heard := func(at int64) {
+		t.Helper()
+		s := openWith(t, path, key)
+		commit(t, s, Put(Device{EUI64: gsme, LastHeard: at}))
+		closeStore(t, s)
+	}
+	heard(1)
+	var name, older []byte
+	devices(func(b *bbolt.Bucket) error {
+		return b.ForEach(func(k, v []byte) error {
+			name, older = bytes.Clone(k), bytes.Clone(v)
+			return nil
+		})
+	})
+	heard(2)
+	newer := readFile(t, path)
+	for what, do := range map[string]func(*bbolt.Bucket) error{
+		"an older one": func(b *bbolt.Bucket) error { return b.Put(name, older) },
+		"none":         func(b *bbolt.Bucket) error { return b.Delete(name) },
+	} {
+		must(t, os.WriteFile(path, newer, 0o600))
+		devices(do)
+		if _, err := Open(path, key); err == nil || !strings.Contains(err.Error(), "damaged file: ") {
+			t.Errorf("with %s in its place: %v", what, err)
 		}
 	}
 }
