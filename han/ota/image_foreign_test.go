@@ -7,11 +7,52 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
+
+// namedFile is a file that is no OTA file, with what it is.
+type namedFile struct {
+	name string
+	give []byte
+	want string
+}
+
+// textFiles are those written as text.
+var textFiles = []namedFile{
+	{"white space", []byte(" \r\n\n"), "white space alone"},
+	{"web page in UTF-16", []byte("\xFF\xFE<\x00!\x00D\x00O\x00C\x00T\x00Y\x00P\x00E\x00 \x00h\x00t\x00m\x00l\x00>\x00"), "a web page"},
+	{"JSON in UTF-16, other order", []byte("\xFE\xFF\x00{\x00\"\x00a\x00\""), "a JSON document"},
+	{"piece of a web page", []byte(`<div class="error">Not found</div>`), "a web page"},
+	{"XHTML", []byte(`<?xml version="1.0"?>` + "\n" + `<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN">`), "a web page"},
+	{"XML", []byte(`<?xml version="1.0"?><firmware/>`), "an XML document"},
+	{"JSON of numbers", []byte("[1, 2]"), "a JSON document"},
+	{"LFS pointer from an editor", []byte("\xEF\xBB\xBFversion https://git-lfs.github.com/spec/v1\r\noid"), "a Git LFS pointer"},
+	{"LFS pointer of its first days", []byte("version https://hawser.github.com/spec/v1\noid"), "a Git LFS pointer"},
+	{"git-annex link", []byte("../.git/annex/objects/xx/yy/SHA256E-s1--aa.ota"), "a git-annex pointer"},
+	{"Intel HEX behind a remark, without a line's end", []byte("; built\n:00000001FF"), "an Intel HEX file"},
+	{"memory with addresses", []byte("@00000000\n1E F1 EE 0B\n"), "memory written as hex digits"},
+	{"hex dump", []byte("00000000: 1ef1 ee0b 0001 3800  ......8.\n"), "an OTA file written as a hex dump: make a binary of it (xxd -r)"},
+	{"hex digits with commas", []byte("0x1e, 0xf1, 0xee, 0x0b, 0x00"), "an OTA file written as hex digits"},
+	{"C array", []byte("const uint8_t image[] = {\n  0x1E, 0xF1, 0xEE, 0x0B,"), "an OTA file written as a C array"},
+}
+
+// oldTar returns a tar archive as it was before POSIX: without a mark.
+func oldTar(archive []byte) []byte {
+	const at, mark = 148, 257
+	archive = bytes.Clone(archive)
+	clear(archive[mark : mark+8])
+	copy(archive[at:], "        ")
+	sum := 0
+	for _, b := range archive[:512] {
+		sum += int(b)
+	}
+	copy(archive[at:], fmt.Sprintf("%06o\x00 ", sum))
+	return archive
+}
 
 func TestOtherFilesAreNamed(t *testing.T) {
 	file := coded(firmware(2000))
@@ -35,11 +76,7 @@ func TestOtherFilesAreNamed(t *testing.T) {
 	at := func(offset int, magic string) []byte {
 		return slices.Concat(make([]byte, offset), []byte(magic), firmware(300))
 	}
-	tests := []struct {
-		name string
-		give []byte
-		want string
-	}{
+	tests := append(textFiles, []namedFile{
 		{"zip", zipped.Bytes(), "a zip archive: unpack it"},
 		{"tar", tarred.Bytes(), "a tar archive: unpack it"},
 		{"gzip", gzipped.Bytes(), "a gzip file: unpack it"},
@@ -63,8 +100,11 @@ func TestOtherFilesAreNamed(t *testing.T) {
 		{"JSON", []byte(`[{"url": "https://example.org/a.ota", "fileVersion": 1}]`), "a JSON document: if it is an index of images"},
 		{"text", []byte("404 page not found\n"), "a text file"},
 		{"zeros", make([]byte, 5000), "all zeros"},
+		{"tar from before POSIX", oldTar(tarred.Bytes()), "a tar archive of an old layout: unpack it"},
+		{"cpio", append([]byte("070701"+strings.Repeat("0", 104)+"meter.ota\x00"), file...), "a cpio archive: unpack it"},
+		{"part of a zip", append([]byte("PK\x07\x08"), zipped.Bytes()...), "a part of a zip archive"},
 		{"erased flash", bytes.Repeat([]byte{0xFF}, 5000), "erased flash"},
-	}
+	}...)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := Open(tt.give); err == nil || !strings.HasPrefix(err.Error(), "no OTA file but "+tt.want) {
@@ -72,7 +112,7 @@ func TestOtherFilesAreNamed(t *testing.T) {
 			}
 		})
 	}
-	for _, k := range slices.Concat(archives, foreign) {
+	for _, k := range slices.Concat(archives, foreign, shapeless) {
 		if k.magic == "" {
 			continue
 		}

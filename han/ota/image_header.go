@@ -157,15 +157,18 @@ func ParseImageHeader(file []byte) (ImageHeader, error) {
 	if h.HasHardware {
 		h.HardwareMin, h.HardwareMax = r.Uint16(), r.Uint16()
 	}
+	if err := h.check(length); err != nil {
+		return ImageHeader{}, err
+	}
 	h.Extra = string(file[known:length])
-	return h, h.check()
+	return h, nil
 }
 
-// check refuses a header that contradicts itself.
-func (h ImageHeader) check() error {
+// check refuses a header, of that many bytes, that contradicts itself.
+func (h ImageHeader) check(size int) error {
 	switch {
-	case h.TotalSize < uint32(h.Size()):
-		return fmt.Errorf("parse OTA header: total image size %d, want at least the header's %d", h.TotalSize, h.Size())
+	case h.TotalSize < uint32(size):
+		return fmt.Errorf("parse OTA header: total image size %d, want at least the header's %d", h.TotalSize, size)
 	case h.HasHardware && h.HardwareMin > h.HardwareMax:
 		return fmt.Errorf("parse OTA header: hardware versions %04X to %04X, want the minimum first", h.HardwareMin, h.HardwareMax)
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 )
 
 // Published is an OTA file as its publisher handed it out.
@@ -109,7 +110,7 @@ func (p *Published) lookAround(published []byte) {
 		return
 	}
 	at := p.Wrapper.Prefix + len(p.File)
-	if i, h, ok := findHeader(behind); ok {
+	if i, h, ok := findHeader(behind, len(behind)); ok {
 		p.warn(WarningSecondImage, "another OTA file, %s, begins at byte %d: the first, %s, is the one taken; cut the file to take the other (tail -c +%d)",
 			h.ImageID, at+i, p.Header.ImageID, at+i+1)
 		return
@@ -196,10 +197,26 @@ func lineEndsChanged(published []byte) bool {
 	return n >= fewest && n == bytes.Count(published, []byte("\r\n"))
 }
 
+// lineEndsTaken reports whether a transfer in text mode took the carriage returns away:
+// a binary in which every other value occurs has some of them.
+func lineEndsTaken(published []byte) bool {
+	const fewest = 16 << 10 // by chance once in 10²⁷ files
+	var seen [256]bool
+	for _, b := range published {
+		seen[b] = true
+	}
+	return len(published) >= fewest && !seen['\r'] && !slices.Contains(slices.Delete(seen[:], '\r', '\r'+1), false)
+}
+
 // textMode adds to why a file is refused what may have happened to it.
 func textMode(published []byte, err error) error {
-	if bytes.Contains(published, magicBytes) && lineEndsChanged(published) {
+	switch {
+	case !bytes.Contains(published, magicBytes):
+		return err
+	case lineEndsChanged(published):
 		return fmt.Errorf("%w; %s", err, textModeText)
+	case lineEndsTaken(published):
+		return fmt.Errorf("%w; no carriage return is among its bytes, and every other value is: a transfer in text mode took them; fetch it again in binary mode", err)
 	}
 	return err
 }

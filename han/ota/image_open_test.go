@@ -159,6 +159,28 @@ func TestAChangedLineEndIsSaidWithWhatItBroke(t *testing.T) {
 	}
 }
 
+func TestLineEndsThatWereTakenAreSaid(t *testing.T) {
+	file := coded(firmware(20_000))
+	const want = "a transfer in text mode took them; fetch it again in binary mode"
+	if _, err := Open(bytes.ReplaceAll(file, []byte("\r"), nil)); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want it to end with %q", err, want)
+	}
+	if _, err := Open(file[:19_000]); err == nil || strings.HasSuffix(err.Error(), want) {
+		t.Errorf("a file that is cut: %v", err)
+	}
+}
+
+// TestManyHeadersCostNoTime: a file of nothing but headers that say long ones of
+// themselves is answered by looking at a few of them.
+func TestManyHeadersCostNoTime(t *testing.T) {
+	h := ImageHeader{TotalSize: 1 << 31}.Append(nil)
+	binary.LittleEndian.PutUint16(h[6:], 0xFFFF)
+	file := bytes.Repeat(h, 50_000)
+	if n := testing.AllocsPerRun(1, func() { _, _ = Open(append([]byte("x"), file...)) }); n > 200 {
+		t.Errorf("%.0f allocations", n)
+	}
+}
+
 func TestVendorImagesHaveNoWarnings(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(codectest.Vectors(t), "ota", "*"))
 	if err != nil || len(files) == 0 {

@@ -46,6 +46,9 @@ func Unwrap(file []byte) ([]byte, Wrapper, error) {
 	}
 	h, err := ParseImageHeader(file[w.Prefix:])
 	if err != nil {
+		if at, inner, ok := findHeader(file, len(file)); ok {
+			err = fmt.Errorf("%w; an OTA file, %s, begins at byte %d: if that is meant, cut it out (tail -c +%d)", err, inner.ImageID, at, at+1)
+		}
 		return nil, Wrapper{}, err
 	}
 	have := uint64(len(file) - w.Prefix)
@@ -59,10 +62,12 @@ func Unwrap(file []byte) ([]byte, Wrapper, error) {
 // locate returns where the OTA file begins in a file that does not begin with it, and
 // what of the wrapper around it is wrong.
 func locate(file []byte) (at int, fault string, ok bool) {
-	at, h, ok := findHeader(file[:min(len(file), wrapperSearch+HeaderSizeMax)])
-	ok = ok && at <= wrapperSearch-len(magicBytes)
-	if !bytes.HasPrefix(file, ngisBytes) {
-		return at, "", ok
+	at, h, ok := findHeader(file, wrapperSearch-len(magicBytes))
+	switch {
+	case !ok && !bytes.HasPrefix(file, ngisBytes):
+		return 0, "", false
+	case !bytes.HasPrefix(file, ngisBytes):
+		return at, prefixFault(file, at), true
 	}
 	offset, size, err := ngisImage(file)
 	switch {
@@ -83,11 +88,39 @@ func locate(file []byte) (at int, fault string, ok bool) {
 	}
 }
 
-// findHeader returns the first OTA header in some bytes: an identifier alone can be there
-// by chance.
-func findHeader(b []byte) (at int, h ImageHeader, ok bool) {
-	for from := 0; ; from++ {
-		i := bytes.Index(b[from:], magicBytes)
+// prefixFault says what is wrong with the bytes in front of the OTA file that is taken.
+func prefixFault(file []byte, at int) string {
+	if first, h, ok := nextHeader(file, 0); ok && first < at {
+		return fmt.Sprintf("a header, %s, at byte %d says %d bytes, which is not so; the OTA file at byte %d is the one taken", h.ImageID, first, h.TotalSize, at)
+	}
+	return strangeStart(file[:at])
+}
+
+// findHeader returns the first OTA header at one of the first bytes, the last of which is
+// given too: one whose image is there as a whole, and if there is none such, any. An
+// identifier can be there by chance, and a header as a copy.
+func findHeader(b []byte, last int) (at int, h ImageHeader, ok bool) {
+	const most = 16 // headers looked at
+	for from, n := 0, 0; n < most; n++ {
+		i, found, is := nextHeader(b, from)
+		if !is || i > last {
+			break
+		}
+		if size := int64(found.TotalSize); size > int64(found.Size()) && size <= int64(len(b)-i) {
+			return i, found, true
+		}
+		if !ok {
+			at, h, ok = i, found, true
+		}
+		from = i + 1
+	}
+	return at, h, ok
+}
+
+// nextHeader returns the first OTA header from a byte on.
+func nextHeader(b []byte, from int) (at int, h ImageHeader, ok bool) {
+	for ; ; from++ {
+		i := bytes.Index(b[min(from, len(b)):], magicBytes)
 		if i < 0 {
 			return 0, ImageHeader{}, false
 		}
