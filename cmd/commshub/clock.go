@@ -126,10 +126,10 @@ func newClockSpeed(g *global) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			speed, err := strconv.ParseFloat(args[0], 64)
 			if err == nil {
-				err = checkSpeed(speed)
+				err = flagvalue.CheckSpeed(speed)
 			}
 			if err != nil {
-				return badInput("speed %q: want a number from %g to %d", args[0], minSpeed, maxSpeed)
+				return badInput("speed %q: want a number from %g to %d", args[0], flagvalue.MinSpeed, flagvalue.MaxSpeed)
 			}
 			return g.orderClock(cmd, base, api.ClockOrder{Action: "speed", Speed: &speed}, asJSON)
 		},

@@ -119,7 +119,7 @@ func (d *demoFlags) check() error {
 	case d.timeout <= 0:
 		return badInput("--timeout %v: want more than 0", d.timeout)
 	}
-	return errors.Join(checkSpeed(d.speed), checkHeartbeat(d.heartbeat), d.blocks.check(), listenAddress("listen", d.listen))
+	return errors.Join(unreadable(flagvalue.CheckSpeed(d.speed)), checkHeartbeat(d.heartbeat), d.blocks.check(), listenAddress("listen", d.listen))
 }
 
 // run runs the demo to its end and reports.

@@ -7,14 +7,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/hub/client"
 	"github.com/commshub/commshub/internal/imagebuild"
 	"github.com/commshub/commshub/internal/inputfile"
 	"github.com/commshub/commshub/internal/pki"
+	"github.com/commshub/commshub/internal/progress"
 )
 
 // uploadFile sends a file to the hub, with a progress bar on a terminal.
@@ -95,12 +94,5 @@ func uploadProgress(w io.Writer, r io.Reader, size int64) (body io.Reader, done 
 	if !movesCursor(w) {
 		return r, func() {}
 	}
-	p := mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
-	bar := p.AddBar(size, mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name("uploading ")),
-		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Percentage(decor.WCSyncSpace)))
-	return bar.ProxyReader(r), func() {
-		bar.Abort(true)
-		p.Wait()
-	}
+	return progress.Upload(w, r, size)
 }

@@ -14,7 +14,7 @@ func newGBCS(g *global) *cobra.Command {
 		Short:   "Read GBCS messages aloud, sign them, and check their signatures",
 		Example: "  commshub gbcs decode message.hex",
 	}
-	cmd.AddCommand(newGBCSDecode(g), newGBCSVerify(g), newGBCSSign(g), newGBCSCounters())
+	cmd.AddCommand(newGBCSDecode(g), newGBCSVerify(g), newGBCSSign(g), newGBCSCounters(), newGBCSUTRN(g))
 	return cmd
 }
 

@@ -63,6 +63,7 @@ var hostileLines = map[string][]string{
 	"gbcs verify":         {"NAME --certs NAME", "IMAGE --certs IMAGE", "SCENARIO"},
 	"gbcs counters":       {"", "--json"},
 	"gbcs sign":           {"NAME --keys NAME", "IMAGE --keys IMAGE", "SCENARIO", "DF09 --keys .", ". --keys ."},
+	"gbcs utrn":           {"NAME", "TEXT", "NAME --keys NAME", "--pence 1 --keys IMAGE --meter NAME", "73950067887105178605 --keys NAME --meter 00DB1234567890A2"},
 	"gbcs decode":         {"NAME", "IMAGE", "SCENARIO", "IMAGE --json", "TEXT", "SCENARIO --keys IMAGE"},
 	"health":              {"", "--api NAME"},
 	"hub":                 {"--broker NAME", "--listen NAME", "--pki IMAGE"},

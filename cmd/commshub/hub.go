@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,51 +107,11 @@ func (r *hubRun) identify(g *global, config *hub.Config) (*pki.Credential, error
 }
 
 func checkHub(config hub.Config, speed float64, listen string) error {
-	switch {
-	case config.BlockSize < 1 || config.BlockSize > 255:
-		return badInput("--block-size %d: want 1 to 255", config.BlockSize)
-	case config.MailboxTime <= 0:
-		return badInput("--mailbox-time %v: want more than 0", config.MailboxTime)
-	case config.MirrorEndpoint < 1 || config.MirrorEndpoint > maxEndpoint-hub.DeviceLogSize:
-		return badInput("--mirror-endpoint %d: want 1 to %d", config.MirrorEndpoint, maxEndpoint-hub.DeviceLogSize)
-	case config.Endpoint < 1 || config.Endpoint > maxEndpoint || mirrors(config, config.Endpoint):
-		return badInput("--hub-endpoint %d: want 1 to %d, and none of the %d from --mirror-endpoint %d on",
-			config.Endpoint, maxEndpoint, hub.DeviceLogSize, config.MirrorEndpoint)
+	err := flagvalue.CheckHub(config)
+	if err == nil && speed != 0 { // 0 is the default
+		err = flagvalue.CheckSpeed(speed)
 	}
-	if err := config.Gas.Check(); err != nil {
-		return badInput("--gas-supply: %w", err)
-	}
-	if err := config.Electricity.Check(); err != nil {
-		return badInput("--electricity-supply: %w", err)
-	}
-	if speed != 0 { // 0 is the default
-		if err := checkSpeed(speed); err != nil {
-			return err
-		}
-	}
-	return listenAddress("listen", listen)
-}
-
-// maxEndpoint is the highest endpoint that an application may use (Zigbee §2.2.4.1.3).
-const maxEndpoint = 240
-
-// mirrors reports whether an endpoint may become that of a mirror.
-func mirrors(c hub.Config, endpoint uint8) bool {
-	return endpoint >= c.MirrorEndpoint && endpoint < c.MirrorEndpoint+hub.DeviceLogSize
-}
-
-// The slowest clock is what the hub's records can tell from one that stands still, the
-// fastest has a heartbeat every 18 ms.
-const (
-	minSpeed = 0.001
-	maxSpeed = 100_000
-)
-
-func checkSpeed(speed float64) error {
-	if speed >= minSpeed && speed <= maxSpeed { // NaN is neither
-		return nil
-	}
-	return badInput("--speed %g: want %g to %d", speed, minSpeed, maxSpeed)
+	return cmp.Or(unreadable(err), listenAddress("listen", listen))
 }
 
 // hubRun is what a hub process is started with, besides the hub itself.

@@ -7,10 +7,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-
 	"github.com/commshub/commshub/internal/foreign"
+	"github.com/commshub/commshub/internal/progress"
 	"github.com/commshub/commshub/internal/scenario/play"
 	"github.com/commshub/commshub/internal/scenario/told"
 )
@@ -63,12 +61,5 @@ func runProgress(w io.Writer, total int, what string) (step, end func()) {
 	if !movesCursor(w) {
 		return func() {}, func() {}
 	}
-	p := mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
-	bar := p.AddBar(int64(total), mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.CountersNoUnit("%d / %d "+what+" ")),
-		mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), decor.Name(" left")))
-	return bar.Increment, func() {
-		bar.Abort(true)
-		p.Wait()
-	}
+	return progress.Runs(w, total, what)
 }

@@ -63,6 +63,7 @@ var rules = map[string]rule{
 	"han/remote":              {floor: floorWire, siblings: []string{"han/gbcs", "han/gbcs/seal", "han/zcl"}},
 	"han/smki":                {floor: floorWire, siblings: []string{"han/gbcs/der"}}, // certificates
 	"han/tunnel":              {floor: floorWire, siblings: []string{"han/zcl"}},
+	"han/utrn":                {floor: floorWire, siblings: []string{"han/gbcs", "han/gbcs/seal"}}, // top-ups in 20 digits
 	"han/zcl":                 {floor: floorWire},
 
 	"devices/battery":    {floor: floorParts, siblings: []string{"devices/flash"}, thirdParty: []string{yamlModule}},
@@ -128,6 +129,7 @@ var rules = map[string]rule{
 	"internal/flagvalue":     {floor: floorWiring, siblings: []string{"internal/home"}},                                                 // codes, sizes and what a home is described by, on a command line
 	"internal/outputfile":    {floor: floorWiring, siblings: []string{"internal/inputfile"}, thirdParty: []string{renameioModule}},
 	"internal/messageview":   {floor: floorWiring, siblings: []string{"internal/inputfile", "internal/pki"}}, // what a GBCS message says, for people and programs
+	"internal/progress":      {floor: floorWiring, thirdParty: []string{mpbModule}},                          // bars on a terminal
 	"internal/imageview":     {floor: floorWiring, siblings: []string{"internal/inputfile"}},                 // what is in an OTA file, for people and programs
 	"internal/imagebuild":    {floor: floorWiring, siblings: []string{"internal/imageview", "internal/inputfile"}},
 	"internal/report":        {floor: floorWiring}, // plain data to a page; it knows none of the house
@@ -163,7 +165,7 @@ var rules = map[string]rule{
 	"internal/scenario/chaos": {floor: floorWiring, siblings: []string{
 		"internal/scenario/homefile", "internal/scenario/judge", "internal/scenario/play"}},
 
-	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, mpbModule, termModule, yamlModule}},
+	"cmd/commshub": {floor: floorCommand, thirdParty: []string{cobraModule, pflagModule, termModule, yamlModule}},
 
 	"internal/atrest/atresttest": {floor: floorTests},
 	"internal/capturetest":       {floor: floorTests, thirdParty: []string{cmpModule}}, // runs programs of others; the build tag capture keeps it out of go test ./...

@@ -15,6 +15,7 @@
 //
 //	MAC    AES-128-GMAC of 12 bytes over 11 0000000000 ‖ grouping header ‖ payload ‖ signature
 //	value  AES-128-GCM with the additional data 31 and a tag of 12 bytes
+//	UTRN   AES-128-GMAC of 16 bytes, of which it has the last four; see package utrn
 //
 // The purpose of a MAC is the message's CRA flag. The MAC of a command is made with the
 // key of the access control broker, although the message names its originator; that of
@@ -97,12 +98,12 @@ func (s Secret) key(c Context) [keySize]byte {
 	return [keySize]byte(digest[:])
 }
 
-// gcm returns the cipher and the IV for a message.
-func (s Secret) gcm(c Context) (aead cipher.AEAD, iv []byte) {
+// gcm returns the cipher and the IV for a message, with a tag of so many bytes.
+func (s Secret) gcm(c Context, tag int) (aead cipher.AEAD, iv []byte) {
 	key := s.key(c)
 	block, err := aes.NewCipher(key[:])
 	if err == nil {
-		aead, err = cipher.NewGCMWithTagSize(block, gbcs.MACSize)
+		aead, err = cipher.NewGCMWithTagSize(block, tag)
 	}
 	if err != nil {
 		panic(fmt.Sprintf("seal: AES-128-GCM: %v", err)) // its sizes are constants
@@ -112,9 +113,23 @@ func (s Secret) gcm(c Context) (aead cipher.AEAD, iv []byte) {
 
 // MAC returns the MAC over what it covers of a message, see [gbcs.Message.AppendMACed].
 func (s Secret) MAC(c Context, covered []byte) (mac [gbcs.MACSize]byte) {
-	aead, iv := s.gcm(c)
-	aead.Seal(mac[:0], iv, nil, append(macStart[:len(macStart):len(macStart)], covered...))
+	s.seal(mac[:0], c, len(mac), covered)
 	return mac
+}
+
+// TagSize is the size of a whole tag in bytes.
+const TagSize = 16
+
+// Tag returns the whole tag over what a MAC of a message would cover; MAC has its first
+// bytes.
+func (s Secret) Tag(c Context, covered []byte) (tag [TagSize]byte) {
+	s.seal(tag[:0], c, len(tag), covered)
+	return tag
+}
+
+func (s Secret) seal(to []byte, c Context, tag int, covered []byte) {
+	aead, iv := s.gcm(c, tag)
+	aead.Seal(to, iv, nil, append(macStart[:len(macStart):len(macStart)], covered...))
 }
 
 // CheckMAC checks the MAC of a message in constant time; it fails with [ErrMAC].
@@ -128,7 +143,7 @@ func (s Secret) CheckMAC(c Context, covered, mac []byte) error {
 
 // Open decrypts a value from its ciphertext and, behind it, its tag.
 func (s Secret) Open(c Context, sealed []byte) ([]byte, error) {
-	aead, iv := s.gcm(c)
+	aead, iv := s.gcm(c, gbcs.MACSize)
 	value, err := aead.Open(nil, iv, sealed, valueHead)
 	if err != nil {
 		return nil, errors.New("tag does not match")

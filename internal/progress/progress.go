@@ -1,0 +1,37 @@
+// Package progress draws bars on a terminal for what takes long: files on their way, and
+// runs of a simulation.
+package progress
+
+import (
+	"io"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+const width = 40 // characters
+
+// Upload shows a bar while a file of that size is read through body. Done takes it away.
+func Upload(terminal io.Writer, r io.Reader, size int64) (body io.Reader, done func()) {
+	p := mpb.New(mpb.WithOutput(terminal), mpb.WithWidth(width))
+	bar := p.AddBar(size, mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name("uploading ")),
+		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Percentage(decor.WCSyncSpace)))
+	return bar.ProxyReader(r), func() {
+		bar.Abort(true)
+		p.Wait()
+	}
+}
+
+// Runs shows a bar with the time left until step was called so many times. End takes it away.
+func Runs(terminal io.Writer, total int, what string) (step, end func()) {
+	p := mpb.New(mpb.WithOutput(terminal), mpb.WithWidth(width), mpb.WithRefreshRate(200*time.Millisecond))
+	bar := p.AddBar(int64(total), mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.CountersNoUnit("%d / %d "+what+" ")),
+		mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), decor.Name(" left")))
+	return bar.Increment, func() {
+		bar.Abort(true)
+		p.Wait()
+	}
+}
