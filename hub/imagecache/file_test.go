@@ -132,28 +132,39 @@ func benchmarkBlocks(b *testing.B, c *Cache) {
 	}
 }
 
+// inForms runs a benchmark on a folder as it is kept, plain or encrypted.
+func inForms(b *testing.B, run func(b *testing.B, c *Cache)) {
+	for name, key := range forms() {
+		b.Run(name, func(b *testing.B) { run(b, openWith(b, filepath.Join(b.TempDir(), "images"), key)) })
+	}
+}
+
 func BenchmarkReadBlock(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { benchmarkBlocks(b, NewMemory()) })
-	b.Run("folder", func(b *testing.B) { benchmarkBlocks(b, openCache(b, filepath.Join(b.TempDir(), "images"))) })
+	inForms(b, benchmarkBlocks)
 }
 
 func BenchmarkOpen500k(b *testing.B) {
-	c := openCache(b, filepath.Join(b.TempDir(), "images"))
-	hash := put(b, c, sample(1, 500_000)).FileHash
-	for b.Loop() {
-		f, err := c.Open(hash)
-		must(b, err)
-		must(b, f.Close())
-	}
+	inForms(b, func(b *testing.B, c *Cache) {
+		hash := put(b, c, sample(1, 500_000)).FileHash
+		b.SetBytes(500_000)
+		for b.Loop() {
+			f, err := c.Open(hash)
+			must(b, err)
+			must(b, f.Close())
+		}
+	})
 }
 
 func BenchmarkPut500k(b *testing.B) {
-	c := openCache(b, filepath.Join(b.TempDir(), "images"))
-	version := uint32(0)
-	for b.Loop() {
-		version++
-		put(b, c, sample(version, 500_000))
-	}
+	inForms(b, func(b *testing.B, c *Cache) {
+		version := uint32(0)
+		b.SetBytes(500_000)
+		for b.Loop() {
+			version++
+			put(b, c, sample(version, 500_000))
+		}
+	})
 }
 
 func BenchmarkNewMemory(b *testing.B) {
