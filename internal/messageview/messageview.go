@@ -33,7 +33,8 @@ type Field struct {
 	Start int    `json:"start"`         // offset of the first byte
 	End   int    `json:"end"`           // offset behind the last
 	Hex   string `json:"hex,omitempty"` // the bytes of a leaf
-	// Opened is what an encrypted value holds, in hex.
+	// Opened is what an encrypted value holds, in hex; it is as long as its ciphertext, in
+	// whose place the fields have their offsets.
 	Opened string  `json:"opened,omitempty"`
 	Fields []Field `json:"fields,omitempty"`
 }
@@ -48,16 +49,25 @@ type Problem struct {
 // for them among the certificates.
 func Of(message []byte, certs *Certificates) View {
 	t := tree.Decode(message)
-	opened := certs.Open(t)
+	return withOpened(message, t, certs.Open(t))
+}
+
+// withOpened returns the view of a message of whose encrypted values some were opened.
+func withOpened(message []byte, t tree.Tree, opened map[int][]byte) View {
 	v := View{
 		Size: len(message), Leaves: t.Leaves(), Encrypted: len(t.Encrypted), Opened: len(opened),
 		Identical: bytes.Equal(t.Append(nil), message) && bytes.Equal(t.Again, message),
-		Fields:    fields(t.Fields, opened), Problems: []Problem{},
+		Problems:  []Problem{},
+	}
+	values, problems := openedValues(t, opened)
+	v.Fields = fields(t.Fields, values)
+	for _, value := range values {
+		v.Leaves += leaves(value.fields) - 1
 	}
 	if t.CRA != 0 {
 		v.MessageCode, v.UseCase, v.CRA = fmt.Sprintf("%04X", uint16(t.Code)), t.Code.String(), t.CRA.String()
 	}
-	for _, p := range t.Problems {
+	for _, p := range append(t.Problems, problems...) {
 		v.Problems = append(v.Problems, Problem{p.Start, p.Text})
 	}
 	return v
@@ -73,14 +83,44 @@ func All(messages []Message, certs *Certificates) []View {
 	return views
 }
 
-func fields(of []tree.Field, opened map[int][]byte) []Field {
+// openedValue is what an encrypted value holds.
+type openedValue struct {
+	bytes  []byte
+	fields []tree.Field
+}
+
+// openedValues reads what was opened, by the offset of the ciphertext.
+func openedValues(t tree.Tree, opened map[int][]byte) (map[int]openedValue, []tree.Problem) {
+	values := map[int]openedValue{}
+	var problems []tree.Problem
+	for _, e := range t.Encrypted {
+		if value, ok := opened[e.Start]; ok {
+			inside, wrong := e.Opened(value)
+			values[e.Start] = openedValue{value, inside}
+			problems = append(problems, wrong...)
+		}
+	}
+	return values, problems
+}
+
+// leaves counts the leaves that stand in place of one that was opened.
+func leaves(of []tree.Field) int {
+	n := 0
+	for _, f := range of {
+		n += f.Leaves()
+	}
+	return max(n, 1)
+}
+
+func fields(of []tree.Field, opened map[int]openedValue) []Field {
 	list := make([]Field, len(of))
 	for i, f := range of {
 		list[i] = Field{Name: f.Name, Value: f.Value, Start: f.Start, End: f.End(), Fields: fields(f.Children, opened)}
 		if len(f.Children) == 0 {
 			list[i].Hex, list[i].Fields = digits(f.Raw), nil
 			if value, ok := opened[f.Start]; ok {
-				list[i].Opened = digits(value)
+				list[i].Opened = digits(value.bytes)
+				list[i].Fields = fields(value.fields, nil)
 			}
 		}
 	}
@@ -117,7 +157,7 @@ func printFields(w io.Writer, list []Field, indent string) {
 			value = f.Hex
 		}
 		if f.Opened != "" {
-			value = "opens to " + f.Opened
+			value = "opens to"
 		}
 		line := fmt.Sprintf("%4d %4d  %s%-*s  %s", f.Start, f.End-f.Start, indent, max(0, valueColumn-len(indent)), f.Name, value)
 		fmt.Fprintln(w, strings.TrimRight(line, " "))

@@ -242,6 +242,9 @@ func TestPublishedSignatures(t *testing.T) {
 		verdicts = append(verdicts, v)
 		view := Of(b, &certs)
 		opened, encrypted = opened+view.Opened, encrypted+view.Encrypted
+		if len(view.Problems) > 0 {
+			t.Errorf("%s: %+v", name, view.Problems)
+		}
 		if v.MAC == DoesNotMatch || v.MAC == Missing {
 			t.Errorf("%s: MAC: %s", name, v.MAC)
 		}

@@ -184,6 +184,17 @@ func ParseDataNotification(data []byte, offset int) (DataNotification, error) {
 	return n, nil
 }
 
+// ParseData reads one value from an offset on, up to the end of data. Offsets, in errors
+// too, count from the start of data.
+func ParseData(data []byte, offset int) (Data, error) {
+	r := reader{data: data, off: offset}
+	d := r.value(0)
+	if err := r.done(); err != nil {
+		return Data{}, err
+	}
+	return d, nil
+}
+
 func (r *reader) head(tag byte) Head {
 	start := r.off
 	if got := r.byte("tag"); r.err == nil && got != tag {

@@ -47,16 +47,6 @@ func fromStart[T any](parse func([]byte, int) (T, error)) func([]byte) (T, error
 	return func(data []byte) (T, error) { return parse(data, 0) }
 }
 
-// parseData reads one value.
-func parseData(data []byte, offset int) (Data, error) {
-	r := reader{data: data, off: offset}
-	d := r.value(0)
-	if err := r.done(); err != nil {
-		return Data{}, err
-	}
-	return d, nil
-}
-
 func TestAccessRequest(t *testing.T) {
 	b := codectest.Hex(t, goldenRequest)
 	a, err := ParseAccessRequest(b, 0)
@@ -132,7 +122,7 @@ func TestEveryTypeIsTakenAndAppended(t *testing.T) {
 			continue
 		}
 		b := append([]byte{byte(tag)}, make([]byte, k.size)...)
-		d, err := parseData(b, 0)
+		d, err := ParseData(b, 0)
 		if err != nil {
 			t.Errorf("%s: %v", tag, err)
 		} else if again := d.Append(nil); !bytes.Equal(again, b) {
@@ -146,7 +136,7 @@ func TestNumbers(t *testing.T) {
 		"0F 80": -128, "10 FFFE": -2, "05 80000000": -1 << 31, "14 FFFFFFFFFFFFFFFF": -1,
 		"11 FF": 255, "12 FFFE": 65534, "06 80000000": 1 << 31, "16 07": 7, "03 01": 1,
 	} {
-		d, err := parseData(codectest.Hex(t, text), 0)
+		d, err := ParseData(codectest.Hex(t, text), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +167,7 @@ func TestWhatIsNoDataIsRefusedWithItsOffset(t *testing.T) {
 		"at byte 3: double-long-unsigned of 4 bytes, but 2 are left":     "13 06 02 FF FF",
 		"nested deeper than 24":                                          strings.Repeat("01 01 ", 30) + "00",
 	} {
-		if _, err := parseData(codectest.Hex(t, text), 0); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseData(codectest.Hex(t, text), 0); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
@@ -212,7 +202,7 @@ func FuzzParse(f *testing.F) {
 		check(response.Append(nil), err)
 		notification, err := ParseDataNotification(data, 0)
 		check(notification.Append(nil), err)
-		d, err := parseData(data, 0)
+		d, err := ParseData(data, 0)
 		check(d.Append(nil), err)
 		for _, b := range again {
 			if !bytes.Equal(b, data) {

@@ -31,6 +31,10 @@ var alertShapes = map[gbcs.MessageCode][]*shape{
 	0x0123: {{name: "state and associated information"}},
 }
 
+// alertHolds names the attributes that what is encrypted in an alert holds (messages
+// published as RTDS 4.5.0).
+var alertHolds = map[gbcs.MessageCode]string{0x0061: "BillingDataLog(BillingCalendarTriggeredExcExport)"}
+
 var (
 	// remotePartyMessage names a message that was not delivered.
 	remotePartyMessage = &shape{name: "remote party message", octets: []part{

@@ -18,6 +18,9 @@ type cosem struct {
 	classes map[uint16]cosemClass
 	objects map[cosemMember]cosemObject
 	shapes  map[string]*shape
+	// attributes are the rows of the attributes of a name, in the order of the table; each
+	// shape has the name.
+	attributes map[string][]*shape
 }
 
 type cosemClass struct {
@@ -49,7 +52,7 @@ var cosemNames = sync.OnceValue(func() cosem {
 })
 
 func readCosem(table string) (cosem, error) {
-	c := cosem{classes: map[uint16]cosemClass{}, objects: map[cosemMember]cosemObject{}, shapes: map[string]*shape{}}
+	c := cosem{classes: map[uint16]cosemClass{}, objects: map[cosemMember]cosemObject{}, shapes: map[string]*shape{}, attributes: map[string][]*shape{}}
 	var class uint16
 	for line := range strings.Lines(table) {
 		words := strings.Fields(line)
@@ -74,7 +77,21 @@ func readCosem(table string) (cosem, error) {
 			return cosem{}, fmt.Errorf("line %q: %w", strings.TrimSpace(line), err)
 		}
 	}
+	c.protect()
 	return c, nil
+}
+
+// protect says of what objects of Data Protection protect what it is: the attributes that
+// have the object's name.
+func (c *cosem) protect() {
+	for key, o := range c.objects {
+		if o.shape != nil && o.shape == c.shapes["protected"] {
+			s := *o.shape
+			s.holds = c.attributes[o.name]
+			o.shape = &s
+			c.objects[key] = o
+		}
+	}
 }
 
 func parseClass(word string) (uint16, error) {
@@ -105,6 +122,14 @@ func (c *cosem) readObject(words []string) error {
 		}
 	}
 	c.objects[key] = o
+	if key.member[0] == 'a' {
+		s := shape{}
+		if o.shape != nil {
+			s = *o.shape
+		}
+		s.name = o.name
+		c.attributes[o.name] = append(c.attributes[o.name], &s)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/commshub/commshub/han/gbcs"
@@ -166,7 +167,7 @@ func (r *reader) alertBody(body dlms.Data) Field {
 	}
 	extra := body.Elements[head:]
 	if len(extra) == 2 && isProtection(extra[0], extra[1]) {
-		f.Children = append(f.Children, r.protected(extra[0], extra[1], gbcs.MessageCode.String(r.code))...)
+		f.Children = append(f.Children, r.protected(extra[0], extra[1], gbcs.MessageCode.String(r.code), cosemNames().attributes[alertHolds[r.code]])...)
 		return f
 	}
 	s := &shape{elements: alertShapes[r.code]}
@@ -185,7 +186,11 @@ func (r *reader) alertBody(body dlms.Data) Field {
 func (r *reader) value(d dlms.Data, name string, s *shape) Field {
 	f := r.field(name, "", d.Start, d.End)
 	if d.Tag == dlms.Structure && len(d.Elements) == 2 && isProtection(d.Elements[0], d.Elements[1]) {
-		f.Children = r.protected(d.Elements[0], d.Elements[1], name)
+		var holds []*shape
+		if s != nil {
+			holds = s.holds
+		}
+		f.Children = r.protected(d.Elements[0], d.Elements[1], name, holds)
 		return f
 	}
 	switch d.Tag {
@@ -255,17 +260,38 @@ func isProtection(parameters, sealed dlms.Data) bool {
 		sealed.Tag == dlms.OctetString && len(sealed.Value) >= sealedHead+sealedTag && sealed.Value[0] == securityEncrypted
 }
 
-// protected returns the fields of protection parameters and a sealed octet-string.
-func (r *reader) protected(parameters, sealed dlms.Data, name string) []Field {
+// protected returns the fields of protection parameters and a sealed octet-string, which
+// holds attributes of these shapes.
+func (r *reader) protected(parameters, sealed dlms.Data, name string, holds []*shape) []Field {
 	f := r.field("protected attributes", "", sealed.Start, sealed.End)
 	start := sealed.End - len(sealed.Value)
-	r.encrypted = append(r.encrypted, Encrypted{name, start + sealedHead, sealed.Value[sealedHead:]})
+	r.sealedValue(name, start+sealedHead, sealed.Value[sealedHead:], func(r *reader, end int) { r.protectedAttributes(end, holds) })
 	f.Children = []Field{
 		r.field("security header", octets(sealed.Value[:sealedHead]), start, start+sealedHead),
 		r.field("encrypted value of "+name, octets(sealed.Value[sealedHead:len(sealed.Value)-sealedTag]), start+sealedHead, f.End()-sealedTag),
 		r.field("tag", octets(sealed.Value[len(sealed.Value)-sealedTag:]), f.End()-sealedTag, f.End()),
 	}
 	return []Field{r.value(parameters, "protection parameters", cosemNames().shapes["protection"]), f}
+}
+
+// sealedValue notes an encrypted value, and how it is read once it is open.
+func (r *reader) sealedValue(name string, start int, sealed []byte, read func(r *reader, end int)) {
+	r.encrypted = append(r.encrypted, Encrypted{name, start, sealed, r.data, read})
+}
+
+// protectedAttributes takes what a sealed octet-string holds, up to end: a structure with
+// the value of each attribute that the object protects.
+func (r *reader) protectedAttributes(end int, holds []*shape) {
+	d, err := dlms.ParseData(r.data[:end], r.at)
+	if err == nil && !bytes.Equal(d.Append(nil), r.data[r.at:end]) {
+		err = fmt.Errorf("value of %d bytes is written again as another", end-r.at)
+	}
+	if err != nil {
+		r.unread(end, "%v", err)
+		return
+	}
+	s := &shape{elements: holds[:min(len(holds), len(d.Elements))]}
+	r.put(r.value(d, "attributes", s), end)
 }
 
 // isTime are the elements that count seconds since 2000.

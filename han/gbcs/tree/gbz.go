@@ -159,7 +159,7 @@ func (r *reader) component(c gbz.Component) {
 		var row *zclCommandRow
 		name, row = r.command(c.Cluster, c.Frame)
 		if c.Sealed != nil {
-			r.sealed(c, name)
+			r.sealed(c, name, row)
 			return
 		}
 		r.group("payload", func() { r.zclPayload(c, row) })
@@ -193,11 +193,14 @@ func frameControlText(f gbz.Frame) string {
 	return text + ", to server"
 }
 
-func (r *reader) sealed(c gbz.Component, name string) {
+func (r *reader) sealed(c gbz.Component, name string, row *zclCommandRow) {
 	r.bytes("length of the encrypted payload", gbz.SealedLengthSize, decimal)
 	r.bytes("security header", sealedHead, octets)
 	size := len(c.Sealed.Ciphertext)
-	r.encrypted = append(r.encrypted, Encrypted{name, r.at, r.data[r.at : r.at+size+sealedTag]})
+	r.sealedValue(name, r.at, r.data[r.at:r.at+size+sealedTag], func(r *reader, end int) {
+		c.End = end
+		r.zclPayload(c, row)
+	})
 	r.bytes("encrypted value of "+name, size, octets)
 	r.bytes("tag", sealedTag, octets)
 }

@@ -11,6 +11,7 @@ type shape struct {
 	optional bool
 	elements []*shape // of a structure
 	each     *shape   // of an array
+	holds    []*shape // of what is protected: the attributes, once they are open
 	octets   []part   // of an octet-string
 }
 

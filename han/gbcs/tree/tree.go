@@ -130,6 +130,22 @@ type Encrypted struct {
 	Name   string // of what is encrypted
 	Start  int    // the offset of the ciphertext in the message
 	Sealed []byte // ciphertext and tag
+
+	message []byte
+	read    func(r *reader, end int) // takes what is opened, up to end
+}
+
+// Opened returns the fields of what an encrypted value holds. It is as long as its
+// ciphertext, so that the offset of a field is that of its ciphertext in the message; its
+// bytes are those of the value.
+func (e Encrypted) Opened(value []byte) ([]Field, []Problem) {
+	r := reader{data: append(bytes.Clone(e.message[:e.Start]), value...), at: e.Start}
+	end := len(r.data)
+	e.read(&r, end)
+	if r.at < end {
+		r.unread(end, "value is not read")
+	}
+	return r.fields, r.problems
 }
 
 // Append appends the message, put together from its leaves.
