@@ -5,6 +5,7 @@ package flagvalue
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -46,7 +47,8 @@ func (h *Hex32) Set(s string) error {
 	return nil
 }
 
-// Bytes is a number of bytes: 262144, 256KiB, 750kB, 1MiB.
+// Bytes is a number of bytes, at most what an int of 32 bits holds: 262144, 256KiB,
+// 750kB, 1MiB.
 type Bytes int
 
 // String implements fmt.Stringer.
@@ -70,13 +72,13 @@ func (b *Bytes) Set(s string) error {
 			number = s[:len(s)-len(u.suffix)]
 		}
 		v, err := strconv.Atoi(number)
-		if err != nil || v < 0 || v > 1<<40/u.factor {
+		if err != nil || v < 0 || v > math.MaxInt32/u.factor {
 			break
 		}
 		*b = Bytes(v * u.factor)
 		return nil
 	}
-	return errors.New("want bytes such as 262144, 256KiB or 750kB")
+	return errors.New("want bytes such as 262144, 256KiB or 750kB, at most 2147483647")
 }
 
 // auto is the value that leaves it to the program.
