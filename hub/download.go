@@ -20,8 +20,11 @@ import (
 // RegisterImage makes an image of the cache known. supplierVerified tells that
 // its authorising signature was checked.
 func (h *Hub) RegisterImage(now time.Time, out *han.Outbox, e imagecache.Entry, supplierVerified bool) error {
-	if known, ok := h.store.ImageByFileHash(e.FileHash); ok && !known.Damaged {
+	if known, ok := h.store.ImageByFileHash(e.FileHash); ok && !known.Damaged && !known.Removed {
 		return nil
+	}
+	if err := h.Holds(e.FileHash); errors.Is(err, store.ErrUnknownImage) {
+		return fmt.Errorf("register image %s: %w: it was removed while it came in; upload it again", e.FileHash, store.ErrConflict)
 	}
 	im := store.Image{
 		FileHash: e.FileHash, ImageHash: e.ImageHash,
@@ -38,7 +41,35 @@ func (h *Hub) RegisterImage(now time.Time, out *han.Outbox, e imagecache.Entry, 
 	return nil
 }
 
-// Image returns what is known of an image.
+// RemoveImage drops an image. That it is to go is on record before its bytes go, so that
+// what a power cut or a failing disk leaves undone is done when it is called again, and
+// the image is there no more in between. With forget nothing stays on record of it.
+// Removing what is not there does nothing.
+func (h *Hub) RemoveImage(now time.Time, out *han.Outbox, fileHash imagecache.Hash, forget bool) error {
+	im, ok := h.store.ImageByFileHash(fileHash)
+	if !ok {
+		return nil
+	}
+	if !im.Removed {
+		im.Removed, im.Damaged = true, false
+		if err := h.store.Commit(store.Put(im)); err != nil {
+			return fmt.Errorf("remove image %s: %w", fileHash, err)
+		}
+		h.record(out, trace.Record{At: now, Kind: trace.ImageRemoved, Version: im.FileVersion, Size: im.Size, Hash: im.FileHash})
+	}
+	if err := h.cache.Remove(fileHash); err != nil {
+		return fmt.Errorf("%w: it is not offered any more, and its bytes go when it is removed again or the hub starts", err)
+	}
+	if !forget {
+		return nil
+	}
+	if err := h.store.Commit(store.Delete(im)); err != nil {
+		return fmt.Errorf("remove image %s: %w", fileHash, err)
+	}
+	return nil
+}
+
+// Image returns what is known of an image, also of a removed one.
 func (h *Hub) Image(fileHash imagecache.Hash) (store.Image, bool) {
 	return h.store.ImageByFileHash(fileHash)
 }

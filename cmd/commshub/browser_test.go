@@ -64,9 +64,22 @@ func TestBrowserDoesTheWholeJob(t *testing.T) {
 	if got := b.Text(".hero .versions"); got != "Runs 02000000" {
 		t.Errorf("after the restart the page says %q", got)
 	}
+	removeImage(p, b, esme)
 	if c := b.Complaints("Failed to load resource", "ERR_"); len(c) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(c, "\n"))
 	}
+}
+
+// removeImage removes the image from the page: refused, with the reason, while the
+// electricity meter has an update to it.
+func removeImage(p *processes, b *browsertest.Page, esme string) {
+	b.Click("nav a", "Firmware")
+	b.Click("td button", "Remove")
+	b.Click("dialog button", "Remove it")
+	b.Until("it is refused with the reason", `document.querySelector("dialog .failed")?.innerText.includes("it is in use")`)
+	p.command("firmware", "cancel", esme)
+	b.Click("dialog button", "Remove it")
+	b.Until("the image is gone", `!document.querySelector("dialog") && document.querySelector(".nothing").checkVisibility()`)
 }
 
 // addDevice adds the gas meter from the page, which asks for the token once: a wrong

@@ -59,11 +59,11 @@ func onDevice(cmd *cobra.Command, base, argument string, f func(c *client.Client
 // findDevices returns the devices that arguments name.
 func findDevices(cmd *cobra.Command, c *client.Client, names ...string) ([]han.EUI64, error) {
 	devices, err := console.FindDevices(cmd.Context(), c, names...)
-	return devices, noDeviceIsBadInput(err)
+	return devices, noSuchIsBadInput(err)
 }
 
-func noDeviceIsBadInput(err error) error {
-	if errors.Is(err, console.ErrNoDevice) {
+func noSuchIsBadInput(err error) error {
+	if errors.Is(err, console.ErrNoDevice) || errors.Is(err, console.ErrNoImage) {
 		return inputError{err}
 	}
 	return err

@@ -29,7 +29,7 @@ kind, gsme or esme, if the home has one such device.`,
   commshub firmware status
   commshub firmware activate gsme`,
 	}
-	cmd.AddCommand(newFirmwareUpload(g), newFirmwareList(), newFirmwareDistribute(),
+	cmd.AddCommand(newFirmwareUpload(g), newFirmwareList(), newFirmwareRemove(), newFirmwareDistribute(),
 		newFirmwareActivate(), newFirmwareCancel(), newFirmwareStatus(), newFirmwareOrders(), newFirmwareVersion(), newFirmwareWatch(g))
 	return cmd
 }
@@ -99,6 +99,31 @@ func newFirmwareList() *cobra.Command {
 	}.command()
 }
 
+func newFirmwareRemove() *cobra.Command {
+	var base string
+	cmd := &cobra.Command{
+		Use:   "remove IMAGE",
+		Short: "Remove an image from the hub's cache",
+		Long: `Remove an image, named as for distribute, from the hub's cache. It is refused while an update to the image
+has not ended. Devices that have the image keep it. One named by its whole SHA-256 may be removed already.`,
+		Example: "  commshub firmware remove 02000000",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd, base)
+			if err != nil {
+				return err
+			}
+			im, err := console.RemoveImage(cmd.Context(), c, args[0])
+			if err == nil {
+				foreign.Fprintf(cmd.OutOrStdout(), "%s is not in the hub's cache any more\n", im)
+			}
+			return noSuchIsBadInput(err)
+		},
+	}
+	apiFlag(cmd, &base)
+	return cmd
+}
+
 func newFirmwareDistribute() *cobra.Command {
 	var base string
 	var force bool
@@ -121,9 +146,9 @@ what that is expected to take.`,
 			if err != nil {
 				return err
 			}
-			im, err := findImage(cmd.Context(), c, args[0])
+			im, err := console.FindImage(cmd.Context(), c, args[0])
 			if err != nil {
-				return err
+				return noSuchIsBadInput(err)
 			}
 			body := map[string]any{"image": im.SHA256, "devices": devices, "force": force}
 			var given struct{ Updates []api.Update }
@@ -272,7 +297,7 @@ meter answers at its next heartbeat; what is not answered within --timeout, comm
 			}
 			eui, err := console.Versioned(cmd.Context(), c, append(args, "hub")[0])
 			if err != nil {
-				return noDeviceIsBadInput(err)
+				return noSuchIsBadInput(err)
 			}
 			o, err := console.ReadVersion(cmd.Context(), c, eui, timeout)
 			if o.Counter == 0 {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,28 +63,6 @@ func buildSample(pkiDir string, version uint32, seed uint64) ([]byte, error) {
 		return nil, inputError{err}
 	}
 	return imagebuild.SampleFile(version, seed, sampleSize, manufacturer.Key, supplier.Key)
-}
-
-// findImage finds the one image whose hash begins with name, or whose version it is.
-func findImage(ctx context.Context, c *client.Client, name string) (api.Image, error) {
-	images, err := client.List[api.Image](ctx, c, "/v1/images", "images")
-	if err != nil {
-		return api.Image{}, err
-	}
-	var found []api.Image
-	for _, im := range images {
-		if strings.HasPrefix(im.SHA256, strings.ToLower(name)) || strings.EqualFold(im.Version, name) {
-			found = append(found, im)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return api.Image{}, badInput("image %q: not in the hub's cache (see commshub firmware list)", name)
-	default:
-		return api.Image{}, badInput("image %q: fits %d images, name more of its SHA-256", name, len(found))
-	}
 }
 
 // uploadProgress shows a bar on a terminal while r is read.

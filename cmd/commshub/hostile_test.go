@@ -56,6 +56,7 @@ var hostileLines = map[string][]string{
 	"firmware distribute": {"TEXT 00DB1234567890A1", "NAME NAME"},
 	"firmware list":       {"", "--json"},
 	"firmware orders":     {"", "--json"},
+	"firmware remove":     {"TEXT", "NAME", "0000000000000000000000000000000000000000000000000000000000000000"},
 	"firmware status":     {"", "--json"},
 	"firmware upload":     {"IMAGE", "IMAGE --json", "NAME", "SCENARIO"},
 	"firmware version":    {"--timeout 300ms", "gsme --timeout 300ms", "00DB1234567890A1 --json --timeout 300ms", "NAME"},

@@ -45,7 +45,7 @@ func (a *API) imageFile(w http.ResponseWriter, r *http.Request) error {
 		return invalid("path.sha256", r.PathValue("sha256"), err)
 	}
 	im, ok := a.Store.ImageByFileHash(hash)
-	if !ok {
+	if !ok || im.Removed {
 		return problem(fmt.Errorf("image %s: %w", hash, store.ErrUnknownImage))
 	}
 	file, err := a.Cache.Open(hash)

@@ -67,8 +67,14 @@ type imagesOutput struct {
 	}
 }
 
-type imageInput struct {
+// ImagePath names an image in the path.
+type ImagePath struct {
 	SHA256 string `path:"sha256" doc:"64 hex digits"`
+}
+
+type removeImageInput struct {
+	ImagePath
+	Precondition
 }
 
 type imageOutput struct {
@@ -100,19 +106,39 @@ func (a *API) registerImages(mux *http.ServeMux) {
 	register(a, huma.Operation{
 		OperationID: "read-image", Method: http.MethodGet, Path: pathImages + "/{sha256}",
 		Summary: "Read an entry of the image cache", Tags: []string{"images"},
-	}, []int{http.StatusNotFound}, func(_ context.Context, in *imageInput) (*imageOutput, error) {
+	}, []int{http.StatusNotFound}, func(_ context.Context, in *ImagePath) (*imageOutput, error) {
 		hash, err := imagecache.ParseHash(in.SHA256)
 		if err != nil {
 			return nil, invalid("path.sha256", in.SHA256, err)
 		}
 		im, ok := a.Store.ImageByFileHash(hash)
-		if !ok {
+		if !ok || im.Removed {
 			return nil, problem(fmt.Errorf("image %s: %w", hash, store.ErrUnknownImage))
 		}
 		return &imageOutput{ETag: etag(im), Body: imageOf(im)}, nil
 	})
+	register(a, huma.Operation{
+		OperationID: "remove-image", Method: http.MethodDelete, Path: pathImages + "/{sha256}", DefaultStatus: http.StatusNoContent,
+		Summary: "Remove an image from the cache", Tags: []string{"images"},
+		Description: "Refused while an update to the image has not ended; the answer says which, and what ends it. What is not there is removed already.",
+	}, changing(http.StatusConflict, http.StatusPreconditionFailed), a.removeImage)
 	mux.HandleFunc(uploadPattern, a.upload)
 	a.describeUpload()
+}
+
+func (a *API) removeImage(_ context.Context, in *removeImageInput) (*struct{}, error) {
+	hash, err := imagecache.ParseHash(in.SHA256)
+	if err != nil {
+		return nil, invalid("path.sha256", in.SHA256, err)
+	}
+	return nil, a.operate(func(_ *hub.Hub, now time.Time, out *han.Outbox) error {
+		if im, ok := a.Store.ImageByFileHash(hash); ok && !im.Removed {
+			if err := in.check(etag(im)); err != nil {
+				return err
+			}
+		}
+		return a.HeadEnd.RemoveImage(now, out, hash)
+	})
 }
 
 // describeUpload describes the upload, which is handled outside huma because it is
@@ -196,7 +222,7 @@ func (a *API) takeImage(w http.ResponseWriter, r *http.Request, force bool) (sto
 		})
 	}
 	im, known := a.Store.ImageByFileHash(e.FileHash)
-	if err != nil && !known {
+	if err != nil && (!known || im.Removed) {
 		err = errors.Join(err, a.Cache.Remove(e.FileHash))
 	}
 	return im, e.Warnings, err

@@ -74,3 +74,53 @@ func TestAHeaderStringComesWithoutLoss(t *testing.T) {
 		}
 	}
 }
+
+// TestAnImageIsRemovedForAll: the list, the events and the count follow, and who comes second
+// finds it gone.
+func TestAnImageIsRemovedForAll(t *testing.T) {
+	s := newServer(t)
+	s.json("POST", "/v1/devices", addGSME)
+	status, v := s.upload(testimage.GB(testimage.Options{Version: 2}))
+	if status != 201 {
+		t.Fatal(status, v)
+	}
+	path := "/v1/images/" + v["sha256"].(string)
+	s.json("POST", "/v1/updates", `{"image":"`+v["sha256"].(string)+`","devices":["`+gsme+`"]}`)
+	status, refusal := s.json("DELETE", path, "")
+	if detail, _ := refusal["detail"].(string); status != 409 || !strings.Contains(detail, "cancel it first (commshub firmware cancel "+gsme+")") {
+		t.Errorf("removed while it is in use: %d %v", status, refusal)
+	}
+	if status, v := s.json("DELETE", "/v1/updates/"+gsme, ""); status != 204 {
+		t.Fatal(status, v)
+	}
+	f := s.follow("/events?types=image,image-removed")
+	f.until("hello")
+	if resp, _ := s.send("DELETE", path, "", "If-Match", `"0"`); resp.StatusCode != 412 {
+		t.Errorf("removed by who read another entry: %s", resp.Status)
+	}
+	for range 2 {
+		if status, v := s.json("DELETE", path, ""); status != 204 {
+			t.Errorf("removed: %d %v", status, v)
+		}
+	}
+	if e := f.next(); e.kind != "image-removed" || e.data != `{"sha256":"`+v["sha256"].(string)+`"}` {
+		t.Errorf("told as %v", e)
+	}
+	for _, gone := range []string{path, path + "/file"} {
+		if status, _ := s.json("GET", gone, ""); status != 404 {
+			t.Errorf("%s: %d", gone, status)
+		}
+	}
+	if _, list := s.json("GET", "/v1/images", ""); len(list["images"].([]any)) != 0 {
+		t.Errorf("listed: %v", list)
+	}
+	if _, u := s.json("GET", "/v1/updates/"+gsme, ""); u["version"] != "00000002" || u["state"] != "cancelled" {
+		t.Errorf("its update is %v", u)
+	}
+	if status, v := s.upload(testimage.GB(testimage.Options{Version: 2})); status != 201 {
+		t.Errorf("uploaded again: %d %v", status, v)
+	}
+	if e := f.next(); e.kind != "image" {
+		t.Errorf("told as %v", e)
+	}
+}

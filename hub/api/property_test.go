@@ -39,6 +39,7 @@ const (
 type world struct {
 	*server
 	image    string // SHA-256 of what is distributed to the gas meter
+	spare    string // SHA-256 of what is distributed to nobody
 	broken   error  // what every operation fails with, if set
 	lab      *api.Lab
 	elsewher bool // devices run in other processes
@@ -111,6 +112,8 @@ func (w *world) fill() {
 	for _, im := range w.store.Images() {
 		if im.FileVersion == 2 {
 			w.image = fmt.Sprintf("%x", im.FileHash)
+		} else {
+			w.spare = fmt.Sprintf("%x", im.FileHash)
 		}
 	}
 	w.must("POST", "/v1/updates", `{"image":"`+w.image+`","devices":["`+gsme+`"]}`, 202)
@@ -154,6 +157,9 @@ type request struct {
 // valid returns a request that an operation takes.
 func (w *world) valid(op *operation) request {
 	path := strings.NewReplacer("{eui64}", gsme, "{sha256}", w.image, "{sequence}", "1", "{id}", "1").Replace(op.path)
+	if op.OperationID == "remove-image" {
+		path = strings.Replace(path, w.image, w.spare, 1)
+	}
 	if op.OperationID == "report-bridged-device" {
 		path = strings.Replace(path, gsme, outside, 1)
 	}
@@ -305,6 +311,8 @@ func conflict(w *world, op *operation) (*world, request) {
 		r.body = `{"eui64":"` + gsme + `","kind":"GSME"}`
 	case "distribute-image":
 		r.body = `{"image":"` + w.image + `","devices":["` + ihd + `"]}`
+	case "remove-image":
+		r.path = strings.Replace(r.path, w.spare, w.image, 1)
 	case "read-firmware-version":
 		r.path = strings.Replace(r.path, gsme, ihd, 1)
 	case "report-bridged-device":

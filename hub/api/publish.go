@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/observe"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/foreign"
@@ -88,8 +89,10 @@ func (p *publisher) tell(all bool) {
 		p.forget(eui)
 	}
 	for hash := range c.Images {
-		if im, ok := p.Store.ImageByFileHash(hash); ok {
+		if im, ok := p.Store.ImageByFileHash(hash); ok && !im.Removed {
 			p.events.publish("image", imageOf(im))
+		} else {
+			p.events.publish("image-removed", map[string]string{"sha256": imagecache.Hash(hash).String()})
 		}
 	}
 	p.tellAlerts()

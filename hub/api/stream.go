@@ -26,7 +26,7 @@ const (
 // eventKinds are the kinds of event that can be asked for. The others, hello and
 // lost, come always.
 var eventKinds = []string{
-	"device", "device-removed", "image", "update", "window", "alert", "messages", "mirror", "battery", "clock",
+	"device", "device-removed", "image", "image-removed", "update", "window", "alert", "messages", "mirror", "battery", "clock",
 	"broker", "lab", "record", kindTraffic,
 }
 

@@ -28,7 +28,7 @@ type Distribution struct {
 func (s *HeadEnd) Distribute(now time.Time, out *han.Outbox, d Distribution) error {
 	fileHash := d.Image
 	im, ok := s.hub.Image(fileHash)
-	if !ok {
+	if !ok || im.Removed {
 		return fmt.Errorf("distribute image %s: %w", fileHash, store.ErrUnknownImage)
 	}
 	var changes []store.Change

@@ -46,6 +46,9 @@ type Hub interface {
 	// authorising signature was checked. Image returns what is known of one, Holds an error if it cannot be served.
 	RegisterImage(now time.Time, out *han.Outbox, e imagecache.Entry, verified bool) error
 	Image(fileHash imagecache.Hash) (store.Image, bool)
+	// RemoveImage drops an image, or what an earlier call left of it; with forget nothing
+	// stays on record of it.
+	RemoveImage(now time.Time, out *han.Outbox, fileHash imagecache.Hash, forget bool) error
 	Holds(fileHash imagecache.Hash) error
 	// Quarantine puts an image aside that cannot be served. The change makes it one to be
 	// put in again.
@@ -92,9 +95,10 @@ func New(cfg Config, records *store.Store) *HeadEnd {
 }
 
 // Connect gives the head end a hub that has started. What devices had not
-// downloaded yet is offered again.
+// downloaded yet is offered again, and what removals left half done is done.
 func (s *HeadEnd) Connect(now time.Time, out *han.Outbox, h Hub) {
 	s.hub = h
+	s.finishRemovals(now, out)
 	for _, im := range s.store.Images() {
 		s.examine(now, out, im)
 	}

@@ -41,6 +41,7 @@ type line struct {
 	full    bool // the hub takes no message
 
 	registered []store.Image
+	removed    []bool // of each image that was: nothing stays on record
 }
 
 // newLine returns a head end whose gas meter holds the first image.
@@ -412,6 +413,11 @@ func (l *line) Send(_ time.Time, _ *han.Outbox, _ han.EUI64, m gasproxy.Message,
 	}
 	l.sent = append(l.sent, m)
 	return l.store.Commit(along...)
+}
+
+func (l *line) RemoveImage(_ time.Time, _ *han.Outbox, _ imagecache.Hash, forget bool) error {
+	l.removed = append(l.removed, forget)
+	return nil
 }
 
 func (l *line) Quarantine(imagecache.Hash) ([]store.Change, error)      { return nil, nil }

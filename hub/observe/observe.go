@@ -121,7 +121,7 @@ func (o *Observer) hubRecord(r *trace.Record) {
 	case trace.DeviceRemoved:
 		o.forget(peer)
 		return
-	case trace.ImageCached:
+	case trace.ImageCached, trace.ImageRemoved:
 		o.changes.Images.add(r.Hash)
 	case trace.DistributionStarted:
 		if u, ok := o.store.Update(peer, r.Hash); ok {

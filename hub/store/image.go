@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/ota"
@@ -26,6 +27,7 @@ type Image struct {
 	HasDestination   bool              `cbor:"14,keyasint,omitempty"` // the image is for one device alone
 	Destination      han.EUI64         `cbor:"15,keyasint,omitempty"` // only with HasDestination
 	Damaged          bool              `cbor:"16,keyasint,omitempty"` // its bytes were lost; it can be put in again
+	Removed          bool              `cbor:"17,keyasint,omitempty"` // its bytes are gone, or about to go; it can be put in again
 }
 
 func (Image) table() Table                 { return TableImages }
@@ -38,10 +40,18 @@ func (im Image) ID() ota.ImageID {
 	return ota.ImageID{Manufacturer: im.Manufacturer, ImageType: im.ImageType, FileVersion: im.FileVersion}
 }
 
-// Images returns all images, sorted by file hash.
-func (s *Store) Images() []Image { return whole[Image](s, TableImages) }
+// Images returns the images that the hub has, sorted by file hash.
+func (s *Store) Images() []Image {
+	return slices.DeleteFunc(whole[Image](s, TableImages), func(im Image) bool { return im.Removed })
+}
 
-// ImageByFileHash returns the image whose OTA file has the given SHA-256.
+// RemovedImages returns those that it has not any more, and that updates still speak of or
+// that a removal left half done, sorted by file hash.
+func (s *Store) RemovedImages() []Image {
+	return slices.DeleteFunc(whole[Image](s, TableImages), func(im Image) bool { return !im.Removed })
+}
+
+// ImageByFileHash returns the image whose OTA file has the given SHA-256, also a removed one.
 func (s *Store) ImageByFileHash(hash [sha256.Size]byte) (Image, bool) {
 	return first[Image](s, TableImages, hash[:])
 }

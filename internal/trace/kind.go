@@ -25,6 +25,8 @@ const (
 
 	// ImageCached: the hub stored an image.
 	ImageCached
+	// ImageRemoved: the hub dropped an image.
+	ImageRemoved
 	// DistributionStarted: the hub will offer an image to a device.
 	DistributionStarted
 	// DistributionCancelled: the hub will not offer that image to that device any more.
@@ -163,6 +165,7 @@ var kinds = [kindEnd]kindInfo{
 	FrameRefused:          {"frame-refused", []field{fieldPeer, fieldText}},
 	TimeSet:               {"time-set", []field{fieldTook}},
 	ImageCached:           {"image-cached", []field{fieldVersion, fieldSize, fieldHash}},
+	ImageRemoved:          {"image-removed", []field{fieldVersion, fieldSize, fieldHash}},
 	DistributionStarted:   {"distribution-started", []field{fieldPeer, fieldVersion, fieldSize, fieldHash}},
 	DistributionCancelled: {"distribution-cancelled", []field{fieldPeer, fieldVersion, fieldText}},
 	TransferDone:          {"transfer-done", []field{fieldPeer, fieldVersion}},

@@ -101,6 +101,15 @@ export class Actions {
     if (sure) toast(`${kindName(d.kind)} ${d.eui64} is removed.`);
   }
 
+  async removeImage(im) {
+    const sure = await ask({
+      title: "Remove this image?", confirm: "Remove it", danger: true,
+      lead: `Version ${im.version} (${bytes(im.size)}) leaves the hub. Meters that have it keep it, and updates that ended stay listed.`,
+      check: () => change("DELETE", `/v1/images/${im.sha256}`).then(() => true),
+    });
+    if (sure) toast(`Version ${im.version} is removed.`);
+  }
+
   readVersion(d) {
     return this.#do(() => change("POST", `/v1/devices/${d.eui64}/firmware-version`),
       "Asked. The answer comes as a response under Alerts, from a gas meter after its next heartbeat.");

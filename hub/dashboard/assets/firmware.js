@@ -80,7 +80,7 @@ export class Firmware {
     this.noImages = h("p", { className: "nothing" }, "No image yet. Drop a file above, or try commshub firmware upload --sample, which makes a signed one.");
     return h("section", {}, h("h2", {}, "In the cache"),
       h("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": "Images" }, h("table", {},
-        h("thead", {}, h("tr", {}, ["Version", "For", "Hardware", "Size", "Signature", "Added", "SHA-256", "Distribute"].map((t, i) => h("th", { scope: "col", className: i === 7 ? "act" : null }, t)))), this.images)), this.noImages);
+        h("thead", {}, h("tr", {}, ["Version", "For", "Hardware", "Size", "Signature", "Added", "SHA-256", "Actions"].map((t, i) => h("th", { scope: "col", className: i === 7 ? "act" : null }, t)))), this.images)), this.noImages);
   }
 
   #updateTable() {
@@ -95,7 +95,8 @@ export class Firmware {
     const images = [...this.home.images.values()].sort((a, b) => (a.added_at < b.added_at ? 1 : -1));
     list(this.images, images, (im) => im.sha256, (im) => {
       const act = h("button", { type: "button", "aria-label": `Distribute version ${im.version}`, onclick: () => this.actions.distribute(im.sha256) }, "Distribute…");
-      return h("tr", {}, h("th", { scope: "row" }), h("td", {}), h("td", {}), h("td", {}), h("td", {}), h("td", {}, h("time", {})), h("td", {}, h("code", { title: im.sha256 })), h("td", { className: "act" }, act));
+      const remove = h("button", { type: "button", className: "quiet", "aria-label": `Remove version ${im.version}`, onclick: () => this.actions.removeImage(im) }, "Remove…");
+      return h("tr", {}, h("th", { scope: "row" }), h("td", {}), h("td", {}), h("td", {}), h("td", {}), h("td", {}, h("time", {})), h("td", {}, h("code", { title: im.sha256 })), h("td", { className: "act" }, act, remove));
     }, (el, im) => {
       const c = el.children;
       text(c[0], im.version);

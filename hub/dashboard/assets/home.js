@@ -5,7 +5,7 @@ import { all, get } from "./api.js";
 import { Clock } from "./clock.js";
 import { SharedStream } from "./shared.js";
 
-const types = "device,device-removed,image,update,window,alert,messages,mirror,battery,clock,broker,lab,record";
+const types = "device,device-removed,image,image-removed,update,window,alert,messages,mirror,battery,clock,broker,lab,record";
 const keptAlerts = 500;
 const keptRecords = 200;
 const historyPoints = 1500;
@@ -164,6 +164,7 @@ export class Home {
       case "device": return this.#takeDevice(data);
       case "device-removed": return this.#dropDevice(data.eui64);
       case "image": this.images.set(data.sha256, data); return this.#changed("images");
+      case "image-removed": this.images.delete(data.sha256); return this.#changed("images");
       case "update": return this.#takeUpdate(data);
       case "window": return this.#takeWindow(data);
       case "alert":

@@ -19,6 +19,8 @@ func Of(r *trace.Record) string {
 	switch r.Kind {
 	case trace.ImageCached:
 		return fmt.Sprintf("cached the image: version %08X, %d bytes", r.Version, r.Size)
+	case trace.ImageRemoved:
+		return fmt.Sprintf("removed the image: version %08X", r.Version)
 	case trace.DistributionStarted:
 		return fmt.Sprintf("offers version %08X to %s", r.Version, han.EUI64(r.Peer))
 	case trace.DownloadStarted:
