@@ -14,7 +14,8 @@ import (
 //	expired      as it was before the order                      dated
 //	accepted     –                       dated                   transferred
 //	carried out  activated               activated (8F66)        –
-//	not          failed, or transferred with what the device said
+//	not          failed, or transferred with what the device said, or, if it says that it
+//	             holds no image, pending: offered again
 //
 // Carried out is what the device says it runs: a success that names another version is
 // none, and a device that runs the version and holds nothing more to activate was late
@@ -105,6 +106,9 @@ func (s *HeadEnd) activationEnded(now time.Time, o store.Order, outcome gbcs.Act
 		u = with(u, now, store.UpdateFailed, text)
 	case outcome.Code != gbcs.ActivationHashMismatch && outcome.FirmwareVersion == s.versionOf(u):
 		u = with(u, now, store.UpdateActivated, text) // also of no image held: an order before this was carried out
+	case outcome.Code == gbcs.ActivationNoImageHeld: // it lost what it had; its response tells the supplier
+		u.Order, u.Whole = 0, false
+		u = retried(now, s.figures(u), text)
 	default: // also of a success that names another version
 		u = with(u, now, store.UpdateTransferred, text)
 		u.Order = 0

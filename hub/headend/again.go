@@ -22,15 +22,23 @@ func passing(status zcl.Status) bool { return status != zcl.StatusInvalidImage }
 // again returns an update after an attempt that ended: to be offered again later, or
 // failed, with the alert for the supplier. The caller commits it and offers it.
 func (s *HeadEnd) again(now time.Time, u store.Update, why string) (store.Update, []store.Change, []trace.Record) {
-	attempts := len(spacing) + 1
-	if int(u.Attempts) >= len(spacing) {
-		u = with(u, now, store.UpdateFailed, fmt.Sprintf("given up after %d attempts: %s", attempts, why))
+	if u = retried(now, u, why); u.State == store.UpdateFailed {
 		changes, raised := s.raise(now, u.Device, gbcs.AlertFirmwareTransferFail, u.Outcome)
 		return u, changes, raised
+	}
+	return u, nil, nil
+}
+
+// retried returns an update after an attempt that ended: to be offered again later, or
+// failed after the last.
+func retried(now time.Time, u store.Update, why string) store.Update {
+	attempts := len(spacing) + 1
+	if int(u.Attempts) >= len(spacing) {
+		return with(u, now, store.UpdateFailed, fmt.Sprintf("given up after %d attempts: %s", attempts, why))
 	}
 	at := now.Add(spacing[u.Attempts])
 	u.Attempts++
 	u.NotBefore = at.UnixMicro()
 	return with(u, now, store.UpdatePending, fmt.Sprintf("attempt %d of %d: %s; offered again from %s",
-		u.Attempts, attempts, why, at.UTC().Format(time.RFC3339))), nil, nil
+		u.Attempts, attempts, why, at.UTC().Format(time.RFC3339)))
 }

@@ -2,6 +2,7 @@ package headend_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -245,13 +246,26 @@ func TestALateAnswerBelongsToItsOrder(t *testing.T) {
 // TestADeviceThatRunsAnotherVersionDidNotActivate, whatever it says: the outcome of an
 // activation is held against the version that it names.
 func TestADeviceThatRunsAnotherVersionDidNotActivate(t *testing.T) {
-	for _, code := range []gbcs.ActivationCode{gbcs.ActivationSuccess, gbcs.ActivationNoImageHeld} {
-		l := newLine(t)
-		l.transfer(second)
+	l := newLine(t)
+	l.transfer(second)
+	order := l.activate(second.ImageHash, 0)
+	l.answer(order, outcome(gbcs.ActivationSuccess))
+	l.expectUpdate(second, store.UpdateTransferred, "activation: success, runs version 00000001")
+}
+
+// TestAnImageThatADeviceLostIsOfferedAgain, as often as any attempt that ended.
+func TestAnImageThatADeviceLostIsOfferedAgain(t *testing.T) {
+	l := newLine(t)
+	l.transfer(second)
+	for attempt, at := range []string{"2030-01-15T10:00:00Z", "2030-01-15T15:00:00Z", "2030-01-16T09:00:00Z"} {
 		order := l.activate(second.ImageHash, 0)
-		l.answer(order, outcome(code))
-		l.expectUpdate(second, store.UpdateTransferred, "activation: "+code.String()+", runs version 00000001")
+		l.answer(order, outcome(gbcs.ActivationNoImageHeld))
+		l.expectUpdate(second, store.UpdatePending, fmt.Sprintf("attempt %d of 4: activation: no image held, runs version 00000001; offered again from %s", attempt+1, at))
+		l.expectOrder(order, store.OrderFailed)
+		l.must(l.headEnd.TransferChanged(l.now, new(han.Outbox), gsme, otaserver.Result{News: otaserver.NewsDone}))
 	}
+	l.answer(l.activate(second.ImageHash, 0), outcome(gbcs.ActivationNoImageHeld))
+	l.expectUpdate(second, store.UpdateFailed, "given up after 4 attempts: activation: no image held, runs version 00000001")
 }
 
 // TestWhatNamesNoOrderMovesNothing: another counter, another use case, an order that

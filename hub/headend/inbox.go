@@ -47,10 +47,13 @@ func (s *HeadEnd) Received(now time.Time, out *han.Outbox, eui han.EUI64, messag
 	if err != nil {
 		return err
 	}
+	before, _ := s.current(eui)
 	if err := s.store.Commit(append(changes, s.entered(entry)...)...); err != nil {
 		return err
 	}
-	s.settleOffer(eui)
+	if err := s.settleOfferSince(eui, before); err != nil {
+		return err
+	}
 	s.record(out, trace.Record{At: now, Kind: trace.MessageReceived, Peer: uint64(eui), Code: uint32(m.Code), Text: entry.Text})
 	return nil
 }

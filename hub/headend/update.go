@@ -224,6 +224,16 @@ func (s *HeadEnd) Runs(now time.Time, eui han.EUI64, version uint32) error {
 	return s.store.Commit(store.Put(with(u, now, store.UpdateActivated, runsNow)))
 }
 
+// settleOfferSince stops offering what a device needs no more, and offers what it needs
+// again, after what moved its update from what it was before.
+func (s *HeadEnd) settleOfferSince(eui han.EUI64, before store.Update) error {
+	if u, ok := s.current(eui); ok && before.State.Holds() && u.State.Offered() && u.FileHash == before.FileHash {
+		return s.offer(u)
+	}
+	s.settleOffer(eui)
+	return nil
+}
+
 // settleOffer stops offering what a device needs no more.
 func (s *HeadEnd) settleOffer(eui han.EUI64) {
 	if u, ok := s.current(eui); !ok || !u.State.Offered() {
