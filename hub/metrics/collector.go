@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -236,7 +237,8 @@ func (c *collector) collectBattery(s sink, device han.EUI64) {
 		return
 	}
 	for cause, coulombs := range b.Coulombs {
-		s <- prometheus.MustNewConstMetric(charge, prometheus.CounterValue, coulombs, device.String(), cause)
+		const nano = 1e9 // charge is counted in nanocoulombs; the digits behind them are the float's
+		s <- prometheus.MustNewConstMetric(charge, prometheus.CounterValue, math.Round(coulombs*nano)/nano, device.String(), cause)
 	}
 	if b.HasRemaining {
 		s.gauge(remaining, b.Remaining, device.String())

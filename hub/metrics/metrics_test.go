@@ -45,7 +45,7 @@ func home(t *testing.T) (*metrics.Metrics, *store.Store, *observe.Observer) {
 		Store: records, Observer: o, Now: func() time.Time { return start.Add(time.Hour) },
 		Link: func() metrics.Link { return metrics.Link{HandshakesCompleted: 3, HandshakesFailed: 2, Unproven: 4} },
 		Battery: func(han.EUI64) (metrics.Battery, bool) {
-			return metrics.Battery{HasRemaining: true, Remaining: 0.99, HasLife: true, Life: 24 * time.Hour, Coulombs: map[string]float64{"sleep": 0.5}}, true
+			return metrics.Battery{HasRemaining: true, Remaining: 0.99, HasLife: true, Life: 24 * time.Hour, Coulombs: map[string]float64{"sleep": 0.5, "processor": 0.06388888888888888 * 0.0036}}, true
 		},
 		Connected: func(han.EUI64) bool { return true }, BrokerUp: func() (bool, time.Time) { return true, start }, Readers: func() int { return 7 },
 		Version: "test", Commit: "abc",
@@ -94,6 +94,7 @@ func TestWhatPrometheusGets(t *testing.T) {
 		`commshub_alerts_total{code="other",name=""}`:                                                     "2",
 		`commshub_battery_remaining_ratio{device="00DB1234567890A1"}`:                                     "0.99",
 		`commshub_battery_life_seconds{device="00DB1234567890A1"}`:                                        "86400",
+		`commshub_battery_charge_coulombs_total{cause="processor",device="00DB1234567890A1"}`:             "0.00023",
 		`commshub_battery_charge_coulombs_total{cause="sleep",device="00DB1234567890A1"}`:                 "0.5",
 		`commshub_broker_connected`:                                                                       "1",
 		`commshub_build_info{goversion="` + runtime.Version() + `",revision="abc",version="test"}`:        "1",
