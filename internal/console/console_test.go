@@ -465,6 +465,7 @@ func TestWords(t *testing.T) {
 		{linkText(api.Device{Connected: true, Sleeps: true, Awake: true}, noon), "awake, window open"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, OverdueSince: &noon}, noon.Add(90*time.Second)), "overdue by 01:30"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, OverdueSince: &noon, LastHeard: ptr(noon.Add(-time.Hour))}, noon.Add(90*time.Second)), "silent since 11:00:00, overdue by 01:30"},
+		{ExpectedText(api.Update{}), "-"}, {ChargeText(nil), "-"},
 		{since(noon, noon.Add(24*time.Hour)), "5 Jan 12:00"},
 	} {
 		if tt.got != tt.want {

@@ -25,7 +25,7 @@ func ExpectedText(u api.Update) string {
 	case e != nil && e.Never:
 		return "never: the pacing leaves nothing for it"
 	case u.ExpectedAt == nil:
-		return "–"
+		return "-"
 	case e == nil:
 		return u.ExpectedAt.Format(time.RFC3339)
 	}
