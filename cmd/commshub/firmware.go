@@ -94,7 +94,7 @@ func newFirmwareList() *cobra.Command {
 			if im.Damaged {
 				im.Layout = "damaged: upload it again"
 			}
-			t.Row("%s\t%s\t%s\t%s\t%d\t%s\t%s", im.SHA256[:min(len(im.SHA256), 16)], im.Manufacturer, im.ImageType, im.Version, im.Size, im.Layout, im.Text)
+			t.Row("%s\t%s\t%s\t%s\t%d\t%s\t%s", im.SHA256[:min(len(im.SHA256), 16)], im.Manufacturer, im.ImageType, im.Version, im.Size, im.Layout, im.Header())
 		},
 	}.command()
 }

@@ -47,6 +47,15 @@ type ImageWarning struct {
 	Text string `json:"text" doc:"one line"`
 }
 
+// Header returns the header string as it is in the file, which need not be UTF-8.
+func (im *Image) Header() string {
+	text, err := hex.DecodeString(im.TextHex)
+	if err != nil || im.TextHex == "" {
+		return im.Text
+	}
+	return string(text)
+}
+
 func imageOf(im store.Image) Image {
 	out := Image{
 		SHA256: fmt.Sprintf("%x", im.FileHash), ImageHash: im.ImageHash.String(),

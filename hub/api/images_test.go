@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/internal/testimage"
 )
 
@@ -23,7 +24,7 @@ func TestAnUploadIsRefusedOnlyForABadIntegrityCode(t *testing.T) {
 		warnings    string
 	}{
 		{name: "good", file: good, status: 201},
-		{name: "integrity bad", file: damaged, status: 422, detail: "image 109A/0001/00000002: its image integrity code does not fit the bytes before it: the file is damaged, fetch it again, or force it (--force)"},
+		{name: "integrity bad", file: damaged, status: 422, detail: "image 109A/0001/00000002: its image integrity code does not fit the bytes before it: the file is damaged, fetch it again, or force it (--force, or force=true in a request)"},
 		{name: "integrity bad, not forced", query: "?force=false", file: damaged, status: 422, detail: "does not fit"},
 		{name: "integrity bad, forced", query: "?force=true", file: damaged, status: 201, warnings: "integrity-bad"},
 		{name: "bytes behind", file: append(bytes.Clone(testimage.VendorFile(3, 100)), 1, 2, 3), status: 201, warnings: "bytes-behind"},
@@ -53,6 +54,14 @@ func TestAnUploadIsRefusedOnlyForABadIntegrityCode(t *testing.T) {
 				t.Errorf("%d images are known", known)
 			}
 		})
+	}
+}
+
+func TestAHeaderIsShownByItsBytes(t *testing.T) {
+	for _, im := range []api.Image{{Text: "T\uFFFD", TextHex: "54fc"}, {Text: "T\xfc"}, {Text: "T\xfc", TextHex: "no hex"}} {
+		if got := im.Header(); got != "T\xfc" {
+			t.Errorf("%+v: %q", im, got)
+		}
 	}
 }
 

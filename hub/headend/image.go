@@ -46,7 +46,7 @@ type DamageError struct{ image ota.ImageID }
 
 // Error implements error.
 func (e DamageError) Error() string {
-	return fmt.Sprintf("image %s: its image integrity code does not fit the bytes before it: the file is damaged, fetch it again, or force it (--force)", e.image)
+	return fmt.Sprintf("image %s: its image integrity code does not fit the bytes before it: the file is damaged, fetch it again, or force it (--force, or force=true in a request)", e.image)
 }
 
 // Authorised is an image of a hub's cache that may be made known; see Authorise.
