@@ -119,11 +119,18 @@ type Client struct {
 	skip      int           // windows to let pass before the next block request
 	minPeriod time.Duration // MinimumBlockPeriod
 	page      page
+	conflict  place      // where flash held other bytes the last time
 	endStatus zcl.Status // what is reported while ending
 	endImage  ota.ImageID
 	stats     Stats
 
 	blocksEver uint32
+}
+
+// place is an offset in an image.
+type place struct {
+	image  ota.ImageID
+	offset uint32
 }
 
 // New returns a client of a device that runs the given image. What it does first
@@ -242,8 +249,13 @@ func (c *Client) refuse(now time.Time, out *han.Outbox) {
 		return
 	}
 	c.refusals = 0
+	c.giveUp(now, out, "blocks of it were refused again and again")
+}
+
+// giveUp drops the image and tells the server.
+func (c *Client) giveUp(now time.Time, out *han.Outbox, why string) {
 	image := c.boot.Candidate().ID()
-	c.drop(now, out, zcl.StatusAbort, "blocks of it were refused again and again")
+	c.drop(now, out, zcl.StatusAbort, why)
 	c.stopAsking()
 	c.becomeEnding(now, out, zcl.StatusAbort, image)
 }

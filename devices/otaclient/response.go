@@ -129,13 +129,20 @@ func (c *Client) store(now time.Time, out *han.Outbox, offset uint32, data []byt
 }
 
 // startOver drops what is stored because it is not the beginning of the image
-// that is being served.
+// that is being served. If the same place does not take its bytes again, erased as it is by
+// then, it is a worn cell of the slot: the image is given up, and the server told.
 func (c *Client) startOver(now time.Time, out *han.Outbox, cause error) {
 	if !errors.Is(cause, bootloader.ErrConflict) {
 		panic(fmt.Sprintf("otaclient: write block: %v", cause))
 	}
 	slot := c.boot.Candidate()
 	image, size := slot.ID(), slot.Size()
+	if here := (place{image, slot.Offset()}); here != c.conflict {
+		c.conflict = here
+	} else {
+		c.giveUp(now, out, "the flash of the slot is worn")
+		return
+	}
 	c.record(out, trace.Record{At: now, Kind: trace.DownloadAborted, Version: image.FileVersion, Offset: slot.Offset(),
 		Code: uint32(zcl.StatusInvalidImage), Text: cause.Error()})
 	c.begin(now, out, image, size)

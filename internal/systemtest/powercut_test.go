@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"testing"
@@ -71,13 +72,17 @@ type cutRow struct {
 	before func(h *cutHome) error
 	// images are distributed one after the other; all but the last are rolled back.
 	images []*imagecache.Image
-	// worn is a region in whose first sector a cell does not hold a one.
-	worn func(board.Map) flash.Region
+	// worn is a region in whose first sector a cell does not hold a one, wornAt its byte.
+	worn   func(board.Map) flash.Region
+	wornAt int
+	// refused: no image can be stored, and the supplier is told that.
+	refused bool
 }
 
 var (
 	cutFactory = testimage.GB(testimage.Options{Version: 1, Sequence: 1, PayloadSize: 400})
-	cutImage   = must(imagecache.NewImage(testimage.GB(testimage.Options{Version: 2, Sequence: 2, PayloadSize: 3000})))
+	cutFile    = testimage.GB(testimage.Options{Version: 2, Sequence: 2, PayloadSize: 3000})
+	cutImage   = must(imagecache.NewImage(cutFile))
 	olderImage = must(imagecache.NewImage(testimage.GB(testimage.Options{Version: 7, Sequence: 1, PayloadSize: 3000})))
 	failsImage = must(imagecache.NewImage(testimage.GB(testimage.Options{Version: 3, Sequence: 2, PayloadSize: 1000, Program: bootloader.ProgramFailsSelfTest})))
 	hangsImage = must(imagecache.NewImage(testimage.GB(testimage.Options{Version: 4, Sequence: 2, PayloadSize: 1000, Program: bootloader.ProgramHangs})))
@@ -89,10 +94,21 @@ var cutRows = []cutRow{
 	{name: "half an old image in the slot", before: halfAnOldImage, images: []*imagecache.Image{cutImage}},
 	{name: "the same version in the slot", before: theSameVersion, images: []*imagecache.Image{cutImage}},
 	{name: "both slots full", before: bothSlotsFull, images: fullImages[1:]},
-	{name: "application worn", before: leftFactory, images: []*imagecache.Image{cutImage}, worn: func(m board.Map) flash.Region { return m.Application }},
-	{name: "outbox worn", before: leftFactory, images: []*imagecache.Image{cutImage}, worn: func(m board.Map) flash.Region { return m.Outbox }},
+	{name: "application worn", before: leftFactory, images: []*imagecache.Image{cutImage}, worn: func(m board.Map) flash.Region { return m.Application }, wornAt: 40},
+	{name: "outbox worn", before: leftFactory, images: []*imagecache.Image{cutImage}, worn: func(m board.Map) flash.Region { return m.Outbox }, wornAt: 40},
 	{name: "self-test fails", images: []*imagecache.Image{failsImage, cutImage}},
-	{name: "hangs, bootloader worn", before: leftFactory, images: []*imagecache.Image{hangsImage, cutImage}, worn: func(m board.Map) flash.Region { return m.Control }},
+	{name: "hangs, bootloader worn", before: leftFactory, images: []*imagecache.Image{hangsImage, cutImage}, worn: func(m board.Map) flash.Region { return m.Control }, wornAt: 40},
+	{name: "slot worn", before: leftFactory, images: []*imagecache.Image{cutImage}, worn: func(m board.Map) flash.Region { return m.SlotB }, wornAt: oddByte(cutFile, 1000), refused: true},
+}
+
+// oddByte returns which is the first odd byte of a file from one on.
+func oddByte(file []byte, from int) int {
+	for at, b := range file[from:] {
+		if b&1 != 0 {
+			return from + at
+		}
+	}
+	panic("no byte is odd")
 }
 
 // fillsSlot returns an image that fills a slot to the last byte.
@@ -152,7 +168,7 @@ func (s *sweep) run(t *testing.T, number int) {
 		}
 	}
 	whole := s.begin(start)
-	if err := whole.play(s.row.images); err != nil {
+	if err := whole.play(s.row); err != nil {
 		t.Fatal(err)
 	}
 	operations := whole.Chip(cutMeter).Stats().Operations
@@ -169,7 +185,7 @@ func (s *sweep) run(t *testing.T, number int) {
 		n, cut := 1+point/ways, flash.Cut(point%ways)
 		h := s.begin(start)
 		h.Chip(cutMeter).CutAt(n, cut)
-		if err := h.play(s.row.images); err != nil {
+		if err := h.play(s.row); err != nil {
 			t.Fatalf("cut %s operation %d: %v", cut, n, err)
 		}
 	}
@@ -212,7 +228,7 @@ func (s *sweep) begin(from *flash.Chip) *cutHome {
 	h := s.newHome(storyStart.Add(7*24*time.Hour), from.Clone())
 	if s.row.worn != nil {
 		regions := board.Cut(h.Chip(cutMeter), bootloader.SlotSectors(cutSlot, s.part.SectorSize))
-		h.worn = s.row.worn(regions).Offset() + 40
+		h.worn = s.row.worn(regions).Offset() + s.row.wornAt
 	}
 	return h
 }
@@ -258,13 +274,16 @@ func (h *cutHome) look() {
 }
 
 // play runs the home to its end, as a supplier who activates what was verified.
-func (h *cutHome) play(images []*imagecache.Image) error {
-	for i, im := range images {
+func (h *cutHome) play(row cutRow) error {
+	for i, im := range row.images {
 		if err := h.distribute(im); err != nil {
 			return err
 		}
 		end := h.activated
-		if i < len(images)-1 {
+		switch {
+		case row.refused:
+			end = h.refused
+		case i < len(row.images)-1:
 			end = h.rolledBack
 		}
 		if err := end(); err != nil {
@@ -324,6 +343,22 @@ func (h *cutHome) rolledBack() error {
 	}
 	delete(h.may, h.update.image.Header.FileVersion)
 	return nil
+}
+
+// refused plays an update to its end with an image that the meter cannot store: it runs
+// what it left the factory with.
+func (h *cutHome) refused() error {
+	if err := h.await(func() bool { return h.state() == store.UpdateFailed && h.AtRest(cutMeter) }); err != nil {
+		return fmt.Errorf("the meter does not give up; the update is %s: %w", h.state(), err)
+	}
+	switch status := h.MeterStatus(cutMeter); {
+	case status.Version != 1 || status.Trial || status.SlotHash != sha256.Sum256(cutFactory):
+		return fmt.Errorf("refused on version %d, trial %v", status.Version, status.Trial)
+	case !h.told(gbcs.AlertFirmwareTransferFail):
+		return fmt.Errorf("the supplier was not told")
+	default:
+		return nil
+	}
 }
 
 // rising holds the counters of the meter's alerts against the order in which they came.
