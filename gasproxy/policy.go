@@ -30,6 +30,22 @@ type Planner interface {
 	Plan(d *Download) Plan
 }
 
+// Doubter is a policy that cannot hold under all circumstances what it promises.
+type Doubter interface {
+	Policy
+	// Doubt says why it may not hold for a download, in one line; "" if it will.
+	Doubt(l *Load) string
+}
+
+// Doubt says why a policy may not hold what it promises for a download; "" if it will, or
+// promises nothing that depends on the download.
+func Doubt(p Policy, l Load) string {
+	if d, ok := p.(Doubter); ok {
+		return d.Doubt(&l)
+	}
+	return ""
+}
+
 // Plan is what a planner makes of a window.
 type Plan struct {
 	Size  int            // bytes per block, 0 = as every hub does it

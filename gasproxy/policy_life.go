@@ -105,5 +105,17 @@ func (p Life) PerWindow(l *Load) Allowance {
 	}
 }
 
+// Doubt implements [Doubter]. What a listening meter spends on an answer that does not come
+// is heard of afterwards, and taken from what follows: for that there has to be enough.
+func (p Life) Doubt(l *Load) string {
+	const most = 3 // an answer that gets lost takes less than that part of a window's share
+	share, miss := p.perPeriod(l.Set, l.Remaining, l.Period)-l.BeforeCharge, missCharge(l.Set)
+	if share <= 0 || most*miss < share {
+		return ""
+	}
+	return fmt.Sprintf("%s may not hold if frames get lost: a meter that listens spends %.1f µAh on an answer that does not come, and a window has %.1f µAh; give the meter a budget of its own",
+		p, miss.MicroampHours(), share.MicroampHours())
+}
+
 // String implements [Policy].
 func (p Life) String() string { return fmt.Sprintf("life=%d", int(p)) }

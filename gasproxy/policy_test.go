@@ -114,6 +114,33 @@ func TestAWorseWindowIsClearlyWorse(t *testing.T) {
 	})
 }
 
+// TestLifeSaysWhereItCannotHold: with a meter that listens for its answers, and a share of a
+// window that is less than three answers take that do not come.
+func TestLifeSaysWhereItCannotHold(t *testing.T) {
+	for _, tt := range []struct {
+		set       string
+		listening bool
+		policy    Policy
+		want      string
+	}{
+		{"868-gb", true, Life(10), "life=10 may not hold if frames get lost: a meter that listens spends 10.8 µAh on an answer that does not come, and a window has 15.9 µAh; give the meter a budget of its own"},
+		{"868-gb", true, Life(5), ""},
+		{"868-gb", false, Life(10), ""},
+		{"2.4ghz-new", true, Life(10), ""},
+		{"2.4ghz-new", true, Life(11), "life=11 may not hold if frames get lost: a meter that listens spends 4.2 µAh on an answer that does not come, and a window has 6.3 µAh; give the meter a budget of its own"},
+		{"2.4ghz-new", true, Life(30), ""}, // gets nothing
+		{"868-gb", true, Radio(time.Second), ""},
+		{"868-gb", true, Deadline(48 * time.Hour), ""},
+	} {
+		s := set(t, tt.set)
+		s.Radio.Listening = tt.listening
+		l := Load{Set: &s, Remaining: s.Capacity(), Period: 30 * time.Minute}
+		if got := Doubt(tt.policy, l); got != tt.want {
+			t.Errorf("%s, listening %t, %s: %q, want %q", tt.set, tt.listening, tt.policy, got, tt.want)
+		}
+	}
+}
+
 // TestDeadlinePlans: what it chooses with much, little and no time left.
 func TestDeadlinePlans(t *testing.T) {
 	s := set(t, "868-gb")

@@ -194,14 +194,15 @@ func (h *Hub) TakeServed(device han.EUI64) otaserver.Served {
 }
 
 // Expected reckons what the rest of a gas meter's download will take, with the
-// loss measured so far. It reports false for what is no download of a gas meter in
-// progress.
-func (h *Hub) Expected(now time.Time, u store.Update) (gasproxy.Prediction, bool) {
+// loss measured so far, and says why the pacing may not hold what it promises; doubt is ""
+// if it will. It reports false for what is no download of a gas meter in progress.
+func (h *Hub) Expected(now time.Time, u store.Update) (p gasproxy.Prediction, doubt string, ok bool) {
 	l, ok := h.Load(now, u)
 	if !ok {
-		return gasproxy.Prediction{}, false
+		return gasproxy.Prediction{}, "", false
 	}
-	return gasproxy.Predict(h.proxy.Policy(), l), true
+	policy := h.proxy.Policy()
+	return gasproxy.Predict(policy, l), gasproxy.Doubt(policy, l), true
 }
 
 // Foresee returns an update whose download did not begin with what the whole of it is

@@ -390,7 +390,7 @@ func TestWhatWasForeseenStays(t *testing.T) {
 	h.Now = h.Now.Add(time.Hour)
 	h.must(h.distribute(image3, gsme, esme))
 	u, _ := h.store.Update(gsme, image3.FileHash)
-	p, ok := h.hub.Expected(h.Now, u)
+	p, _, ok := h.hub.Expected(h.Now, u)
 	if !ok || p.Windows < 1 || p.Charge == 0 {
 		t.Fatalf("expected: %+v, %v", p, ok)
 	}

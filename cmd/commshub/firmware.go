@@ -156,10 +156,8 @@ what that is expected to take.`,
 				return err
 			}
 			foreign.Fprintf(cmd.OutOrStdout(), "version %s is offered to %d devices\n", im.Version, len(devices))
-			for _, u := range given.Updates {
-				if force && u.Expected != nil {
-					foreign.Fprintf(cmd.OutOrStdout(), "%s: complete by %s if it takes a downgrade; if not, all that is spent for nothing\n", u.Device, console.ExpectedText(u))
-				}
+			for _, line := range console.OrderText(given.Updates, force) {
+				foreign.Fprintf(cmd.OutOrStdout(), "%s\n", line)
 			}
 			return nil
 		},

@@ -82,16 +82,17 @@ type Expected struct {
 	Charge      float64    `json:"charge_uah" doc:"from the meter's cell"`
 	RadioOn     float64    `json:"radio_on_s" doc:"of the meter"`
 	Late        bool       `json:"late" doc:"after the deadline of the pacing policy"`
+	Doubt       string     `json:"doubt,omitempty" doc:"why the pacing policy may not hold what it promises, in one line"`
 }
 
 // expected returns the prediction for a download in progress; nil for any other.
 func expected(h *hub.Hub, u store.Update, now time.Time) *Expected {
-	p, ok := h.Expected(now, u)
+	p, doubt, ok := h.Expected(now, u)
 	if !ok {
 		return nil
 	}
 	out := &Expected{
-		Never: p.Never, Windows: math.Round(p.Windows*10) / 10,
+		Never: p.Never, Doubt: doubt, Windows: math.Round(p.Windows*10) / 10,
 		Charge: math.Round(p.Charge.MicroampHours()*10) / 10, RadioOn: p.RadioOn.Round(time.Millisecond).Seconds(),
 	}
 	if !p.Never {

@@ -451,6 +451,33 @@ func TestEventsKeepTheHomeTrue(t *testing.T) {
 	}
 }
 
+func TestWhatAnOrderSaysAtOnce(t *testing.T) {
+	late := api.Expected{Windows: 3, Charge: 50}
+	doubtful := late
+	doubtful.Doubt = "life=10 may not hold"
+	given := func(e *api.Expected) []api.Update {
+		return []api.Update{{Device: 0xA1, ExpectedAt: &noon, Expected: e}}
+	}
+	for _, tt := range []struct {
+		expected *api.Expected
+		force    bool
+		want     string
+	}{
+		{nil, true, ""},
+		{&late, false, ""},
+		{&late, true, "00000000000000A1: complete by 2026-01-05T12:00:00Z, 3 windows, 50 µAh if it takes a downgrade; if not, all that is spent for nothing"},
+		{&doubtful, false, "00000000000000A1: life=10 may not hold"},
+		{&api.Expected{Never: true}, true, "00000000000000A1: complete never: the pacing leaves nothing for it"},
+	} {
+		if got := strings.Join(OrderText(given(tt.expected), tt.force), "\n"); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.expected, got, tt.want)
+		}
+	}
+	if got := NoteText(api.Update{Expected: &doubtful}); got != doubtful.Doubt {
+		t.Errorf("noted %q", got)
+	}
+}
+
 func TestWords(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
 		{count(uint32(999)), "999"}, {count(uint32(1234567)), "1,234,567"}, {plural(1, "block"), "1 block"}, {plural(2000, "block"), "2,000 blocks"},

@@ -36,6 +36,27 @@ func ExpectedText(u api.Update) string {
 	return text
 }
 
+// OrderText says what whoever distributes an image should know at once: what it costs to
+// force it, that it will never be complete, or that the pacing may not hold.
+func OrderText(given []api.Update, force bool) (lines []string) {
+	for _, u := range given {
+		e := u.Expected
+		if e == nil {
+			continue
+		}
+		switch {
+		case e.Never:
+			lines = append(lines, fmt.Sprintf("%s: complete %s", u.Device, ExpectedText(u)))
+		case force:
+			lines = append(lines, fmt.Sprintf("%s: complete by %s if it takes a downgrade; if not, all that is spent for nothing", u.Device, ExpectedText(u)))
+		}
+		if e.Doubt != "" {
+			lines = append(lines, fmt.Sprintf("%s: %s", u.Device, e.Doubt))
+		}
+	}
+	return lines
+}
+
 // NoteText says why an update is as it is, what it waits for, and what of it is not recorded.
 func NoteText(u api.Update) string {
 	var parts []string
@@ -44,6 +65,9 @@ func NoteText(u api.Update) string {
 	}
 	if w := u.Waiting; w != nil && (u.Outcome == "" || w.OverdueSince != nil) {
 		parts = append(parts, w.Text)
+	}
+	if u.Expected != nil && u.Expected.Doubt != "" {
+		parts = append(parts, u.Expected.Doubt)
 	}
 	if u.NotRecorded > 0 {
 		parts = append(parts, fmt.Sprintf("%d bytes not recorded: the hub was interrupted", u.NotRecorded))

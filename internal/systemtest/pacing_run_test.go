@@ -101,7 +101,7 @@ func (p paced) run(tb testing.TB) pacedResult {
 		p.before(home)
 	}
 	update, _ := home.Store().Update(theGSME, p.image.FileHash)
-	got.prediction, _ = home.Hub().Expected(home.Now(), update)
+	got.prediction, _, _ = home.Hub().Expected(home.Now(), update)
 	limit := p.limit
 	if limit == 0 {
 		limit = 60 * 24 * time.Hour

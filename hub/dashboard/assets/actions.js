@@ -139,12 +139,12 @@ export class Actions {
       check: async (form) => {
         const devices = [...form.querySelectorAll("input:checked")].map((b) => b.value);
         if (devices.length === 0) throw new Error("Choose at least one device.");
-        await change("POST", "/v1/updates", { image: image.value, devices }, { key: once });
-        return devices;
+        return (await change("POST", "/v1/updates", { image: image.value, devices }, { key: once })).updates;
       },
     });
     if (!sent) return undefined;
-    toast(`Offered to ${plural(sent.length, "device")}.`);
+    const caveats = sent.flatMap((u) => (u.expected?.never ? ["never complete at this pacing"] : u.expected?.doubt ? [u.expected.doubt] : []));
+    toast([`Offered to ${plural(sent.length, "device")}.`, ...caveats].join(" "), { bad: caveats.length > 0 });
     location.hash = "#/";
     return undefined;
   }

@@ -292,7 +292,8 @@ export class Transfer {
       text(this.time.doneIn, "");
     } else {
       stamp(this.time.done, expected, sameDay(expected, now) ? hourMinute : dayAndTime);
-      text(this.time.doneIn, expected > now ? ` in ${duration(expected - now)}${this.#real(expected - now)}${u.expected?.late ? ", after the deadline" : ""}` : " any moment");
+      const when = expected > now ? ` in ${duration(expected - now)}${this.#real(expected - now)}${u.expected?.late ? ", after the deadline" : ""}` : " any moment";
+      text(this.time.doneIn, u.expected?.doubt ? `${when}; ${u.expected.doubt}` : when);
     }
     const next = device?.next_heartbeat ? Date.parse(device.next_heartbeat) : NaN;
     if (!device?.sleeps) {
