@@ -13,6 +13,7 @@ import (
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/nodetest"
 	"github.com/commshub/commshub/internal/testimage"
@@ -121,13 +122,17 @@ func TestAFrameForSomebodyElseIsRefused(t *testing.T) {
 	}
 }
 
+// forced takes the place of an image that is ordered to be activated.
+var forced = must(imagecache.NewImage(testimage.GB(testimage.Options{Version: 4, Sequence: 4, ForceReplace: true})))
+
 // TestARemovedDeviceLeavesNothingBehind, and may be added again as if it were new.
 func TestARemovedDeviceLeavesNothingBehind(t *testing.T) {
 	for _, eui := range []han.EUI64{gsme, esme} {
 		h := newHome(t)
 		h.transferred(eui)
 		h.must(h.activate(eui, h.Now))
-		h.must(h.distribute(image3, eui))
+		h.upload(forced)
+		h.must(h.distribute(forced, eui))
 		if eui == esme {
 			h.opened(7)
 			h.report(eui)

@@ -20,7 +20,9 @@ import (
 // RegisterImage makes an image of the cache known. supplierVerified tells that
 // its authorising signature was checked.
 func (h *Hub) RegisterImage(now time.Time, out *han.Outbox, e imagecache.Entry, supplierVerified bool) error {
-	if known, ok := h.store.ImageByFileHash(e.FileHash); ok && !known.Damaged && !known.Removed {
+	known, ok := h.store.ImageByFileHash(e.FileHash)
+	// Records of before the flag was kept have none.
+	if ok && !known.Damaged && !known.Removed && known.ForceReplace == (e.ForceReplace != 0) {
 		return nil
 	}
 	if err := h.Holds(e.FileHash); errors.Is(err, store.ErrUnknownImage) {
@@ -32,7 +34,7 @@ func (h *Hub) RegisterImage(now time.Time, out *han.Outbox, e imagecache.Entry, 
 		Size: e.Header.TotalSize, HasHardware: e.Header.HasHardware,
 		HardwareMin: e.Header.HardwareMin, HardwareMax: e.Header.HardwareMax,
 		HasDestination: e.Header.HasDestination, Destination: e.Header.Destination,
-		Text: e.Header.Text, Layout: e.Layout, SupplierVerified: supplierVerified, AddedAt: now.UnixMicro(),
+		Text: e.Header.Text, Layout: e.Layout, ForceReplace: e.ForceReplace != 0, SupplierVerified: supplierVerified, AddedAt: now.UnixMicro(),
 	}
 	if err := h.store.Commit(store.Put(im)); err != nil {
 		return fmt.Errorf("register image: %w", err)

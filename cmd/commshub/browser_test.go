@@ -79,7 +79,7 @@ func removeImage(p *processes, b *browsertest.Page, esme string) {
 	b.Until("it is refused with the reason", `document.querySelector("dialog .failed")?.innerText.includes("it is in use")`)
 	p.command("firmware", "cancel", esme)
 	b.Click("dialog button", "Remove it")
-	b.Until("the image is gone", `!document.querySelector("dialog") && document.querySelector(".nothing").checkVisibility()`)
+	b.Until("the image is gone", `!document.querySelector("dialog") && ![...document.querySelectorAll("tbody th")].some((e) => e.innerText === "02000000")`)
 }
 
 // addDevice adds the gas meter from the page, which asks for the token once: a wrong

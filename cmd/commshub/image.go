@@ -132,7 +132,7 @@ Without --payload the payload is made up: --program says how the emulated meter 
 	f.Var(&hwMax, "hardware-max", "highest hardware version")
 	f.StringVar(&model, "model", "commshub sample meter", "model, in the manifest")
 	f.StringVar(&text, "text", "commshub sample image", "header string of the OTA file")
-	f.BoolVar(&force, "force-replace", false, "set the flag byte for the hub")
+	f.BoolVar(&force, "force-replace", false, "set the flag byte: the hub lets the image take the place also of one that a device is ordered to activate")
 	return cmd
 }
 

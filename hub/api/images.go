@@ -35,6 +35,7 @@ type Image struct {
 	TextHex          string     `json:"text_hex,omitempty" doc:"header string, its bytes in hex"`
 	Layout           string     `json:"layout"`
 	SupplierVerified bool       `json:"supplier_verified" doc:"the home's supplier signed it, and the signature is good; without, meters with trust signed refuse it"`
+	ForceReplace     bool       `json:"force_replace,omitempty" doc:"of a GB image: its flag is set, and it takes the place also of an image that a device is ordered to activate"`
 	Damaged          bool       `json:"damaged,omitempty" doc:"the hub lost its bytes: upload it again"`
 	AddedAt          *time.Time `json:"added_at,omitempty"`
 
@@ -61,7 +62,7 @@ func imageOf(im store.Image) Image {
 		SHA256: fmt.Sprintf("%x", im.FileHash), ImageHash: im.ImageHash.String(),
 		Manufacturer: fmt.Sprintf("%04X", im.Manufacturer), ImageType: fmt.Sprintf("%04X", im.ImageType),
 		Version: versionText(im.FileVersion), Size: im.Size, Text: im.Text, TextHex: hex.EncodeToString([]byte(im.Text)), Layout: im.Layout.String(),
-		SupplierVerified: im.SupplierVerified, Damaged: im.Damaged, AddedAt: instant(im.AddedAt),
+		SupplierVerified: im.SupplierVerified, ForceReplace: im.ForceReplace, Damaged: im.Damaged, AddedAt: instant(im.AddedAt),
 	}
 	if im.HasHardware {
 		out.HardwareMin, out.HardwareMax = fmt.Sprintf("%04X", im.HardwareMin), fmt.Sprintf("%04X", im.HardwareMax)

@@ -23,8 +23,11 @@ type Distribution struct {
 }
 
 // Distribute offers an image to devices (SRV 11.1). An image that a device was
-// downloading or holding before is superseded. Either all devices get the offer
-// or none; naming one twice changes nothing.
+// downloading or holding before is superseded; one that an order to activate is out for,
+// only by an image with the force-replace flag, an assumption: what the flag asks of a
+// hub is not public. The order stays out: a device that takes it in time switches, and asks
+// for the new image then; one that began with the new image answers that it holds the
+// other no more. Either all devices get the offer or none; naming one twice changes nothing.
 func (s *HeadEnd) Distribute(now time.Time, out *han.Outbox, d Distribution) error {
 	fileHash := d.Image
 	im, ok := s.hub.Image(fileHash)
@@ -72,6 +75,9 @@ func (s *HeadEnd) planUpdate(now time.Time, eui han.EUI64, im store.Image, downg
 	if u, ok := s.current(eui); ok {
 		if u.FileHash == im.FileHash {
 			return nil, fmt.Errorf("%w: the update to %08X is %s", store.ErrConflict, im.FileVersion, u.State)
+		}
+		if why := s.bound(u); why != "" && !im.ForceReplace {
+			return nil, fmt.Errorf("%w: %s; image %08X has no force-replace flag to take the place of %08X before", store.ErrConflict, why, im.FileVersion, s.versionOf(u))
 		}
 		changes = append(changes, store.Put(with(s.figures(u), now, store.UpdateSuperseded, fmt.Sprintf("superseded by version %08X", im.FileVersion))))
 	}
@@ -131,6 +137,6 @@ func (s *HeadEnd) bound(u store.Update) string {
 	case s.cancelling(u):
 		return "the order to cancel the dated activation is on its way"
 	default:
-		return fmt.Sprintf("the device is to activate %s; cancel that first", u.Outcome)
+		return fmt.Sprintf("the device is to activate it (%s); cancel that first", u.Outcome)
 	}
 }

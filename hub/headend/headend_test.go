@@ -30,6 +30,7 @@ var (
 	start  = time.Date(2030, 1, 15, 9, 0, 0, 0, time.UTC)
 	first  = store.Image{FileHash: [32]byte{1}, ImageHash: ota.ImageHash{0x11}, FileVersion: 1}
 	second = store.Image{FileHash: [32]byte{2}, ImageHash: ota.ImageHash{0x22}, FileVersion: 2}
+	forced = store.Image{FileHash: [32]byte{3}, ImageHash: ota.ImageHash{0x33}, FileVersion: 3, ForceReplace: true}
 )
 
 // line is a head end on a line to a hub that the test plays.
@@ -236,10 +237,10 @@ func TestAnOrderForAnotherImageDoesNotMoveTheUpdate(t *testing.T) {
 func TestALateAnswerBelongsToItsOrder(t *testing.T) {
 	l := newLine(t)
 	late := l.activate(first.ImageHash, 0)
-	l.transfer(second)
-	l.activate(second.ImageHash, 0)
+	l.transfer(forced)
+	l.activate(forced.ImageHash, 0)
 	l.answer(late, outcome(gbcs.ActivationFailure))
-	l.expectUpdate(second, store.UpdateActivating, "")
+	l.expectUpdate(forced, store.UpdateActivating, "")
 	l.expectOrder(late, store.OrderFailed)
 }
 
@@ -417,7 +418,7 @@ func (l *line) RegisterImage(_ time.Time, _ *han.Outbox, e imagecache.Entry, ver
 }
 
 func (l *line) Image(fileHash imagecache.Hash) (store.Image, bool) {
-	im, ok := map[imagecache.Hash]store.Image{first.FileHash: first, second.FileHash: second}[fileHash]
+	im, ok := map[imagecache.Hash]store.Image{first.FileHash: first, second.FileHash: second, forced.FileHash: forced}[fileHash]
 	return im, ok
 }
 

@@ -39,7 +39,7 @@ func (s *HeadEnd) inUse(u store.Update) string {
 	case s.cancelling(u):
 		return fmt.Sprintf("the order to cancel the dated activation is on its way to %s; wait for its answer, then cancel the update", u.Device)
 	default:
-		return fmt.Sprintf("%s is to activate it %s; cancel that first (commshub firmware cancel %s --activation), then the update", u.Device, u.Outcome, u.Device)
+		return fmt.Sprintf("%s is to activate it (%s); cancel that first (commshub firmware cancel %s --activation), then the update", u.Device, u.Outcome, u.Device)
 	}
 }
 

@@ -28,6 +28,7 @@ type Image struct {
 	Destination      han.EUI64         `cbor:"15,keyasint,omitempty"` // only with HasDestination
 	Damaged          bool              `cbor:"16,keyasint,omitempty"` // its bytes were lost; it can be put in again
 	Removed          bool              `cbor:"17,keyasint,omitempty"` // its bytes are gone, or about to go; it can be put in again
+	ForceReplace     bool              `cbor:"18,keyasint,omitempty"` // LayoutGB: it takes the place of one that an order to activate is out for
 }
 
 func (Image) table() Table                 { return TableImages }

@@ -35,7 +35,7 @@ import (
 // read the difference before committing it.
 //
 //	home [pacing=P] [trust=any] [period=D] [loss=PPM] [budget=D] [seed=N]
-//	upload version=N [size=N] [program=P] [sequence=N] [signer=stranger] [supplier=stranger] [hardware=N] [vendor-file]
+//	upload version=N [size=N] [program=P] [sequence=N] [signer=stranger] [supplier=stranger] [hardware=N] [vendor-file] [force-replace]
 //	distribute version=N to=(esme,gsme)
 //	activate device=D [version=N | hash=HEX] [in=D]
 //	forge device=D version=N what=(another-supplier|wrong-key|other-meter|stale|altered)
@@ -196,7 +196,7 @@ func (s *story) upload(d *datadriven.TestData) error {
 	if d.MaybeScanArgs(s.t, "supplier", &supplier) {
 		o.Supplier = testimage.Key(supplier)
 	}
-	o.Version, o.Sequence = uint32(version), uint32(sequence)
+	o.Version, o.Sequence, o.ForceReplace = uint32(version), uint32(sequence), d.HasArg("force-replace")
 	file := testimage.GB(o)
 	if d.HasArg("vendor-file") {
 		file = testimage.VendorFile(o.Version, o.PayloadSize)

@@ -54,6 +54,7 @@ type Options struct {
 	Vendor, Class uint16
 	HardwareMin   uint16
 	HardwareMax   uint16
+	ForceReplace  bool
 	Manufacturer  *ecdsa.PrivateKey
 	Supplier      *ecdsa.PrivateKey
 }
@@ -86,7 +87,7 @@ func GB(o Options) []byte {
 	spec := imagebuild.Spec{
 		ID:          ota.ImageID{Manufacturer: o.Vendor, ImageType: o.Class, FileVersion: o.Version},
 		HardwareMin: o.HardwareMin, HardwareMax: o.HardwareMax,
-		Sequence: o.Sequence, Model: "test", Text: "test image",
+		Sequence: o.Sequence, Model: "test", Text: "test image", ForceReplace: o.ForceReplace,
 		Payload: imagebuild.SamplePayload(o.Program, o.Version, 1, o.PayloadSize),
 	}
 	file, err := imagebuild.Build(spec, o.Manufacturer, o.Supplier)

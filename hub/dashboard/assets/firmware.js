@@ -103,7 +103,8 @@ export class Firmware {
       text(c[1], `maker ${im.manufacturer}, type ${im.image_type}${im.text ? `, ${im.text}` : ""}`);
       text(c[2], im.hardware_min ? `${im.hardware_min} – ${im.hardware_max}` : "any");
       text(c[3], bytes(im.size));
-      text(c[4], im.damaged ? "damaged: upload it again" : im.supplier_verified ? "supplier’s, good" : im.layout === "GB signed" ? "not checked" : "none of a supplier");
+      const signature = im.damaged ? "damaged: upload it again" : im.supplier_verified ? "supplier’s, good" : im.layout === "GB signed" ? "not checked" : "none of a supplier";
+      text(c[4], im.force_replace ? `${signature}; replaces what is ordered` : signature);
       stamp(c[5].firstChild, im.added_at ? Date.parse(im.added_at) : null, dayAndTime);
       text(c[6].firstChild, `${im.sha256.slice(0, 12)}…`);
     });

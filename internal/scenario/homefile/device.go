@@ -125,7 +125,7 @@ type Fault struct {
 	Bad    *BadLink   `key:"bad_link" doc:"The link is of another quality for a while."`
 	Clock  *ClockStep `key:"clock_step" doc:"The clock of a meter jumps, until the meter sets it from the hub's."`
 	Flip   *BitFlip   `key:"bit_flip" doc:"A bit of a meter's memory turns over, in what the meter must not forget and has twice."`
-	Newer  *Image     `key:"image_superseded" doc:"The supplier distributes another image to the same meters."`
+	Newer  *Image     `key:"image_superseded" doc:"The supplier distributes another image to the same meters. One that is made has the force-replace flag: it also takes the place of one that is ordered to be activated."`
 	Low    *Drain     `key:"battery_low" doc:"A meter's battery loses charge."`
 	Cancel *Target    `key:"update_cancelled" doc:"The supplier cancels the update of a meter."`
 	Undate *Target    `key:"activation_cancelled" doc:"The supplier orders a meter to drop its dated activation."`

@@ -76,7 +76,7 @@ func (p *Images) Stage(home *homefile.Home, dir string) (*Stage, error) {
 		if i == nil {
 			continue
 		}
-		im, err := p.image(i, dir)
+		im, err := p.image(i, dir, i != home.Image)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", home.File, err)
 		}
@@ -94,11 +94,12 @@ func (p *Images) Stage(home *homefile.Home, dir string) (*Stage, error) {
 	return s, nil
 }
 
-// image returns an image that was made before, or makes or reads it.
-func (p *Images) image(i *homefile.Image, dir string) (*imagecache.Image, error) {
+// image returns an image that was made before, or makes or reads it. One that is made has
+// the force-replace flag if it is to take the place of another.
+func (p *Images) image(i *homefile.Image, dir string, replaces bool) (*imagecache.Image, error) {
 	d := *i
 	d.Size, d.File = nil, nil
-	key := fmt.Sprintf("%+v", d)
+	key := fmt.Sprintf("%+v %v", d, replaces)
 	if i.Size != nil {
 		key += fmt.Sprintf(" of %d bytes", *i.Size)
 	} else {
@@ -107,7 +108,7 @@ func (p *Images) image(i *homefile.Image, dir string) (*imagecache.Image, error)
 	if im, ok := p.images[key]; ok {
 		return im, nil
 	}
-	im, err := loadImage(i, dir)
+	im, err := loadImage(i, dir, replaces)
 	if err == nil {
 		p.images[key] = im
 	}
@@ -128,9 +129,9 @@ func (p *Images) factory(spec imagebuild.Spec) ([]byte, error) {
 }
 
 // loadImage makes an image, or reads it.
-func loadImage(i *homefile.Image, dir string) (*imagecache.Image, error) {
+func loadImage(i *homefile.Image, dir string, replaces bool) (*imagecache.Image, error) {
 	if i.File == nil {
-		built, err := buildImage(i)
+		built, err := buildImage(i, replaces)
 		if err != nil {
 			return nil, err
 		}
@@ -167,9 +168,9 @@ func readImage(path string) ([]byte, error) {
 
 // buildImage makes an image file of the size asked for. Its bytes depend on the
 // description alone, never on a run's seed, so that all runs share it.
-func buildImage(i *homefile.Image) ([]byte, error) {
+func buildImage(i *homefile.Image, replaces bool) ([]byte, error) {
 	spec := imagebuild.DefaultSpec(uint32(i.Version))
-	spec.Sequence = uint32(i.Version >> 24)
+	spec.Sequence, spec.ForceReplace = uint32(i.Version>>24), replaces
 	spec.HardwareMin, spec.HardwareMax = uint16(i.Hardware), uint16(i.Hardware)
 	manufacturer := signer("manufacturer")
 	if i.SignedBy == homefile.SignedByStranger {

@@ -284,7 +284,7 @@ stop: duration
 // TestAnImageFileIsPlayed: with the identity that it names.
 func TestAnImageFileIsPlayed(t *testing.T) {
 	dir := t.TempDir()
-	built, err := buildImage(stage(t, "x.yaml", "devices: {gas: {kind: GSME}}\nimage: {size: 8KiB, version: 07000000, hardware: 0203}\n").home.Image)
+	built, err := buildImage(stage(t, "x.yaml", "devices: {gas: {kind: GSME}}\nimage: {size: 8KiB, version: 07000000, hardware: 0203}\n").home.Image, false)
 	if err != nil {
 		t.Fatal(err)
 	}
