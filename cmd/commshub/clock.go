@@ -15,24 +15,12 @@ import (
 	"github.com/commshub/commshub/internal/home/live"
 )
 
-// standstillFlag is a flag for what the clock does while its hub is stopped.
-type standstillFlag struct{ live.Standstill }
-
-func (r *standstillFlag) Type() string { return "rule" }
-func (r *standstillFlag) Set(s string) error {
-	v, err := live.ParseStandstill(s)
-	if err == nil {
-		r.Standstill = v
-	}
-	return err
-}
-
 // clockFlags are what a hub's clock is started with.
 type clockFlags struct {
 	speed      float64
 	start      flagvalue.Time
 	paused     bool
-	standstill standstillFlag
+	standstill live.Standstill
 }
 
 func (c *clockFlags) register(f *pflag.FlagSet) {

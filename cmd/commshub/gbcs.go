@@ -4,6 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/hub/api"
+	"github.com/commshub/commshub/internal/home/served"
+	"github.com/commshub/commshub/internal/home/storagekey"
 	"github.com/commshub/commshub/internal/messageview"
 	"github.com/commshub/commshub/internal/table"
 )
@@ -14,7 +16,7 @@ func newGBCS(g *global) *cobra.Command {
 		Short:   "Read GBCS messages aloud, sign them, and check their signatures",
 		Example: "  commshub gbcs decode message.hex",
 	}
-	cmd.AddCommand(newGBCSDecode(g), newGBCSVerify(g), newGBCSSign(g), newGBCSCounters(), newGBCSUTRN(g))
+	cmd.AddCommand(newGBCSDecode(g), newGBCSVerify(g), newGBCSSign(g), newGBCSCounters(g), newGBCSUTRN(g))
 	return cmd
 }
 
@@ -58,12 +60,31 @@ func outcomeOf(wrong string, err error) error {
 	return err
 }
 
-func newGBCSCounters() *cobra.Command {
-	return listing[api.Counter]{
-		use: "counters", short: "Show which originator counter the last order to each device had, and which the next would have", example: "  commshub gbcs counters",
-		path: "/v1/counters", member: "counters", header: "DEVICE\tORIGINATOR\tLAST\tUSED\tNEXT",
+func newGBCSCounters(g *global) *cobra.Command {
+	var named string
+	l := listing[api.Counter]{
+		use: "counters", short: "Show which originator counter the last order to each device had, and which the next would have",
+		long: `Show which originator counter the last order to each device had, and which the next would have: as the running
+hub has it, or, with --state and without --api, as the records of a hub have it that does not run. Those are
+only read; next is then what an order would have when the clock stands.`,
+		example: "  commshub gbcs counters\n  commshub gbcs counters --state ~/homes/first",
+		path:    "/v1/counters", member: "counters", header: "DEVICE\tORIGINATOR\tLAST\tUSED\tNEXT",
 		row: func(t table.Table, c api.Counter) {
 			t.Row("%s\t%s\t%d\t%s\t%d", c.Device, c.Supplier, c.LastCounter, when(c.LastUsedAt), c.NextCounter)
 		},
-	}.command()
+		kept: func(cmd *cobra.Command) ([]api.Counter, bool, error) {
+			if !g.stateNamed || cmd.Flags().Changed("api") {
+				return nil, false, nil
+			}
+			key, err := input(storagekey.Read(named))
+			if err != nil {
+				return nil, true, err
+			}
+			all, err := input(served.Counters(g.path("", "hub"), key))
+			return all, true, err
+		},
+	}
+	cmd := l.command()
+	storageKeyFlag(cmd.Flags(), &named)
+	return cmd
 }

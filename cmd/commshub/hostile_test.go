@@ -62,7 +62,7 @@ var hostileLines = map[string][]string{
 	"firmware version":    {"--timeout 300ms", "gsme --timeout 300ms", "00DB1234567890A1 --json --timeout 300ms", "NAME"},
 	"firmware watch":      {"--until activated --timeout 2s", "--until activated --timeout 2s --json", "NAME"},
 	"gbcs verify":         {"NAME --certs NAME", "IMAGE --certs IMAGE", "SCENARIO"},
-	"gbcs counters":       {"", "--json"},
+	"gbcs counters":       {"", "--json", "--state NAME --api NAME", "--state SCENARIO"},
 	"gbcs sign":           {"NAME --keys NAME", "IMAGE --keys IMAGE", "SCENARIO", "DF09 --keys .", ". --keys ."},
 	"gbcs utrn":           {"NAME", "TEXT", "NAME --keys NAME", "--pence 1 --keys IMAGE --meter NAME", "73950067887105178605 --keys NAME --meter 00DB1234567890A2"},
 	"gbcs decode":         {"NAME", "IMAGE", "SCENARIO", "IMAGE --json", "TEXT", "SCENARIO --keys IMAGE"},

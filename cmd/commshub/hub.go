@@ -65,7 +65,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 			}
 			return g.runHub(cmd.Context(), run, live.HubOptions{
 				Config: config, Dir: g.path("", "hub"), Broker: broker, Credential: own, Keys: live.Keys(run.pkiDir, config.Supplier), Messages: run.messages,
-				Speed: clock.speed, Start: clock.start.Time, Paused: clock.paused, Standstill: clock.standstill.Standstill,
+				Speed: clock.speed, Start: clock.start.Time, Paused: clock.paused, Standstill: clock.standstill,
 				Seed: link.seed, Link: link.loss.Link(), Log: log,
 			})
 		},

@@ -11,10 +11,12 @@ import (
 
 // listing is a command that shows what a hub lists.
 type listing[T any] struct {
-	use, short, example string
-	path, member        string // in the REST interface
-	header              string
-	row                 func(t table.Table, v T)
+	use, short, long, example string
+	path, member              string // in the REST interface
+	header                    string
+	row                       func(t table.Table, v T)
+	// kept, if set, returns what is to be shown if it is not the hub's to say.
+	kept func(cmd *cobra.Command) (all []T, ok bool, err error)
 	// look, if set, asks the hub for what else the rows show.
 	look func(ctx context.Context, c *client.Client, all []T) error
 }
@@ -23,13 +25,9 @@ func (l listing[T]) command() *cobra.Command {
 	var base string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: l.use, Short: l.short, Example: l.example, Args: cobra.NoArgs,
+		Use: l.use, Short: l.short, Long: l.long, Example: l.example, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := newClient(cmd, base)
-			if err != nil {
-				return err
-			}
-			all, err := client.List[T](cmd.Context(), c, l.path, l.member)
+			c, all, err := l.all(cmd, base)
 			if err != nil {
 				return err
 			}
@@ -51,4 +49,17 @@ func (l listing[T]) command() *cobra.Command {
 	apiFlag(cmd, &base)
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// all returns what is to be shown, and the client of the hub that was asked.
+func (l listing[T]) all(cmd *cobra.Command, base string) (c *client.Client, all []T, err error) {
+	if l.kept != nil {
+		if all, ok, err := l.kept(cmd); ok {
+			return nil, all, err
+		}
+	}
+	if c, err = newClient(cmd, base); err == nil {
+		all, err = client.List[T](cmd.Context(), c, l.path, l.member)
+	}
+	return c, all, err
 }

@@ -27,7 +27,9 @@ type global struct {
 	config    string
 	logLevel  string
 	logFormat string
-	strayed   sync.Once // the state folder fell to the working folder, and that was said
+	// stateNamed tells that the state folder was named on the command line.
+	stateNamed bool
+	strayed    sync.Once // the state folder fell to the working folder, and that was said
 }
 
 func newRoot(s streams) *cobra.Command {
@@ -107,6 +109,7 @@ func defaultState() string {
 // fillIn sets flags that are not on the command line from the environment and the
 // configuration file.
 func (g *global) fillIn(cmd *cobra.Command) error {
+	g.stateNamed = cmd.Flags().Changed("state")
 	if g.config == "" {
 		g.config = os.Getenv(envPrefix + "CONFIG")
 	}

@@ -20,6 +20,11 @@ type Counter struct {
 	NextCounter uint64     `json:"next_counter" doc:"what an order would have now: milliseconds since 1970, and always above the last to any device"`
 }
 
+// CounterOf returns what is shown of a counter.
+func CounterOf(c headend.Counter) Counter {
+	return Counter{Device: c.Device, Supplier: c.Originator, LastCounter: c.Last, LastUsedAt: instant(c.LastAt), NextCounter: c.Next}
+}
+
 type countersOutput struct {
 	Body struct {
 		Counters []Counter `json:"counters"`
@@ -39,9 +44,7 @@ func (a *API) registerCounters() {
 		out := &countersOutput{}
 		out.Body.Counters, out.Body.Next = []Counter{}, next
 		for _, c := range items {
-			out.Body.Counters = append(out.Body.Counters, Counter{
-				Device: c.Device, Supplier: c.Originator, LastCounter: c.Last, LastUsedAt: instant(c.LastAt), NextCounter: c.Next,
-			})
+			out.Body.Counters = append(out.Body.Counters, CounterOf(c))
 		}
 		return out, nil
 	})

@@ -22,19 +22,24 @@ type Counter struct {
 // Counters returns the counters of all meters of the device log, and of whoever else was
 // given an order, sorted by device.
 func (s *HeadEnd) Counters(now time.Time) []Counter {
-	next := s.nextCounter(now)
+	return CountersIn(s.store, s.cfg.Supplier, now)
+}
+
+// CountersIn returns the counters of a supplier as records have them.
+func CountersIn(records *store.Store, supplier han.EUI64, now time.Time) []Counter {
+	next := nextCounter(records, supplier, now)
 	last := map[han.EUI64]store.Order{}
-	for _, d := range s.store.Devices() {
+	for _, d := range records.Devices() {
 		if d.Kind.IsMeter() {
 			last[d.EUI64] = store.Order{}
 		}
 	}
-	for _, o := range s.store.Orders() { // sorted by device and counter
+	for _, o := range records.Orders() { // sorted by device and counter
 		last[o.Device] = o
 	}
 	all := make([]Counter, 0, len(last))
 	for device, o := range last {
-		all = append(all, Counter{Device: device, Originator: s.cfg.Supplier, Last: o.Counter, LastAt: o.GivenAt, Next: next})
+		all = append(all, Counter{Device: device, Originator: supplier, Last: o.Counter, LastAt: o.GivenAt, Next: next})
 	}
 	slices.SortFunc(all, func(a, b Counter) int { return cmp.Compare(a.Device, b.Device) })
 	return all
@@ -43,6 +48,10 @@ func (s *HeadEnd) Counters(now time.Time) []Counter {
 // nextCounter returns the supplier's next originator counter: milliseconds since 1970 as
 // the field's tools use, and always above the last.
 func (s *HeadEnd) nextCounter(now time.Time) uint64 {
-	last, _ := s.store.OriginatorCounter(s.cfg.Supplier)
+	return nextCounter(s.store, s.cfg.Supplier, now)
+}
+
+func nextCounter(records *store.Store, supplier han.EUI64, now time.Time) uint64 {
+	last, _ := records.OriginatorCounter(supplier)
 	return max(last.Counter+1, uint64(max(0, now.UnixMilli())))
 }

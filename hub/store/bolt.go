@@ -90,6 +90,36 @@ func openBolt(path string, key *atrest.Key) (*boltFile, error) {
 	return b, nil
 }
 
+// readBolt opens the file at path to be read alone.
+func readBolt(path string, key *atrest.Key) (*boltFile, error) {
+	there, err := present(path)
+	if err == nil && !there {
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		err = inspect(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := options()
+	o.ReadOnly = true
+	db, err := bbolt.Open(path, 0o600, o)
+	if err != nil {
+		return nil, err
+	}
+	b := &boltFile{db: db}
+	version, err := b.identify(key)
+	if err == nil && version < schemaVersion {
+		err = fmt.Errorf("schema version %d, want %d: start its hub once, which converts it", version, schemaVersion)
+	}
+	if err != nil {
+		_ = db.Close() // it was only read
+		return nil, err
+	}
+	return b, nil
+}
+
 // inspect checks the structure of the file under a shared lock, so that nobody
 // writes meanwhile.
 func inspect(path string) error {
@@ -224,7 +254,7 @@ func reason(err error) error {
 	var link *os.LinkError
 	switch {
 	case errors.Is(err, bbolterrors.ErrTimeout):
-		return errors.New("in use by another process")
+		return ErrInUse
 	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum), errors.Is(err, bbolterrors.ErrVersionMismatch):
 		return fmt.Errorf("not a commshub store, or damaged: %w", err)
 	case errors.As(err, &path):

@@ -19,6 +19,11 @@ func (s *Store) OriginatorCounter(originator han.EUI64) (OriginatorCounter, bool
 	return first[OriginatorCounter](s, TableCounters, originator.AppendPrint(nil))
 }
 
+// Originators returns the counters of all remote parties, sorted by their identifiers.
+func (s *Store) Originators() []OriginatorCounter {
+	return whole[OriginatorCounter](s, TableCounters)
+}
+
 // Series is a series of numbers.
 type Series uint8
 

@@ -12,6 +12,8 @@ import (
 )
 
 var (
+	// ErrInUse is wrapped by Open and Read if another process has the file open.
+	ErrInUse = errors.New("in use by another process")
 	// ErrEncrypted is wrapped by Open if a key is needed for the file.
 	ErrEncrypted = errors.New("it is encrypted: name the file with its key with --storage-key")
 	// ErrPlain is wrapped by Open if the file is not encrypted and should be.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -196,4 +197,36 @@ func ExampleStore() {
 		fmt.Println(d.EUI64, "endpoint", d.Endpoint)
 	}
 	// Output: 00DB1234567890A1 endpoint 1
+}
+
+// TestReadWritesNothing: what is in a file is told, and the file is as before and free. A
+// store that somebody has open, that is not there or that an earlier release wrote is refused.
+func TestReadWritesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	_, err := Read(path, nil)
+	demandError(t, err, "read store "+path+": file does not exist")
+	s := open(t, path)
+	commit(t, s, Put(Device{EUI64: gsme}), Put(OriginatorCounter{Originator: 9, Counter: 77}))
+	_, err = Read(path, nil)
+	demandError(t, err, "read store "+path+": in use by another process")
+	closeStore(t, s)
+	before, err := os.ReadFile(path)
+	must(t, err)
+	r, err := Read(path, nil)
+	must(t, err)
+	equal(t, "devices", r.Devices(), []Device{{EUI64: gsme}})
+	equal(t, "counters", r.Originators(), []OriginatorCounter{{9, 77}})
+	if err := r.Commit(Put(Device{EUI64: gsme + 1})); err == nil {
+		t.Error("what was only read takes changes")
+	}
+	after, err := os.ReadFile(path)
+	must(t, err)
+	if !bytes.Equal(before, after) {
+		t.Error("reading has changed the file")
+	}
+	edit(t, path, func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketAbout).Put(keySchema, []byte{0, 0, 0, schemaVersion - 1})
+	})
+	_, err = Read(path, nil)
+	demandError(t, err, "start its hub once, which converts it")
 }

@@ -41,6 +41,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -96,6 +97,21 @@ func Open(path string, key *atrest.Key) (*Store, error) {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	s.disk = file
+	return s, nil
+}
+
+// Read returns the records in the file at path, as they are now, in a store that is closed.
+// The file is not written to, and free again. One that is in use by another process is
+// refused, and so is one of an earlier release, which only Open converts.
+func Read(path string, key *atrest.Key) (*Store, error) {
+	s := &Store{live: newRadix(), inboxLimit: inboxKept, begin: unwatched, closed: true}
+	file, err := readBolt(path, key)
+	if err == nil {
+		err = errors.Join(s.load(file), file.close())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read store %s: %w", path, reason(err))
+	}
 	return s, nil
 }
 

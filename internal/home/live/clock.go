@@ -26,14 +26,18 @@ var standstillNames = [...]string{"stand", "wall"}
 // String returns the rule as the command line writes it.
 func (r Standstill) String() string { return standstillNames[r] }
 
-// ParseStandstill reads a rule.
-func ParseStandstill(text string) (Standstill, error) {
-	for r, name := range standstillNames {
+// Type implements pflag.Value.
+func (Standstill) Type() string { return "rule" }
+
+// Set implements pflag.Value.
+func (r *Standstill) Set(text string) error {
+	for i, name := range standstillNames {
 		if text == name {
-			return Standstill(r), nil
+			*r = Standstill(i)
+			return nil
 		}
 	}
-	return 0, fmt.Errorf("clock %q: want stand (it stands while the hub is stopped) or wall (it runs on)", text)
+	return fmt.Errorf("clock %q: want stand (it stands while the hub is stopped) or wall (it runs on)", text)
 }
 
 // resumeClock returns where the emulated clock goes on: from where it was stored or the
@@ -44,13 +48,12 @@ func resumeClock(s *store.Store, o HubOptions) (live.Anchor, error) {
 	stored, ok := s.ClockAnchor()
 	switch {
 	case ok:
-		a.Emulated = time.Unix(0, stored.Emulated).UTC()
+		a.Emulated = standsAt(s)
 		if o.Standstill == RunOn {
 			passed := float64(wall.UnixNano()-stored.Wall) * storedSpeed(stored)
-			a.Emulated = a.Emulated.Add(time.Duration(passed))
-		}
-		if last := s.LatestInstant(); last.After(a.Emulated) {
-			a.Emulated = last
+			if on := time.Unix(0, stored.Emulated).UTC().Add(time.Duration(passed)); on.After(a.Emulated) {
+				a.Emulated = on
+			}
 		}
 		if a.Speed == 0 {
 			a.Speed = storedSpeed(stored)
