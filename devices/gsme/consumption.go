@@ -23,6 +23,13 @@ func (m *Meter) hasLastWord() bool {
 	return !m.clockRead && (behind > m.told/200 || behind > m.OrdinaryDay())
 }
 
+// hasFirstWord reports whether the hub is to be told of the consumption before any work: a
+// hub that the meter just joined takes a cell for new of which it knows nothing, and could
+// not tell by cause what the first window took of one that was used before.
+func (m *Meter) hasFirstWord() bool {
+	return m.joined && m.Ledger.Total() > m.OrdinaryDay()
+}
+
 // OrdinaryDay returns what a day takes in which the meter only reports.
 func (m *Meter) OrdinaryDay() battery.Charge { return m.Ledger.Set().Day(m.plain, m.cfg.Period) }
 

@@ -92,6 +92,7 @@ type Meter struct {
 	plain    battery.Charge // of the last report and its answer, all of a window without work
 	before   battery.Charge // of the window, before the report in hand
 	worked   bool           // it had more than a report and reading the clock
+	joined   bool           // the hub opened a mirror in it
 	told     battery.Charge // what was spent until the hub was told last
 	asked    time.Time      // when the meter sent last
 	blocks   uint32         // the client's count of blocks at its start
@@ -233,7 +234,7 @@ func (m *Meter) wake(now time.Time, out *han.Outbox) {
 	m.CheckMemory(now, out) // no work of the window
 	m.settle(now, out)
 	m.spending = m.cfg.Budget.Open(m.Ledger)
-	m.opened, m.worked, m.clockRead = now, false, false
+	m.opened, m.worked, m.joined, m.clockRead = now, false, false, false
 	m.scheduleEnd()
 	m.blocks = m.Agent.Client().BlocksEver()
 	m.flags, m.pending = 0, false

@@ -111,7 +111,7 @@ func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, pay
 			m.sleep(now, out)
 			return fmt.Errorf("the hub has no mirror for this meter (endpoint %04X)", r.Endpoint)
 		}
-		m.join.Mirror = uint8(r.Endpoint)
+		m.join.Mirror, m.joined = uint8(r.Endpoint), true
 		m.next(now, out)
 	case h.ForServer() && h.Command == metering.CommandMirrorReportAttributeResponse && m.state == stateReporting:
 		r, err := metering.ParseMirrorReportAttributeResponse(payload)
@@ -123,6 +123,9 @@ func (m *Meter) handleMetering(now time.Time, out *han.Outbox, h zcl.Header, pay
 		m.done.report = true
 		if m.settle(now, out); m.tries == 0 {
 			m.plain = m.spending.Charge(m.Ledger) - m.before
+		}
+		if m.hasFirstWord() {
+			m.reportConsumption(now, out)
 		}
 		m.next(now, out)
 	case h.ForServer() && h.Command == metering.CommandMirrorRemoved:

@@ -345,6 +345,33 @@ func TestTheLastWordOfAWindow(t *testing.T) {
 	}
 }
 
+// TestAUsedCellIsToldOfBeforeAnyWork: a hub that a meter joins knows nothing of what its cell
+// gave elsewhere, and could not tell what the first window took.
+func TestAUsedCellIsToldOfBeforeAnyWork(t *testing.T) {
+	joins := func(h *home) int {
+		told := len(h.consumptions)
+		h.messages, h.mirror = [][]byte{readVersion(1)}, 2
+		if said := h.window(); !strings.HasSuffix(said, ", put") {
+			t.Fatalf("the window of joining is %s", said)
+		}
+		return len(h.consumptions) - told
+	}
+	if n := joins(newHome(t, nil)); n != 1 {
+		t.Errorf("a new meter told %d times in the window in which it joined", n)
+	}
+	h := newHome(t, nil)
+	for h.mirror = 0; h.meter.Ledger.Total() < 2*h.meter.OrdinaryDay() || len(h.beats) < 100; h.window() {
+	}
+	if n := joins(h); n != 2 {
+		t.Errorf("a meter with a used cell told %d times", n)
+	}
+	h.messages = [][]byte{readVersion(2)}
+	told := len(h.consumptions)
+	if h.window(); len(h.consumptions) != told+1 {
+		t.Errorf("told %d times in a later window", len(h.consumptions)-told)
+	}
+}
+
 // TestIdleWindowsAreToldOfRarely: each in the beginning, at last once a day, and work at
 // once.
 func TestIdleWindowsAreToldOfRarely(t *testing.T) {
