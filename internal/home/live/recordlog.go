@@ -3,16 +3,22 @@ package live
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/internal/trace"
 )
 
 // RecordLog turns what happens in a node into log lines. What happens again and
-// again while nothing is going on is for --log-level debug.
+// again while nothing is going on is for --log-level debug, and so is a refusal that
+// was told not long ago.
 func RecordLog(log *slog.Logger) han.Observer {
+	var refusals Repeats
 	return han.Observer{Record: func(r *trace.Record) {
 		level := recordLevel(r)
+		if r.Kind == trace.FrameRefused && refusals.Told([2]uint64{r.Node, r.Peer}, r.Text, time.Now()) {
+			level = slog.LevelDebug
+		}
 		if !log.Enabled(context.Background(), level) {
 			return
 		}

@@ -26,7 +26,18 @@ func TestRecordsThatCannotBeWrittenAreTold(t *testing.T) {
 	if k.failing() != nil || strings.Count(log.String(), "\n") != 2 {
 		t.Errorf("failing %v, log %q", k.failing(), log.String())
 	}
-	if len(seen) != 4 {
-		t.Errorf("%d commits were counted, want 4", len(seen))
+	for range 5 { // a disk that is nearly full takes what is small
+		begin()(full)
+		begin()(nil)
+	}
+	if n := strings.Count(log.String(), "\n"); n != 2 {
+		t.Errorf("%d lines of one trouble: %s", n, log.String())
+	}
+	begin()(errors.New("input/output error"))
+	if n := strings.Count(log.String(), "\n"); n != 3 {
+		t.Errorf("%d lines, want one of another trouble: %s", n, log.String())
+	}
+	if len(seen) != 15 {
+		t.Errorf("%d commits were counted, want 15", len(seen))
 	}
 }
