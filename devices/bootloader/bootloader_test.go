@@ -12,6 +12,7 @@ import (
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/cuttest"
 	"github.com/commshub/commshub/internal/testimage"
 )
 
@@ -266,23 +267,20 @@ func TestAnImageThatChangedUnderItsNameIsNoticed(t *testing.T) {
 	}
 }
 
-// TestAPowerCutAtAnyFlashOperationNeverBricks plays a whole update, counts its
-// flash operations, and plays it again with a cut before, in the middle of and
-// after each one. Every boot must find a whole image; playing the story on must
-// end with the new one.
+// TestAPowerCutAtAnyFlashOperationNeverBricks: every boot finds a whole image, and an update
+// that is played on ends with the new one. One that never confirms itself is rolled back.
 func TestAPowerCutAtAnyFlashOperationNeverBricks(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) *flash.Chip{
-		"from an empty slot":                   func(t *testing.T) *flash.Chip { return factory(t, oldFile) },
-		"over half of another image":           leftover,
-		"over the previous image of an update": updatedBefore,
-	} {
-		t.Run(name, func(t *testing.T) { sweep(t, start) })
-	}
+	cuttest.Sweep(t,
+		cuttest.Row{Name: "from an empty slot", Parts: bootParts, Begin: updating(func(t *testing.T, g flash.Geometry) *flash.Chip { return factoryOn(t, g, oldFile) })},
+		cuttest.Row{Name: "over half of another image", Parts: bootParts, Begin: updating(leftover)},
+		cuttest.Row{Name: "over the previous image of an update", Parts: bootParts, Begin: updating(updatedBefore)},
+		cuttest.Row{Name: "never confirmed", Parts: bootParts, Begin: neverConfirmed},
+	)
 }
 
 // leftover returns a part whose candidate slot holds half of another image.
-func leftover(t *testing.T) *flash.Chip {
-	chip := factory(t, oldFile)
+func leftover(t *testing.T, g flash.Geometry) *flash.Chip {
+	chip := factoryOn(t, g, oldFile)
 	b := open(chip, policy)
 	if err := b.BeginDownload(ota.ImageID{FileVersion: 9}, capacity); err != nil {
 		t.Fatal(err)
@@ -294,8 +292,8 @@ func leftover(t *testing.T) *flash.Chip {
 }
 
 // updatedBefore returns a part that has an update behind it and runs oldFile again.
-func updatedBefore(t *testing.T) *flash.Chip {
-	chip := factory(t, testimage.GB(testimage.Options{Version: 0xFFFF}))
+func updatedBefore(t *testing.T, g flash.Geometry) *flash.Chip {
+	chip := factoryOn(t, g, testimage.GB(testimage.Options{Version: 0xFFFF}))
 	b := open(chip, policy)
 	if err := download(b, oldFile); err != nil {
 		t.Fatal(err)
@@ -306,75 +304,54 @@ func updatedBefore(t *testing.T) *flash.Chip {
 	return chip
 }
 
-// TestAPowerCutLeavesNoImageWithoutATrial: an image that never confirms itself is rolled
-// back, at whichever flash operation of its boots power fails.
-func TestAPowerCutLeavesNoImageWithoutATrial(t *testing.T) {
-	tried := 0
-	for n := int64(1); ; n++ {
-		reached := false
-		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
-			chip := factory(t, oldFile)
-			b := open(chip, policy)
-			b.Boot()
-			if err := download(b, newFile); err != nil {
-				t.Fatal(err)
-			}
-			b.RequestActivation()
-			chip.CutAt(chip.Stats().Operations+n, cut)
-			var boot bootloader.Boot
-			for range 8 {
-				reached = runUntilCut(func() { boot = open(chip, policy).Boot() }) || reached
-				if boot.Outcome == bootloader.OutcomeNormal && boot.Info.ID.FileVersion == 2 {
-					t.Fatalf("cut %s operation %d: the new image runs and was never on trial", cut, n)
-				}
-			}
-			if boot.Info.ID.FileVersion != 1 {
-				t.Fatalf("cut %s operation %d: ended with %+v, want the old image", cut, n, boot)
+// neverConfirmed is an image that never confirms itself: it is rolled back, at whichever
+// flash operation of its boots power fails, and never runs but on trial.
+func neverConfirmed(t *testing.T, g flash.Geometry) cuttest.Try {
+	chip := factoryOn(t, g, oldFile)
+	b := open(chip, policy)
+	b.Boot()
+	if err := download(b, newFile); err != nil {
+		t.Fatal(err)
+	}
+	b.RequestActivation()
+	boots := func() (boot bootloader.Boot) {
+		for range 8 {
+			if boot = open(chip, policy).Boot(); boot.Outcome == bootloader.OutcomeNormal && boot.Info.ID.FileVersion == 2 {
+				t.Error("the new image runs and was never on trial")
 			}
 		}
-		if !reached {
-			break
+		return boot
+	}
+	return cuttest.Try{Chip: chip, Story: func() { boots() }, After: func(at cuttest.Point) {
+		if boot := boots(); boot.Info.ID.FileVersion != 1 {
+			t.Errorf("%s: ended with %+v, want the old image", at, boot)
 		}
-		tried++
-	}
-	if tried < 4 {
-		t.Errorf("%d operations were cut, want 4 and more", tried)
-	}
+	}}
 }
 
-func sweep(t *testing.T, start func(*testing.T) *flash.Chip) {
-	whole := start(t)
-	before := whole.Stats().Operations
-	for !step(whole) {
-	}
-	operations := whole.Stats().Operations - before
-	t.Logf("an update takes %d flash operations", operations)
-	for n := int64(1); n <= operations; n++ {
-		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
-			chip := start(t)
-			chip.CutAt(chip.Stats().Operations+n, cut)
-			refetched, err := play(chip)
+// updating is an update on a part, played to its end.
+func updating(start func(*testing.T, flash.Geometry) *flash.Chip) func(*testing.T, flash.Geometry) cuttest.Try {
+	return func(t *testing.T, g flash.Geometry) cuttest.Try {
+		chip, stored := start(t, g), 0
+		story := func() {
+			for !step(chip, func(b *bootloader.Bootloader) { stored = int(b.Candidate().Offset()) }) {
+			}
+		}
+		return cuttest.Try{Chip: chip, Story: story, After: func(at cuttest.Point) {
+			refetched, err := playOn(chip, stored)
 			if err != nil {
-				t.Fatalf("cut %s operation %d: %v", cut, n, err)
+				t.Errorf("%s: %v", at, err)
 			}
 			if refetched > 48+15 {
-				t.Fatalf("cut %s operation %d: %d bytes fetched again, want at most one block", cut, n, refetched)
+				t.Errorf("%s: %d bytes fetched again, want at most one block", at, refetched)
 			}
-		}
+		}}
 	}
 }
 
-// play runs the story to its end through one power cut and returns how many
-// bytes of the image were stored before the cut and had to be fetched again.
-func play(chip *flash.Chip) (refetched int, err error) {
-	stored := 0
-	cut := runUntilCut(func() {
-		for !step(chip, func(b *bootloader.Bootloader) { stored = int(b.Candidate().Offset()) }) {
-		}
-	})
-	if !cut {
-		return 0, nil
-	}
+// playOn plays the story to its end after a power cut and returns how many bytes of the
+// image were stored before and had to be fetched again.
+func playOn(chip *flash.Chip, stored int) (refetched int, err error) {
 	b := open(chip, policy)
 	if s := b.Candidate(); s.ID().FileVersion == 2 && s.State() == bootloader.SlotPartial {
 		refetched = max(0, stored-int(s.Offset()))
@@ -416,19 +393,6 @@ func step(chip *flash.Chip, observe ...func(*bootloader.Bootloader)) bool {
 			panic(err)
 		}
 	}
-	return false
-}
-
-func runUntilCut(f func()) (cut bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			if _, ok := v.(flash.PowerCut); !ok {
-				panic(v)
-			}
-			cut = true
-		}
-	}()
-	f()
 	return false
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/cuttest"
 	"github.com/commshub/commshub/internal/testimage"
 )
 
@@ -69,103 +70,84 @@ func noSingleBitEmptiesASlot(t *testing.T, g flash.Geometry) {
 	}
 }
 
-// TestAPowerCutInASlotsRecordIsNoDamage: at any operation of a download and its verdict.
-func TestAPowerCutInASlotsRecordIsNoDamage(t *testing.T) {
-	whole := factory(t, oldFile)
-	before := whole.Stats().Operations
-	if err := download(open(whole, testimage.Policy(bootloader.TrustSigned)), newFile); err != nil {
-		t.Fatal(err)
-	}
-	operations := whole.Stats().Operations - before
-	for n := int64(1); n <= operations; n++ {
-		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
-			chip := factory(t, oldFile)
-			chip.CutAt(before+n, cut)
-			downloadUntilCut(t, chip)
-			for _, found := range open(chip, testimage.Policy(bootloader.TrustSigned)).CheckSlots() {
-				// Half a bit's work in the first or last byte looks like a bit that turned over.
-				if found == journal.Lost || found == journal.Healed && (cut == flash.CutBefore || cut == flash.CutTorn || cut == flash.CutAfter) {
-					t.Fatalf("cut %s operation %d: %s", cut, n, found)
-				}
+// bootParts are the parts on which power fails.
+var bootParts = append(cuttest.ErasedZero(geometry), flash.Geometry{SectorSize: 512, PageSize: 8, Sectors: geometry.Sectors})
+
+// downloading is a part that left the factory with oldFile and on which newFile is stored.
+func downloading(after func(t *testing.T, at cuttest.Point, chip *flash.Chip)) func(t *testing.T, g flash.Geometry) cuttest.Try {
+	return func(t *testing.T, g flash.Geometry) cuttest.Try {
+		chip := factoryOn(t, g, oldFile)
+		return cuttest.Try{Chip: chip, After: func(at cuttest.Point) { after(t, at, chip) }, Story: func() {
+			if err := download(open(chip, policy), newFile); err != nil {
+				t.Fatal(err)
 			}
-		}
+		}}
 	}
 }
 
-// TestACompleteImageStaysComplete once a check saw it, if the last mark was cut short and
-// reads differently the next time.
-func TestACompleteImageStaysComplete(t *testing.T) {
-	whole := factory(t, oldFile)
-	before := whole.Stats().Operations
-	if err := download(open(whole, testimage.Policy(bootloader.TrustSigned)), newFile); err != nil {
-		t.Fatal(err)
-	}
+// TestAPowerCutInADownload, of which the marks are half done.
+func TestAPowerCutInADownload(t *testing.T) {
 	seen := 0
-	for n := before + 1; n <= whole.Stats().Operations; n++ {
-		chip := factory(t, oldFile)
-		chip.CutAt(n, flash.CutUnstable)
-		downloadUntilCut(t, chip)
-		for range 8 {
-			b := open(chip, testimage.Policy(bootloader.TrustSigned))
-			if b.Candidate().State() != bootloader.SlotComplete {
-				continue
-			}
-			seen++
-			b.CheckSlots()
-			for range 50 {
-				if state := open(chip, testimage.Policy(bootloader.TrustSigned)).Candidate().State(); state != bootloader.SlotComplete {
-					t.Fatalf("operation %d: it was complete, and is %s", n-before, state)
-				}
-			}
-		}
-	}
+	unstable := []flash.Cut{flash.CutUnstable}
+	cuttest.Sweep(t,
+		cuttest.Row{Name: "is no damage of a slot's record", Parts: bootParts, Begin: downloading(isNoDamage)},
+		cuttest.Row{Name: "leaves a complete image complete", Parts: bootParts, Ways: unstable,
+			Begin: downloading(func(t *testing.T, at cuttest.Point, chip *flash.Chip) { seen += staysComplete(t, at, chip) })},
+		cuttest.Row{Name: "and another one behind it", Parts: bootParts, Ways: unstable, Begin: downloading(outlivesAnother)},
+	)
 	if seen == 0 {
 		t.Error("no image was complete")
 	}
 }
 
-// TestTwoPowerCutsInADownload: what the first left half done may read as done after the
-// second.
-func TestTwoPowerCutsInADownload(t *testing.T) {
-	whole := factory(t, oldFile)
-	before := whole.Stats().Operations
-	if err := download(open(whole, testimage.Policy(bootloader.TrustSigned)), newFile); err != nil {
-		t.Fatal(err)
-	}
-	for n := before + 1; n < whole.Stats().Operations; n++ {
-		for next := int64(1); next <= 4; next++ {
-			for reads := range 8 { // each has unstable cells read otherwise
-				chip := factory(t, oldFile)
-				chip.CutAt(n, flash.CutUnstable)
-				downloadUntilCut(t, chip)
-				for range reads {
-					open(chip, testimage.Policy(bootloader.TrustSigned))
-				}
-				chip.CutAt(chip.Stats().Operations+next, flash.CutTornFirst)
-				func() {
-					defer func() { _ = recover() }() // it may have been done before
-					_ = download(open(chip, testimage.Policy(bootloader.TrustSigned)), newFile)
-				}()
-				chip.CutAt(0, flash.CutBefore)
-				b := open(chip, testimage.Policy(bootloader.TrustSigned))
-				if err := download(b, newFile); err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Equal(b.Candidate().File(), newFile) {
-					t.Fatalf("cuts at operation %d and %d behind it: the image is damaged", n-before, next)
-				}
-			}
+// isNoDamage looks at the slots' records. On small pages the end of a record is an operation
+// of its own, and half of that looks like bits that turned over.
+func isNoDamage(t *testing.T, at cuttest.Point, chip *flash.Chip) {
+	tidy := at.Tidy() && chip.Geometry().PageSize >= geometry.PageSize
+	for _, found := range open(chip, policy).CheckSlots() {
+		if found == journal.Lost || found == journal.Healed && tidy {
+			t.Fatalf("%s: %s", at, found)
 		}
 	}
 }
 
-func downloadUntilCut(t *testing.T, chip *flash.Chip) {
-	t.Helper()
-	defer func() {
-		if _, ok := recover().(flash.PowerCut); !ok {
-			t.Fatal("no power cut")
+// staysComplete: an image stays complete once a check saw it, if the last mark was cut short
+// and reads differently the next time. It returns how often one was.
+func staysComplete(t *testing.T, at cuttest.Point, chip *flash.Chip) (seen int) {
+	for range 8 {
+		b := open(chip, policy)
+		if b.Candidate().State() != bootloader.SlotComplete {
+			continue
 		}
-	}()
-	err := download(open(chip, testimage.Policy(bootloader.TrustSigned)), newFile)
-	t.Fatalf("the download ended: %v", err)
+		seen++
+		b.CheckSlots()
+		for range 50 {
+			if state := open(chip, policy).Candidate().State(); state != bootloader.SlotComplete {
+				t.Fatalf("%s: it was complete, and is %s", at, state)
+			}
+		}
+	}
+	return seen
+}
+
+// outlivesAnother: what the first cut left half done may read as done after the second.
+func outlivesAnother(t *testing.T, at cuttest.Point, cut *flash.Chip) {
+	for next := int64(1); next <= 4; next++ {
+		for reads := range 8 { // each has unstable cells read otherwise
+			chip := cut.Clone()
+			for range reads {
+				open(chip, policy)
+			}
+			chip.CutAt(chip.Stats().Operations+next, flash.CutTornFirst)
+			cuttest.Fails(func() { _ = download(open(chip, policy), newFile) }) // it may have been done before
+			chip.CutAt(0, flash.CutBefore)
+			b := open(chip, policy)
+			if err := download(b, newFile); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(b.Candidate().File(), newFile) {
+				t.Fatalf("%s and %d behind it: the image is damaged", at, next)
+			}
+		}
+	}
 }

@@ -8,45 +8,36 @@ import (
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/internal/cuttest"
 )
 
-// TestAnImageOfWhichTheSupplierWasToldCanBeActivated: power fails in any flash operation of
-// the judgement, and the order comes before the download is taken up again.
+// TestAnImageOfWhichTheSupplierWasToldCanBeActivated: power fails in the judgement, and the
+// order comes before the download is taken up again.
 func TestAnImageOfWhichTheSupplierWasToldCanBeActivated(t *testing.T) {
-	complete := func() *rig {
-		r := newRig(t)
+	told := 0
+	cuttest.Sweep(t, cuttest.Row{Name: "judgement", Parts: rigParts, Begin: func(t *testing.T, g flash.Geometry) cuttest.Try {
+		r := newRigOn(t, g)
 		slot := r.parts.Boot.Candidate()
-		id := slot.ID()
-		for _, err := range []error{r.parts.Boot.BeginDownload(id, uint32(len(second))), slot.Write(0, second)} {
+		for _, err := range []error{r.parts.Boot.BeginDownload(slot.ID(), uint32(len(second))), slot.Write(0, second)} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 		r.restart()
-		return r
-	}
-	whole := complete()
-	before := whole.chip.Stats().Operations
-	whole.client.Resume(whole.now, &whole.out)
-	told := 0
-	for n := before + 1; n <= whole.chip.Stats().Operations; n++ {
-		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
-			r := complete()
-			r.chip.CutAt(n, cut)
-			survive(func() { r.client.Resume(r.now, &r.out) })
+		return cuttest.Try{Chip: r.chip, Story: func() { r.client.Resume(r.now, &r.out) }, After: func(at cuttest.Point) {
 			r.restart()
 			if len(r.delivered(t)) == 0 {
-				continue
+				return
 			}
 			told++
 			r.command(activate(1, held, gbcs.ExecuteNow, start))
 			if !r.WantsReboot() {
-				t.Fatalf("cut %s operation %d: answered %+v", cut, n-before, r.outcome(t, 1))
+				t.Fatalf("%s: answered %+v", at, r.outcome(t, 1))
 			}
 			r.client.Resume(r.now, &r.out) // goes on where it was
-		}
-	}
-	if told < int(flash.CutAfter) {
+		}}
+	}})
+	if told < len(rigParts)*int(flash.CutAfter) {
 		t.Errorf("the supplier was told in %d cases only", told)
 	}
 }

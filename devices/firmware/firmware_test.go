@@ -19,6 +19,7 @@ import (
 	"github.com/commshub/commshub/han/ota"
 	core "github.com/commshub/commshub/han/remote"
 	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/cuttest"
 	"github.com/commshub/commshub/internal/testimage"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -63,7 +64,16 @@ type rig struct {
 // newRig returns the agent of a meter that holds a verified image of version 2.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{chip: flash.New(geometry), now: start, ledger: battery.NewLedger(battery.Default(), start)}
+	return newRigOn(t, geometry)
+}
+
+// rigParts are the parts on which power fails.
+var rigParts = append(cuttest.ErasedZero(geometry), flash.Geometry{SectorSize: geometry.SectorSize, PageSize: 16, Sectors: geometry.Sectors})
+
+// newRigOn does the same on a part of another geometry.
+func newRigOn(t *testing.T, g flash.Geometry) *rig {
+	t.Helper()
+	r := &rig{chip: flash.New(g), now: start, ledger: battery.NewLedger(battery.Default(), start)}
 	r.clock.Start(start)
 	boot := r.openBoot()
 	if err := boot.Factory(factory); err != nil {

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/commshub/commshub/devices/flash"
+	"github.com/commshub/commshub/internal/cuttest"
 )
 
 var geometry = flash.Geometry{SectorSize: 256, PageSize: 32, Sectors: 4}
@@ -48,9 +49,8 @@ func TestAgainstAMap(t *testing.T) {
 	})
 }
 
-// TestAPowerCutAtAnyOperationKeepsCommitsWhole replays one story with a cut
-// in each flash operation, in each way. After each cut the journal holds what was committed before, or that and the commit in hand, and
-// takes further commits.
+// TestAPowerCutAtAnyOperationKeepsCommitsWhole: after each cut the journal holds what was
+// committed before, or that and the commit in hand, and takes further commits.
 func TestAPowerCutAtAnyOperationKeepsCommitsWhole(t *testing.T) {
 	story := make([][]Entry, 0, 40)
 	for i := range 40 {
@@ -59,60 +59,50 @@ func TestAPowerCutAtAnyOperationKeepsCommitsWhole(t *testing.T) {
 			{Key(4 + i%2), bytes.Repeat([]byte{byte(i)}, i%17)},
 		})
 	}
-	whole := flash.New(geometry)
-	for _, commit := range story {
-		Open(whole.Region(0, 4)).Commit(commit...)
-	}
-	operations := whole.Stats().Operations
-	if operations < 100 {
-		t.Fatalf("the story takes %d operations only", operations)
-	}
-	for n := int64(1); n <= operations; n++ {
-		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
-			chip := flash.New(geometry)
-			chip.CutAt(n, cut)
-			done := runUntilCut(t, chip, story)
-			before, after := modelOf(story[:done]), modelOf(story[:done+1])
-			j := Open(chip.Region(0, 4))
-			if got := contents(j); !maps.Equal(got, before) && !maps.Equal(got, after) {
-				t.Fatalf("cut %s operation %d in commit %d: journal holds %v, want %v or %v", cut, n, done, got, before, after)
-			}
-			mended := chip.Clone().Region(0, 4)
-			if c := Open(mended).Check(); c == Lost || c == Healed && cut < flash.CutUnstableFirst {
-				t.Fatalf("cut %s operation %d: the check says %s", cut, n, c)
-			}
-			last := Whole
-			for range 20 { // an unstable cell may read right the first time
-				if last = Open(mended).Check(); last == Lost {
-					t.Fatalf("cut %s operation %d: a later check says %s", cut, n, last)
-				}
-			}
-			if last != Whole {
-				t.Fatalf("cut %s operation %d: not mended: %s", cut, n, last)
-			}
-			j.Commit(story[done]...)
-			if got := contents(Open(chip.Region(0, 4))); !maps.Equal(got, after) {
-				t.Fatalf("cut %s operation %d: committing again gives %v, want %v", cut, n, got, after)
-			}
+	parts := append(cuttest.ErasedZero(geometry), flash.Geometry{SectorSize: 512, PageSize: 8, Sectors: 4})
+	cuttest.Sweep(t, cuttest.Row{Name: "40 commits", Parts: parts, Begin: func(t *testing.T, g flash.Geometry) cuttest.Try {
+		chip, done := flash.New(g), 0
+		return cuttest.Try{
+			Chip:  chip,
+			Story: func() { commit(chip, story, &done) },
+			After: func(at cuttest.Point) { keepsCommitsWhole(t, at, chip, story, done) },
 		}
+	}})
+}
+
+// commit commits the story and counts how many commits are done.
+func commit(chip *flash.Chip, story [][]Entry, done *int) {
+	j := Open(chip.Region(0, 4))
+	for _, entries := range story {
+		j.Commit(entries...)
+		*done++
 	}
 }
 
-// runUntilCut commits the story until power fails and returns how many commits
-// were whole by then.
-func runUntilCut(t *testing.T, chip *flash.Chip, story [][]Entry) (done int) {
-	t.Helper()
-	defer func() {
-		if _, cut := recover().(flash.PowerCut); !cut {
-			t.Fatal("no power cut")
-		}
-	}()
+// keepsCommitsWhole looks at a journal after power failed in the commit behind those done.
+func keepsCommitsWhole(t *testing.T, at cuttest.Point, chip *flash.Chip, story [][]Entry, done int) {
+	before, after := modelOf(story[:done]), modelOf(story[:done+1])
 	j := Open(chip.Region(0, 4))
-	for _, commit := range story {
-		j.Commit(commit...)
-		done++
+	if got := contents(j); !maps.Equal(got, before) && !maps.Equal(got, after) {
+		t.Fatalf("%s in commit %d: journal holds %v, want %v or %v", at, done, got, before, after)
 	}
-	return done
+	mended := chip.Clone().Region(0, 4)
+	if c := Open(mended).Check(); c == Lost || c == Healed && at.Cut < flash.CutUnstableFirst {
+		t.Fatalf("%s: the check says %s", at, c)
+	}
+	last := Whole
+	for range 20 { // an unstable cell may read right the first time
+		if last = Open(mended).Check(); last == Lost {
+			t.Fatalf("%s: a later check says %s", at, last)
+		}
+	}
+	if last != Whole {
+		t.Fatalf("%s: not mended: %s", at, last)
+	}
+	j.Commit(story[done]...)
+	if got := contents(Open(chip.Region(0, 4))); !maps.Equal(got, after) {
+		t.Fatalf("%s: committing again gives %v, want %v", at, got, after)
+	}
 }
 
 func modelOf(story [][]Entry) map[Key]string {
@@ -210,16 +200,17 @@ func TestABitAndAPowerCutTakeNothingAway(t *testing.T) {
 	}
 	before := contents(Open(chip.Region(0, 4)))
 	after := maps.Clone(before)
-	commit := Entry{1, []byte("the last commit")}
-	applyTo(after, []Entry{commit})
+	last := Entry{1, []byte("the last commit")}
+	applyTo(after, []Entry{last})
 	healed, lost := 0, 0
 	for bit := range 8 * geometry.Size() {
 		for operation := int64(1); operation <= 2; operation++ {
 			hurt := chip.Clone()
 			hurt.Flip(bit/8, uint8(bit%8))
 			hurt.CutAt(hurt.Stats().Operations+operation, flash.CutTorn)
-			runUntilCut(t, hurt, [][]Entry{{commit}})
-			hurt.CutAt(0, flash.CutBefore)
+			if !cuttest.Fails(func() { Open(hurt.Region(0, 4)).Commit(last) }) {
+				t.Fatal("no power cut")
+			}
 			j := Open(hurt.Region(0, 4))
 			c := j.Check()
 			if c == Lost {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
+	"github.com/commshub/commshub/internal/cuttest"
 )
 
 var (
@@ -134,26 +135,20 @@ func TestTheUnitsFirmwareIsReadOnly(t *testing.T) {
 
 // TestPowerFailsInTheFactory: a unit whose making was cut short is made anew.
 func TestPowerFailsInTheFactory(t *testing.T) {
-	whole := flash.New(geometry)
-	open(whole, gas, factory)
-	for n := int64(1); n <= whole.Stats().Operations; n++ {
-		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
-			chip := flash.New(geometry)
-			chip.CutAt(n, cut)
-			func() {
-				defer func() {
-					if _, ok := recover().(flash.PowerCut); !ok {
-						t.Fatalf("no power cut at operation %d", n)
-					}
-				}()
-				open(chip, gas, factory)
-			}()
-			u := open(chip, gas, factory.Add(time.Minute))
-			if err := u.SelfCheck(); err != nil || u.Load() != gas.PerHour {
-				t.Errorf("cut %s operation %d: self-check %v, load %d", cut, n, err, u.Load())
-			}
+	parts := append(cuttest.ErasedZero(geometry), flash.Geometry{SectorSize: 2048, PageSize: 64, Sectors: 5})
+	cuttest.Sweep(t, cuttest.Row{Name: "made", Parts: parts, Begin: func(t *testing.T, g flash.Geometry) cuttest.Try {
+		chip := flash.New(g)
+		return cuttest.Try{
+			Chip:  chip,
+			Story: func() { open(chip, gas, factory) },
+			After: func(at cuttest.Point) {
+				u := open(chip, gas, factory.Add(time.Minute))
+				if err := u.SelfCheck(); err != nil || u.Load() != gas.PerHour {
+					t.Errorf("%s: self-check %v, load %d", at, err, u.Load())
+				}
+			},
 		}
-	}
+	}})
 }
 
 // TestAnOriginOfAnotherReleaseIsRefused, and the register is not made anew.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
+	"github.com/commshub/commshub/internal/cuttest"
 )
 
 // small is an outbox of two copies of five sectors that take four messages of 20 bytes each.
@@ -109,69 +110,65 @@ func TestAConfirmationIsForTheMessageShown(t *testing.T) {
 	}
 }
 
-// TestAPowerCutAnywhereKeepsWhatWasCommitted: posts, commits and deliveries round
-// the ring, power cut in each flash operation in each way.
+// TestAPowerCutAnywhereKeepsWhatWasCommitted: posts, commits and deliveries round the ring.
 func TestAPowerCutAnywhereKeepsWhatWasCommitted(t *testing.T) {
-	story := func(chip *flash.Chip, kept *[]byte, delivered *int) {
-		o, found, err := openOutbox(chip.Region(0, small.Sectors), *kept, false)
-		if err != nil || found != journal.Whole {
-			panic(fmt.Sprint(err, found))
-		}
-		for i := range 40 {
-			o.post(text(i), true)
-			*kept = o.record()
-			if len(o.waiting) > 6 {
-				o.first()
-				*delivered++ // by the hub's word, before the meter writes it down
-				o.confirm()
-			}
+	parts := append(cuttest.ErasedZero(small), flash.Geometry{SectorSize: 128, PageSize: 8, Sectors: small.Sectors})
+	cuttest.Sweep(t, cuttest.Row{Name: "40 messages", Parts: parts, Begin: func(t *testing.T, g flash.Geometry) cuttest.Try {
+		s := &posting{chip: flash.New(g)}
+		return cuttest.Try{Chip: s.chip, Story: s.run, After: func(at cuttest.Point) { s.judge(t, at) }}
+	}})
+}
+
+// posting is a story of an outbox, and how far it got.
+type posting struct {
+	chip      *flash.Chip
+	record    []byte // what the journal keeps
+	delivered int
+}
+
+func (s *posting) run() {
+	o, found, err := openOutbox(s.chip.Region(0, small.Sectors), s.record, false)
+	if err != nil || found != journal.Whole {
+		panic(fmt.Sprint(err, found))
+	}
+	for i := range 40 {
+		o.post(text(i), true)
+		s.record = o.record()
+		if len(o.waiting) > 6 {
+			o.first()
+			s.delivered++ // by the hub's word, before the meter writes it down
+			o.confirm()
 		}
 	}
-	whole := flash.New(small)
-	story(whole, new([]byte), new(int))
-	for n := int64(1); n <= whole.Stats().Operations; n++ {
-		for cut := flash.CutBefore; cut <= flash.CutAfter; cut++ {
-			chip := flash.New(small)
-			chip.CutAt(n, cut)
-			var record []byte
-			delivered := 0
-			func() {
-				defer func() {
-					if _, ok := recover().(flash.PowerCut); !ok {
-						t.Fatalf("operation %d: no power cut", n)
-					}
-				}()
-				story(chip, &record, &delivered)
-			}()
-			o, found, err := openOutbox(chip.Region(0, small.Sectors), record, false)
-			// Half a bit's work in the last byte looks like a bit that turned over.
-			plain := cut == flash.CutBefore || cut == flash.CutTorn || cut == flash.CutAfter
-			if err != nil || found == journal.Lost || found == journal.Healed && plain {
-				t.Fatalf("cut %s operation %d: %s, %v", cut, n, found, err)
-			}
-			posted := 0
-			if record != nil {
-				posted = int(record[1]) // all sequence numbers are small
-			}
-			got := contents(o)
-			first := posted - len(got)
-			if first > delivered || first < delivered-1 {
-				t.Fatalf("cut %s operation %d: %d wait of %d posted and %d delivered", cut, n, len(got), posted, delivered)
-			}
-			for i, m := range got {
-				if m != string(text(first+i)) {
-					t.Fatalf("cut %s operation %d: message %d is %q", cut, n, first+i, m)
-				}
-			}
-			if !o.post([]byte("one more"), true) || !bytes.Equal(o.data(o.waiting[len(o.waiting)-1]), []byte("one more")) {
-				t.Fatalf("cut %s operation %d: it takes no more", cut, n)
-			}
-			again := open(t, chip, o.record())
-			// What the hub has may go: it was being marked as delivered.
-			if n := len(again.waiting); n != len(got)+1 && (n != len(got) || first == delivered) {
-				t.Fatalf("cut %s operation %d: %d wait after another start, want %d", cut, n, len(again.waiting), len(got)+1)
-			}
+}
+
+// judge holds what waits after the cut against what was posted and delivered.
+func (s *posting) judge(t *testing.T, at cuttest.Point) {
+	o, found, err := openOutbox(s.chip.Region(0, small.Sectors), s.record, false)
+	if err != nil || found == journal.Lost || found == journal.Healed && at.Tidy() {
+		t.Fatalf("%s: %s, %v", at, found, err)
+	}
+	posted := 0
+	if s.record != nil {
+		posted = int(s.record[1]) // all sequence numbers are small
+	}
+	got := contents(o)
+	first := posted - len(got)
+	if first > s.delivered || first < s.delivered-1 {
+		t.Fatalf("%s: %d wait of %d posted and %d delivered", at, len(got), posted, s.delivered)
+	}
+	for i, m := range got {
+		if m != string(text(first+i)) {
+			t.Fatalf("%s: message %d is %q", at, first+i, m)
 		}
+	}
+	if !o.post([]byte("one more"), true) || !bytes.Equal(o.data(o.waiting[len(o.waiting)-1]), []byte("one more")) {
+		t.Fatalf("%s: it takes no more", at)
+	}
+	again := open(t, s.chip, o.record())
+	// What the hub has may go: it was being marked as delivered.
+	if n := len(again.waiting); n != len(got)+1 && (n != len(got) || first == s.delivered) {
+		t.Fatalf("%s: %d wait after another start, want %d", at, n, len(got)+1)
 	}
 }
 
@@ -185,14 +182,9 @@ func TestAMessageThatNeverCountedIsNotLost(t *testing.T) {
 	o.confirm() // so that the sector is not worth mending
 	record := o.record()
 	chip.CutAt(chip.Stats().Operations+2, flash.CutUnstableLast) // behind the border of a page
-	func() {
-		defer func() {
-			if _, ok := recover().(flash.PowerCut); !ok {
-				t.Fatal("no power cut")
-			}
-		}()
-		o.post(text(2), true)
-	}()
+	if !cuttest.Fails(func() { o.post(text(2), true) }) {
+		t.Fatal("no power cut")
+	}
 	for range 100 {
 		if o, found, err := openOutbox(chip.Region(0, small.Sectors), record, false); err != nil || found == journal.Lost || len(o.waiting) != 0 {
 			t.Fatalf("%s, %v, %d wait, want none", found, err, len(o.waiting))
@@ -207,14 +199,9 @@ func TestAMessageIsShownAsItWasFoundGood(t *testing.T) {
 	o := open(t, chip, nil)
 	o.post(text(1), true)
 	chip.CutAt(chip.Stats().Operations+1, flash.CutUnstable)
-	func() {
-		defer func() {
-			if _, ok := recover().(flash.PowerCut); !ok {
-				t.Fatal("no power cut")
-			}
-		}()
-		chip.Region(0, 1).Program(messageHeader+3, []byte{0})
-	}()
+	if !cuttest.Fails(func() { chip.Region(0, 1).Program(messageHeader+3, []byte{0}) }) {
+		t.Fatal("no power cut")
+	}
 	for range 100 {
 		if got := contents(o)[0]; got != string(text(1)) {
 			t.Fatalf("shown as %q", got)

@@ -170,6 +170,7 @@ var rules = map[string]rule{
 	"internal/atrest/atresttest": {floor: floorTests},
 	"internal/capturetest":       {floor: floorTests, thirdParty: []string{cmpModule}}, // runs programs of others; the build tag capture keeps it out of go test ./...
 	"internal/codectest":         {floor: floorTests, thirdParty: []string{cmpModule}},
+	"internal/cuttest":           {floor: floorTests},
 	"internal/disktest":          {floor: floorTests, thirdParty: []string{sysModule}}, // the kernel hands over calls that syscall does not know
 	"internal/loopback":          {floor: floorTests},
 	"internal/mutants":           {floor: floorTests}, // plants faults, for the gate
