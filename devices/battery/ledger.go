@@ -48,6 +48,9 @@ func (l *Ledger) Remaining() Charge { return max(0, l.set.Capacity()-l.Total()) 
 // RadioOn returns how long the radio was on altogether.
 func (l *Ledger) RadioOn() time.Duration { return l.radioOn }
 
+// Since returns up to when the base load is accounted.
+func (l *Ledger) Since() time.Time { return l.since }
+
 // Elapse accounts the base load and self-discharge up to now.
 func (l *Ledger) Elapse(now time.Time) {
 	ms := now.Sub(l.since).Milliseconds()

@@ -12,14 +12,14 @@ const (
 )
 
 // sectors are those of the fixed regions.
-type sectors struct{ metrologyFirmware, metrologyRegisters, control, application, outbox int }
+type sectors struct{ metrologyFirmware, metrologyRegisters, control, application, outbox, eventLog, securityLog int }
 
 // present is how this release cuts a part: a journal has two copies of two sectors, and
 // the outbox two of eight.
-var present = sectors{metrologyFirmware: 1, metrologyRegisters: 4, control: 4, application: 4, outbox: 16}
+var present = sectors{metrologyFirmware: 1, metrologyRegisters: 4, control: 4, application: 4, outbox: 16, eventLog: 4, securityLog: 4}
 
 func (s sectors) geometry(slotSectors int) flash.Geometry {
-	fixed := s.metrologyFirmware + s.metrologyRegisters + s.control + s.application + s.outbox
+	fixed := s.metrologyFirmware + s.metrologyRegisters + s.control + s.application + s.outbox + s.eventLog + s.securityLog
 	return flash.Geometry{SectorSize: SectorSize, PageSize: PageSize, Sectors: fixed + 2*slotSectors}
 }
 
@@ -31,6 +31,8 @@ type Map struct {
 	Application        flash.Region // journal of the application
 	SlotA, SlotB       flash.Region
 	Outbox             flash.Region // messages for remote parties
+	EventLog           flash.Region
+	SecurityLog        flash.Region
 }
 
 // NamedRegion is a region of the map and what it is called in records and alerts.
@@ -45,6 +47,7 @@ func (m Map) Regions() []NamedRegion {
 		{"metrology firmware", m.MetrologyFirmware}, {"metrology registers", m.MetrologyRegisters},
 		{"bootloader control", m.Control}, {"application", m.Application},
 		{"slot A", m.SlotA}, {"slot B", m.SlotB}, {"outbox", m.Outbox},
+		{"event log", m.EventLog}, {"security log", m.SecurityLog},
 	}
 }
 
@@ -58,6 +61,9 @@ func Cut(chip *flash.Chip, slotSectors int) Map { return present.cut(chip, slotS
 func (s sectors) cut(chip *flash.Chip, slotSectors int) Map {
 	next := 0
 	take := func(sectors int) flash.Region {
+		if sectors == 0 { // an older layout has no such region
+			return flash.Region{}
+		}
 		r := chip.Region(next, sectors)
 		next += sectors
 		return r
@@ -70,5 +76,7 @@ func (s sectors) cut(chip *flash.Chip, slotSectors int) Map {
 		SlotA:              take(slotSectors),
 		SlotB:              take(slotSectors),
 		Outbox:             take(s.outbox),
+		EventLog:           take(s.eventLog),
+		SecurityLog:        take(s.securityLog),
 	}
 }

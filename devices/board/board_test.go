@@ -42,7 +42,7 @@ func TestRegionsShareNothingAndLeaveNothing(t *testing.T) {
 // with a kept part forget what it holds there.
 func TestTheMapIsThatOfThePartsInTheField(t *testing.T) {
 	m := board.Cut(flash.New(board.Geometry(slotSectors)), slotSectors)
-	want := []int{1, 4, 4, 4, slotSectors, slotSectors, 16}
+	want := []int{1, 4, 4, 4, slotSectors, slotSectors, 16, 4, 4}
 	for i, r := range m.Regions() {
 		if r.Size() != want[i]*board.SectorSize || r.SectorSize() != board.SectorSize {
 			t.Errorf("region %d has %d bytes in sectors of %d, want %d sectors of %d", i, r.Size(), r.SectorSize(), want[i], board.SectorSize)

@@ -11,7 +11,7 @@ import (
 // Layout numbers how a meter's part is cut into regions and how each record in them
 // is laid out. Whoever changes one of them in a way that older bytes are not read
 // right raises it, and has [Upgrade] read them.
-const Layout = 4
+const Layout = 5
 
 const labelSize = 4
 

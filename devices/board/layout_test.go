@@ -32,15 +32,15 @@ func TestAPartOfAnotherReleaseIsRefused(t *testing.T) {
 		}, ""},
 		{"of layout 2", func(m board.Map) {
 			m.Control.Program(0, []byte("CHJ1"))
-		}, "no label of flash layout 4, but the part is not blank"},
+		}, "no label of flash layout 5, but the part is not blank"},
 		{"a label cut short", func(m board.Map) {
 			m.Application.Program(12, []byte{7, 0})
 		}, ""},
 		{"with an agent's state, but no label", func(m board.Map) {
 			journal.Open(m.Application).Commit(journal.Entry{Key: board.KeyFirmware, Data: []byte{2}})
-		}, "no label of flash layout 4"},
-		{"a later layout", label(board.Layout+1, 0, slotSectors, 0), "flash layout 5; this release reads layout 4"},
-		{"a longer label", label(board.Layout, 0, slotSectors, 0, 0), "flash layout 4"},
+		}, "no label of flash layout 5"},
+		{"a later layout", label(board.Layout+1, 0, slotSectors, 0), "flash layout 6; this release reads layout 5"},
+		{"a longer label", label(board.Layout, 0, slotSectors, 0, 0), "flash layout 5"},
 		{"no label to speak of", label(), "flash layout 0"},
 		{"other slots", label(board.Layout, 0, slotSectors+1, 0), "made for slots of 16384 bytes, not of 12288"},
 	}

@@ -3,16 +3,18 @@ package board
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
 )
 
 // older are the layouts that Upgrade reads. Layout 2 has one copy of each journal; layouts
-// 2 and 3 have one of the outbox, and of a slot's record.
+// 2 and 3 have one of the outbox, and of a slot's record; up to layout 4 there are no logs.
 var older = map[uint16]sectors{
 	2: {metrologyFirmware: 1, metrologyRegisters: 2, control: 2, application: 4, outbox: 8},
 	3: {metrologyFirmware: 1, metrologyRegisters: 4, control: 4, application: 4, outbox: 8},
+	4: {metrologyFirmware: 1, metrologyRegisters: 4, control: 4, application: 4, outbox: 16},
 }
 
 // firstLayout is the part before layouts were labelled, without a region for the outbox.
@@ -59,13 +61,17 @@ func upgrade(old Map, layout uint16, slotSectors int) ([]byte, error) {
 	for _, j := range []struct {
 		to      flash.Region
 		entries []journal.Entry
-	}{{m.MetrologyRegisters, registers}, {m.Control, control}, {m.Application, withoutLabel(application)}} {
+	}{{m.MetrologyRegisters, registers}, {m.Control, control}, {m.Application, carried(application, layout)}} {
 		journal.Open(j.to).Commit(j.entries...)
 	}
 	half := m.Outbox.Size() / SectorSize / 2
+	second := old.Outbox // the one copy that there is
+	if old.Outbox.Size() == m.Outbox.Size() {
+		second = old.Outbox.Sub(half, half)
+	}
 	for _, c := range []struct{ to, from flash.Region }{
 		{m.MetrologyFirmware, old.MetrologyFirmware}, {m.SlotA, old.SlotA}, {m.SlotB, old.SlotB},
-		{m.Outbox.Sub(0, half), old.Outbox}, {m.Outbox.Sub(half, half), old.Outbox},
+		{m.Outbox.Sub(0, half), old.Outbox.Sub(0, half)}, {m.Outbox.Sub(half, half), second},
 	} {
 		c.to.Program(0, c.from.View(0, c.from.Size()))
 	}
@@ -92,11 +98,17 @@ func labelled(application []journal.Entry, layout uint16, slotSectors int) error
 	return fmt.Errorf("no label of flash layout %d with slots of %d bytes: give the slot size that it was made for, or %s", layout, slotSectors*SectorSize, remedy)
 }
 
-func withoutLabel(entries []journal.Entry) (rest []journal.Entry) {
+// carried returns the records that an application keeps. Its label is made anew. Wear was
+// not counted before layout 4; that of the logs' sectors, which come last, begins at 0.
+func carried(entries []journal.Entry, layout uint16) (kept []journal.Entry) {
 	for _, e := range entries {
-		if e.Key != KeyLabel {
-			rest = append(rest, e)
+		switch {
+		case e.Key == KeyLabel, e.Key == KeyWear && layout < 4:
+			continue
+		case e.Key == KeyWear: // runs of sectors with the same count; see devices/meter
+			e.Data = append(slices.Clone(e.Data), byte(present.eventLog+present.securityLog), 0)
 		}
+		kept = append(kept, e)
 	}
-	return rest
+	return kept
 }

@@ -40,6 +40,7 @@ func (a *Agent) ActivateFirmware(now time.Time, out *han.Outbox, c remote.Comman
 		}
 		a.state.Dated = activation{}
 		a.deadlines.Clear(timerActivation)
+		a.parts.Remote.LogOutcome(now, c.Code, true)
 	}
 	a.stage()
 	return gbcs.ActivateFirmwareResponse{Accepted: true}, nil
@@ -101,6 +102,7 @@ func (a *Agent) conclude(now time.Time, out *han.Outbox, act activation, code gb
 	outcome := gbcs.ActivationOutcome{Code: code, FirmwareVersion: version}
 	a.state.Activating = activation{}
 	if !act.Dated {
+		a.parts.Remote.LogOutcome(now, act.Order.Code, code == gbcs.ActivationSuccess)
 		a.parts.Remote.Respond(now, out, act.Order, gbcs.ActivateFirmwareResponse{Outcome: outcome})
 		a.save()
 		return
@@ -127,6 +129,7 @@ func (a *Agent) Start(now time.Time, out *han.Outbox) {
 		}
 	case bootloader.OutcomeRolledBack:
 		a.record(out, trace.Record{At: now, Kind: trace.FirmwareRolledBack, Version: a.boot.Info.ID.FileVersion, Text: a.boot.Reason})
+		a.parts.Remote.Log(now, gbcs.AlertProgramExecution)
 	case bootloader.OutcomeFellBack:
 		a.parts.Remote.Alert(now, out, gbcs.AlertFirmwareVerificationFailedAtPowerOn)
 		a.parts.Remote.Commit()

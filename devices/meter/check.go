@@ -68,6 +68,8 @@ func (c *Chassis) checkStored() {
 		{"application", c.Journal.Check},
 		{"metrology registers", c.Metrology.Check},
 		{"bootloader control", c.boot.CheckControl},
+		{"event log", c.Logs[gbcs.EventLog].Check},
+		{"security log", c.Logs[gbcs.SecurityLog].Check},
 	} {
 		if found := j.check(); found == journal.Lost {
 			c.note(j.region, journal.Healed)
@@ -82,7 +84,7 @@ func (c *Chassis) checkStored() {
 // storedBytes is how much a check of what is stored reads: two live sectors of each journal,
 // and the outbox.
 func (c *Chassis) storedBytes() int {
-	const journals, copies = 3, 2
+	const journals, copies = 5, 2
 	return journals*copies*c.chip.Geometry().SectorSize + c.regions.Outbox.Size()
 }
 

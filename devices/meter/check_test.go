@@ -41,6 +41,8 @@ var journals = map[string]func(board.Map) flash.Region{
 	"application":         func(m board.Map) flash.Region { return m.Application },
 	"metrology registers": func(m board.Map) flash.Region { return m.MetrologyRegisters },
 	"bootloader control":  func(m board.Map) flash.Region { return m.Control },
+	"event log":           func(m board.Map) flash.Region { return m.EventLog },
+	"security log":        func(m board.Map) flash.Region { return m.SecurityLog },
 }
 
 // TestARunningMeterMendsItsMemory, and tells; what it holds in memory mends even two bad
@@ -158,7 +160,7 @@ func TestAChecksChargeIsAlwaysBooked(t *testing.T) {
 	}
 	once := func() { b.now = b.now.Add(meter.DefaultCheckPeriod); b.CheckMemory(b.now, &b.out) }
 	first, second := spent(once), spent(once)
-	bytes := 6*board.SectorSize + b.parts().Outbox.Size() + b.Metrology.FirmwareSize() + int(b.Slots()[0].Size+b.Slots()[1].Size)
+	bytes := 10*board.SectorSize + b.parts().Outbox.Size() + b.Metrology.FirmwareSize() + int(b.Slots()[0].Size+b.Slots()[1].Size)
 	l := battery.NewLedger(b.cfg.Battery, b.now)
 	l.Check(bytes)
 	if first != second || first > l.Total() || first < l.Total()-4 { // each part is rounded down

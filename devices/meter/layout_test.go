@@ -17,9 +17,9 @@ import (
 	"github.com/commshub/commshub/internal/trace"
 )
 
-// layout4 are records as layout 4 has them, written down by hand. If this release no
+// layout5 are records as layout 5 has them, written down by hand. If this release no
 // longer reads them as below, raise board.Layout.
-var layout4 = map[journal.Key]string{
+var layout5 = map[journal.Key]string{
 	board.KeyCounters: `
 		01                       # layout
 		05 00 00 00 00 00 00 00  # of the last alert
@@ -51,7 +51,7 @@ func labelled(m board.Map) *journal.Journal {
 func TestRecordsOfThisLayoutAreReadAsTheyWereWritten(t *testing.T) {
 	b := onPart(t, func(m board.Map) {
 		j := labelled(m)
-		for key, golden := range layout4 {
+		for key, golden := range layout5 {
 			j.Commit(journal.Entry{Key: key, Data: codectest.Hex(t, golden)})
 		}
 	})
@@ -90,7 +90,7 @@ func TestAMeterDoesNotStartOnWhatItCannotRead(t *testing.T) {
 	}{
 		"a part without a label": {func(m board.Map) {
 			journal.Open(m.Application).Commit(journal.Entry{Key: board.KeyFirmware, Data: []byte{2}})
-		}, "no label of flash layout 4"},
+		}, "no label of flash layout 5"},
 		"agent's state": {put(board.KeyFirmware, 2), "state of the firmware agent: layout 2, want 3"},
 		"counters":      {put(board.KeyCounters, 9), "counters of remote parties"},
 		"outbox":        {put(board.KeyOutbox, 9), "outbox: layout 9"},
@@ -120,7 +120,7 @@ func TestInspectTellsBeforeAMeterStarts(t *testing.T) {
 	}
 	m := board.Cut(chip, bootloader.SlotSectors(4096, board.SectorSize))
 	journal.Open(m.Application).Commit(journal.Entry{Key: board.KeyFirmware, Data: []byte{2}})
-	if err := meter.Inspect(chip, 4096, bootloader.Policy{}); err == nil || !strings.Contains(err.Error(), "no label of flash layout 4") {
+	if err := meter.Inspect(chip, 4096, bootloader.Policy{}); err == nil || !strings.Contains(err.Error(), "no label of flash layout 5") {
 		t.Errorf("a part without a label: %v", err)
 	}
 }

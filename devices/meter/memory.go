@@ -66,6 +66,9 @@ func (c *Chassis) openMemory(m board.Map, slotSectors int, now time.Time) error 
 			return err
 		}
 	}
+	if err := c.openLogs(m); err != nil {
+		return err
+	}
 	if err := c.openMetrology(m, now); err != nil {
 		return err
 	}

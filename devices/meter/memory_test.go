@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/commshub/commshub/devices/board"
 	"github.com/commshub/commshub/devices/bootloader"
 	"github.com/commshub/commshub/devices/flash"
@@ -95,6 +97,8 @@ func TestNoSingleBitResetsAMeter(t *testing.T) {
 		{"slot A", m.SlotA, page / 8}, // hashed as a whole
 		{"slot B", m.SlotB, page / 8},
 		{"outbox", m.Outbox, page},
+		{"event log", m.EventLog, page},
+		{"security log", m.SecurityLog, page},
 	}
 	stride, others := 1, 150
 	switch {
@@ -126,7 +130,7 @@ func TestNoSingleBitResetsAMeter(t *testing.T) {
 // endures boots a copy of the meter's part with one bit flipped and compares.
 func (b *bench) endures(t *testing.T, offset int, bit uint8) {
 	t.Helper()
-	register, spent := b.Metrology.Register(b.now), b.Ledger.Total()
+	register, spent, logs := b.Metrology.Register(b.now), b.Ledger.Total(), b.logs()
 	hurt := &bench{t: t, chip: b.chip.Clone(), now: b.now, cfg: b.cfg, hub: b.hub}
 	hurt.chip.Flip(offset, bit)
 	hurt.powerUp()
@@ -153,6 +157,11 @@ func (b *bench) endures(t *testing.T, offset int, bit uint8) {
 	}
 	if got := hurt.Ledger.Total(); got < spent {
 		t.Fatalf("byte %d bit %d: %d nC spent, %d before", offset, bit, got, spent)
+	}
+	for i, log := range hurt.logs() {
+		if !cmp.Equal(log[:min(len(log), len(logs[i]))], logs[i]) {
+			t.Fatalf("byte %d bit %d: the %s is %v, was %v", offset, bit, gbcs.Log(i), log, logs[i])
+		}
 	}
 	if hurt.command(lastCommand-1) || !hurt.command(lastCommand+1) {
 		t.Fatalf("byte %d bit %d: an old command was taken, or a new one refused", offset, bit)

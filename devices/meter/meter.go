@@ -17,6 +17,7 @@ import (
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/devices/board"
 	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/devices/eventlog"
 	"github.com/commshub/commshub/devices/firmware"
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/journal"
@@ -106,6 +107,7 @@ type Chassis struct {
 	Remote    *remote.Endpoint
 	Journal   *journal.Journal // application's
 	Metrology *metrology.Unit
+	Logs      [2]*eventlog.Log // by gbcs.Log
 	Ledger    *battery.Ledger
 	Clock     rtc.Clock
 
@@ -187,6 +189,7 @@ func (c *Chassis) Tick(now time.Time, out *han.Outbox) (booted bool) {
 			c.powerOn(now, out)
 			booted = c.on
 		case timerWatchdog:
+			c.log(now, gbcs.AlertWatchdog)
 			c.Restart(now)
 		}
 	}
@@ -232,6 +235,7 @@ func (c *Chassis) open(now time.Time) error {
 	}
 	m := board.Cut(c.chip, slotSectors)
 	cold := c.Agent == nil // power was cut; a reset of the processor alone leaves the ledger
+	made := board.LeftFactory(m)
 	c.regions, c.checks = m, checks{due: now.Add(c.cfg.CheckPeriod)}
 	if err := c.openMemory(m, slotSectors, now); err != nil {
 		return err
@@ -252,6 +256,9 @@ func (c *Chassis) open(now time.Time) error {
 	c.Ledger.Check(c.storedBytes())
 	c.checks.running = hashed{done: true, touched: c.boot.Running().Touched()} // by the bootloader
 	if cold {
+		if made {
+			c.logOutage(now)
+		}
 		c.checkCandidate()
 	}
 	return c.start(boot, m.Outbox)
@@ -269,7 +276,7 @@ func (c *Chassis) start(boot bootloader.Boot, outboxRegion flash.Region) error {
 	var err error
 	c.Remote, err = remote.Open(core.Config{
 		Device: c.cfg.EUI64, Role: c.role, Layout: layout, Parties: []han.EUI64{c.cfg.Supplier}, Clock: &c.Clock,
-		Security: security,
+		Security: security, Log: c.log,
 	}, c.Journal, outboxRegion)
 	if err != nil {
 		return err
@@ -368,6 +375,7 @@ func (c *Chassis) SetClock(now time.Time, out *han.Outbox, payload []byte) (set 
 		if a.ID == zcl.AttributeTime && a.Status == zcl.StatusSuccess && a.Value.Type == zcl.TypeUTCTime {
 			moved := c.Clock.Set(now, zcl.UTCTime(a.Value.Number).Time())
 			c.Agent.ClockSet()
+			c.logClock(now, moved)
 			out.Record(trace.Record{At: now, Node: uint64(c.cfg.EUI64), Kind: trace.TimeSet, Took: moved})
 			set = true
 		}

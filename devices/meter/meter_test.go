@@ -1,6 +1,7 @@
 package meter_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"testing"
@@ -27,6 +28,7 @@ type bench struct {
 	t     *testing.T
 	chip  *flash.Chip
 	cfg   meter.Config
+	role  gbcs.Roles // RoleGSME if not set
 	now   time.Time
 	out   han.Outbox
 	hub   zcl.Station
@@ -53,7 +55,7 @@ func newBench(t *testing.T, change func(*meter.Config)) *bench {
 // powerUp gives the part a new chassis, as after a power cut, and lets it boot.
 func (b *bench) powerUp() {
 	b.Chassis = meter.Chassis{}
-	b.Init(b.cfg, gbcs.RoleGSME, b.chip, b, b.now)
+	b.Init(b.cfg, cmp.Or(b.role, gbcs.RoleGSME), b.chip, b, b.now)
 	b.tick()
 }
 

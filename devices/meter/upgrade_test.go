@@ -15,17 +15,21 @@ import (
 	"github.com/commshub/commshub/han/gbcs"
 )
 
-// asOlder returns the bytes of a meter's part as a release of layout 2 or 3 left them: with
-// one copy of the outbox and of each slot's record, and with layout 2 one copy of each
-// journal, without sequence numbers. change may still spoil them.
+// asOlder returns the bytes of a meter's part as a release of layout 2 to 4 left them:
+// without logs; before layout 4 with one copy of the outbox and of each slot's record, and
+// with layout 2 one copy of each journal, without sequence numbers. change may still spoil
+// them.
 func (b *bench) asOlder(layout byte, change func(chip *flash.Chip)) []byte {
 	m := b.parts()
-	journals := 4
-	if layout == 2 {
+	journals, outbox := 4, 8
+	switch layout {
+	case 2:
 		journals = 2
+	case 4:
+		outbox = 16
 	}
 	slot := m.SlotA.Size() / board.SectorSize
-	g := flash.Geometry{SectorSize: board.SectorSize, PageSize: board.PageSize, Sectors: 1 + 2*journals + 4 + 2*slot + 8}
+	g := flash.Geometry{SectorSize: board.SectorSize, PageSize: board.PageSize, Sectors: 1 + 2*journals + 4 + 2*slot + outbox}
 	chip := flash.New(g)
 	next := 0
 	take := func(sectors int) flash.Region {
@@ -35,7 +39,7 @@ func (b *bench) asOlder(layout byte, change func(chip *flash.Chip)) []byte {
 	same := func(r flash.Region) { take(r.Size()/board.SectorSize).Program(0, r.View(0, r.Size())) }
 	keep := func(sectors int, entries []journal.Entry) {
 		r := take(sectors)
-		if layout == 3 {
+		if layout >= 3 {
 			journal.Open(r).Commit(entries...)
 			return
 		}
@@ -59,12 +63,17 @@ func (b *bench) asOlder(layout byte, change func(chip *flash.Chip)) []byte {
 	}
 	same(m.MetrologyFirmware)
 	keep(journals, only(m.MetrologyRegisters, func(journal.Key) bool { return true }))
-	keep(journals, only(m.Control, func(k journal.Key) bool { return k == 1 }))
-	application := only(m.Application, func(k journal.Key) bool { return k != board.KeyLabel && (layout == 3 || k != board.KeyMade) })
+	keep(journals, only(m.Control, func(k journal.Key) bool { return k == 1 || layout >= 4 }))
+	application := only(m.Application, func(k journal.Key) bool {
+		return k != board.KeyLabel && k != board.KeyWear && (layout >= 3 || k != board.KeyMade)
+	})
+	if layout >= 4 {
+		application = append(application, journal.Entry{Key: board.KeyWear, Data: []byte{1, byte(g.Sectors), 3}}) // three erases each
+	}
 	keep(4, append(application, journal.Entry{Key: board.KeyLabel, Data: []byte{layout, 0, byte(slot), 0}}))
 	same(m.SlotA)
 	same(m.SlotB)
-	same(m.Outbox.Sub(0, 8))
+	same(m.Outbox.Sub(0, outbox))
 	change(chip)
 	return chip.Region(0, g.Sectors).View(0, g.Size())
 }
@@ -72,7 +81,7 @@ func (b *bench) asOlder(layout byte, change func(chip *flash.Chip)) []byte {
 // TestAPartOfAnOlderLayoutGoesOn where it was, and nothing is told: register, version,
 // counters, charge, and the message that waits.
 func TestAPartOfAnOlderLayoutGoesOn(t *testing.T) {
-	for _, layout := range []byte{2, 3} {
+	for _, layout := range []byte{2, 3, 4} {
 		b := updated(t)
 		b.Remote.Alert(b.now, &b.out, gbcs.AlertTilt)
 		b.Remote.Commit()
@@ -91,6 +100,9 @@ func TestAPartOfAnOlderLayoutGoesOn(t *testing.T) {
 		b.powerUp()
 		if !b.On() || b.Metrology.Register(b.now) != register || b.Agent.Running().ID.FileVersion != 2 || b.Ledger.Total() < spent {
 			t.Fatalf("layout %d: on %v, %+v; want register %d, %d nC spent: %q", layout, b.On(), b.Status(b.now), register, spent, b.texts)
+		}
+		if wear := b.Wear(); layout == 4 && (wear[0].Least != 3 || wear[6].Least < 3) || wear[7].Least != 0 {
+			t.Errorf("layout %d: wear %+v", layout, wear)
 		}
 		if told := b.alerts(); !slices.Equal(told, []gbcs.AlertCode{gbcs.AlertTilt}) {
 			t.Errorf("layout %d: alerts %v, want the one that waited", layout, told)
@@ -119,6 +131,10 @@ func TestAPartThatCannotBeReadForCertainIsNotUpgraded(t *testing.T) {
 			c.Flip(9*board.SectorSize+30, 2)
 			c.Flip(11*board.SectorSize+30, 2)
 		}), "flash layout 3, its application damaged"},
+		"both copies of layout 4 bad": {b.asOlder(4, func(c *flash.Chip) {
+			c.Flip(9*board.SectorSize+30, 2)
+			c.Flip(11*board.SectorSize+30, 2)
+		}), "flash layout 4, its application damaged"},
 	} {
 		part, err := meter.Upgrade(tt.part, b.cfg.SlotCapacity)
 		if part != nil || err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
@@ -130,7 +146,7 @@ func TestAPartThatCannotBeReadForCertainIsNotUpgraded(t *testing.T) {
 // TestABlankPartOfAnOlderLayoutIsABlankOne: a meter that was made and never started.
 func TestABlankPartOfAnOlderLayoutIsABlankOne(t *testing.T) {
 	b := newBench(t, nil)
-	for _, sectors := range []int{1 + 2 + 2 + 4 + 8, 1 + 4 + 4 + 4 + 8} {
+	for _, sectors := range []int{1 + 2 + 2 + 4 + 8, 1 + 4 + 4 + 4 + 8, 1 + 4 + 4 + 4 + 16} {
 		size := (sectors + 2*bootloader.SlotSectors(b.cfg.SlotCapacity, board.SectorSize)) * board.SectorSize
 		part, err := meter.Upgrade(slices.Repeat([]byte{flash.Erased}, size), b.cfg.SlotCapacity)
 		if err != nil || len(part) != b.chip.Geometry().Size() || !flash.IsErased(part) {

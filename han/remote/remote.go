@@ -41,6 +41,9 @@ type Config struct {
 	// the first, the supplier.
 	Parties []han.EUI64
 	Clock   Clock
+	// Log, if set, enters an event into the device's logs. All that the supplier is alerted
+	// of is entered before the alert counts.
+	Log func(now time.Time, code gbcs.AlertCode, information ...byte)
 	Security
 }
 
@@ -157,6 +160,7 @@ func (e *Endpoint) execute(now time.Time, out *han.Outbox, m gbcs.Message) {
 	handle, ok := e.handlers[m.Code]
 	if !ok {
 		e.refuse(now, out, m.Code, "use case not supported")
+		e.LogOutcome(now, m.Code, false)
 		return
 	}
 	payload, err := m.ParsePayload()
@@ -238,6 +242,7 @@ func (e *Endpoint) AlertWith(now time.Time, out *han.Outbox, useCase gbcs.Messag
 }
 
 func (e *Endpoint) alert(now time.Time, out *han.Outbox, useCase gbcs.MessageCode, code gbcs.AlertCode, must bool, payload func(gbcs.AlertHead) gbcs.Payload) {
+	e.Log(now, code)
 	counter := e.memory.NextAlert()
 	e.record(out, trace.Record{At: now, Kind: trace.AlertRaised, Code: uint32(code), Text: code.String()})
 	head := gbcs.AlertHead{Layout: e.cfg.Layout, InvokeID: gbcs.InvokeIDOf(counter), Code: code, Time: e.utc(now)}
@@ -245,6 +250,23 @@ func (e *Endpoint) alert(now time.Time, out *han.Outbox, useCase gbcs.MessageCod
 		CRA: gbcs.Alert, OriginatorCounter: counter, Originator: e.cfg.Device, Recipient: e.cfg.Parties[0],
 		Code: useCase, Payload: payload(head).Append(nil),
 	}), must)
+}
+
+// Log enters an event into the device's logs, for those that nobody is alerted of.
+func (e *Endpoint) Log(now time.Time, code gbcs.AlertCode, information ...byte) {
+	if e.cfg.Log != nil {
+		e.cfg.Log(now, code, information...)
+	}
+}
+
+// LogOutcome enters what became of a command: 8154 or 8155, with its message code as other
+// information. Divergence: what was only read is not entered.
+func (e *Endpoint) LogOutcome(now time.Time, command gbcs.MessageCode, actioned bool) {
+	code := gbcs.AlertImmediateCommandNotActioned
+	if actioned {
+		code = gbcs.AlertImmediateCommandActioned
+	}
+	e.Log(now, code, byte(command>>8), byte(command))
 }
 
 // post gives a message to the outbox and records it if there is no room.

@@ -1,16 +1,22 @@
 package systemtest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"flag"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/commshub/commshub/devices/board"
 	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/devices/esme"
+	"github.com/commshub/commshub/devices/eventlog"
 	"github.com/commshub/commshub/devices/flash"
+	"github.com/commshub/commshub/devices/gsme"
 	"github.com/commshub/commshub/gasproxy"
+	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/hub"
@@ -290,7 +296,10 @@ func (h *cutHome) play(row cutRow) error {
 			return fmt.Errorf("version %d: %w", im.Header.FileVersion, err)
 		}
 	}
-	return h.rising()
+	if err := h.rising(); err != nil {
+		return err
+	}
+	return h.entered()
 }
 
 func (h *cutHome) ordered() error {
@@ -375,6 +384,59 @@ func (h *cutHome) rising() error {
 		last = m.OriginatorCounter
 	}
 	return nil
+}
+
+// entered holds the meter's logs against what it told: each alert stands in its log, with
+// its time, unless a hundred events came after it.
+func (h *cutHome) entered() error {
+	if !h.Vitals(cutMeter).On {
+		return nil // it is off again
+	}
+	var logs [2][]gbcs.LogEntry
+	if err := h.Do(cutMeter, func(_ time.Time, n han.Node, _ *han.Outbox) { logs = logsOf(n) }); err != nil {
+		return err
+	}
+	for i, log := range logs {
+		if !slices.IsSortedFunc(log, func(a, b gbcs.LogEntry) int { return cmp.Compare(a.Time, b.Time) }) {
+			return fmt.Errorf("the %s is out of order: %v", gbcs.Log(i), log)
+		}
+	}
+	for _, e := range h.Store().Inbox(0, 1000) {
+		m, err := gbcs.ParseMessage(e.Bytes)
+		if err != nil || m.CRA != gbcs.Alert {
+			continue // the hub's own, or a response
+		}
+		var head gbcs.AlertHead
+		switch p := must(m.ParsePayload()).(type) {
+		case gbcs.GenericAlert:
+			head = p.AlertHead
+		case gbcs.DistributionReceiptAlert:
+			head = p.AlertHead
+		default:
+			continue
+		}
+		log := logs[gbcs.LogOf(head.Code)]
+		gone := len(log) == eventlog.Capacity && head.Time <= log[0].Time
+		if !gone && !slices.ContainsFunc(log, func(e gbcs.LogEntry) bool { return e.Code == head.Code && e.Time == head.Time }) {
+			return fmt.Errorf("alert %04X of %s does not stand in the %s", uint16(head.Code), head.Time.Time(), gbcs.LogOf(head.Code))
+		}
+	}
+	return nil
+}
+
+// logsOf returns the entries of a meter's logs.
+func logsOf(n han.Node) (entries [2][]gbcs.LogEntry) {
+	var logs [2]*eventlog.Log
+	switch m := n.(type) {
+	case *gsme.Meter:
+		logs = m.Logs
+	case *esme.Meter:
+		logs = m.Logs
+	}
+	for i, l := range logs {
+		entries[i] = l.Entries()
+	}
+	return entries
 }
 
 func (h *cutHome) state() store.UpdateState { return h.update.state(cutMeter) }

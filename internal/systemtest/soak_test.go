@@ -121,7 +121,10 @@ func (l *life) play(im *imagecache.Image, end store.UpdateState) error {
 		return fmt.Errorf("it runs version %d, which does not work", version)
 	}
 	clear(l.may)
-	return l.readInbox(end)
+	if err := l.readInbox(end); err != nil {
+		return err
+	}
+	return l.entered()
 }
 
 // readInbox holds what came since the last time against what has to come: no message

@@ -69,12 +69,13 @@ var rules = map[string]rule{
 	"devices/battery":    {floor: floorParts, siblings: []string{"devices/flash"}, thirdParty: []string{yamlModule}},
 	"devices/board":      {floor: floorParts, siblings: []string{"devices/flash", "devices/journal"}},
 	"devices/bootloader": {floor: floorParts, siblings: []string{"devices/flash", "devices/journal"}},
+	"devices/eventlog":   {floor: floorParts, siblings: []string{"devices/flash", "devices/journal"}},
 	"devices/firmware": {floor: floorParts, siblings: []string{
 		"devices/battery", "devices/board", "devices/bootloader", "devices/journal", "devices/otaclient", "devices/rtc"}},
 	"devices/flash":   {floor: floorParts},
 	"devices/journal": {floor: floorParts, siblings: []string{"devices/flash"}},
 	"devices/meter": {floor: floorParts, siblings: []string{
-		"devices/battery", "devices/board", "devices/bootloader", "devices/firmware", "devices/flash",
+		"devices/battery", "devices/board", "devices/bootloader", "devices/eventlog", "devices/firmware", "devices/flash",
 		"devices/journal", "devices/metrology", "devices/otaclient", "devices/remote", "devices/rtc"}},
 	"devices/metrology": {floor: floorParts, siblings: []string{"devices/flash", "devices/journal"}},
 	"devices/otaclient": {floor: floorParts, siblings: []string{"devices/bootloader"}},

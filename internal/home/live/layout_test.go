@@ -33,7 +33,7 @@ func TestAFlashFileOfAnotherReleaseIsRefused(t *testing.T) {
 	}
 	for range 2 {
 		_, err := StartMeter(t.Context(), m, dir, DeviceOptions{})
-		if err == nil || !strings.Contains(err.Error(), path+": flash layout 5; this release reads layout 4") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), path+": flash layout 6; this release reads layout 5") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -43,7 +43,7 @@ func TestAFlashFileOfAnotherReleaseIsRefused(t *testing.T) {
 // cannot be read stays as it is.
 func TestAFlashFileOfAnOlderLayoutBecomesOneOfThis(t *testing.T) {
 	const slotCapacity = 4096
-	fixed := map[string]int{"layout 1": 9, "layout 2": 17, "layout 3": 21}
+	fixed := map[string]int{"layout 1": 9, "layout 2": 17, "layout 3": 21, "layout 4": 29}
 	for name, sectors := range fixed {
 		dir := t.TempDir()
 		path := FlashFile(dir, home.DefaultGSME)
