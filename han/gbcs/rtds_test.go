@@ -216,6 +216,37 @@ func TestPublishedFirmwareMessagesSayWhatTheirNamesSay(t *testing.T) {
 	}
 }
 
+// TestPublishedLogsAreSplitAsHere: no code of a published event log is entered into the
+// security log here, and the other way about.
+func TestPublishedLogsAreSplitAsHere(t *testing.T) {
+	messages := published(t)
+	for name, log := range map[string]Log{"CS10a": EventLog, "ECS35a": EventLog, "CS10b": SecurityLog, "ECS35b": SecurityLog} {
+		m, err := ParseMessage(messages[name+"_6.13_SUCCESS_RESPONSE"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.ParsePayload()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var entries []LogEntry
+		switch r := p.(type) {
+		case ReadESMELogResponse:
+			entries = r.Entries
+		case ReadGSMELogResponse:
+			entries = r.Entries
+		}
+		if len(entries) < 30 {
+			t.Errorf("%s has %d entries, want 30 and more", name, len(entries))
+		}
+		for _, e := range entries {
+			if got := LogOf(e.Code); got != log {
+				t.Errorf("%s has %s, which goes into the %s here", name, e, got)
+			}
+		}
+	}
+}
+
 func repeated(b byte) [HashSize]byte {
 	var h [HashSize]byte
 	for i := range h {
