@@ -17,42 +17,88 @@ import (
 // DeviceLogSize is how many devices a device log holds (CHTS).
 const DeviceLogSize = 16
 
-// AddDevice adds a device to the device log (CCS01) and raises alert 0x8F12. Its
-// address, kind and install code are given, the rest of the entry is the hub's to fill.
-// Divergence: from then on its certificate lets it in; CBKE and the joining window are
-// not played.
+// logChange is what adding, removing or restoring devices changes. It is decided as a whole
+// before anything happens.
+type logChange struct {
+	changes []store.Change
+	raised  alert
+	// done takes it into memory and records it, once it is committed.
+	done func(now time.Time, out *han.Outbox)
+}
+
+// AddDevice adds a device without a command: to the device log that a hub begins with, or
+// an outside device, which is beside it. It raises alert 0x8F12. Its address, kind and
+// install code are given, the rest of the entry is the hub's to fill. Divergence: from then
+// on its certificate lets it in; CBKE and the joining window are not played.
 func (h *Hub) AddDevice(now time.Time, out *han.Outbox, d store.Device) error {
-	eui, kind := d.EUI64, d.Kind
-	if !kind.Known() {
-		return fmt.Errorf("add device %s: %s is no kind of device", eui, kind)
+	if err := h.CheckDevice(d); err != nil {
+		return fmt.Errorf("add device %s: %w", d.EUI64, err)
 	}
-	if err := h.CheckAddress(eui); err != nil {
-		return fmt.Errorf("add device %s: %w", eui, err)
+	if d.Kind == store.KindBridged {
+		return h.addBridged(now, out, d.EUI64)
 	}
-	if _, there := h.devices[eui]; there {
-		return fmt.Errorf("add device %s: %w: it is in the device log already", eui, store.ErrConflict)
+	if err := h.change(now, out, h.adding(now, added(d), d)); err != nil {
+		return fmt.Errorf("add device %s: %w", d.EUI64, err)
 	}
-	if kind == store.KindBridged && d.HasInstallCode {
-		return fmt.Errorf("add device %s: %w: a bridged device does not join, and has no install code", eui, store.ErrConflict)
-	}
-	if kind == store.KindBridged {
-		return h.addBridged(now, out, eui)
-	}
-	if n := len(h.order) - h.bridgedCount(); n >= DeviceLogSize {
-		return fmt.Errorf("add device %s: %w: the device log is full (%d entries)", eui, store.ErrConflict, DeviceLogSize)
-	}
-	entry := store.Device{
-		EUI64: eui, Kind: kind, HasInstallCode: d.HasInstallCode, InstallCode: d.InstallCode, AddedAt: now.UnixMicro(), Endpoint: 1,
-	}
-	raised := alert{eui, gbcs.AlertCHFDeviceLogChanged, kind.String() + " added"}
-	changes := h.supplier.Alerted(now, raised.device, raised.code, raised.text)
-	if err := h.store.Commit(append(changes, store.Put(entry))...); err != nil {
-		return fmt.Errorf("add device %s: %w", eui, err)
-	}
-	h.admit(now, entry)
-	h.record(out, trace.Record{At: now, Kind: trace.DeviceAdded, Peer: uint64(eui), Text: kind.String()})
-	h.recordAlert(now, out, raised)
 	return nil
+}
+
+// CheckDevice tells why a device cannot be added, nil if it can.
+func (h *Hub) CheckDevice(d store.Device) error {
+	if !d.Kind.Known() {
+		return fmt.Errorf("%s is no kind of device", d.Kind)
+	}
+	if err := h.CheckAddress(d.EUI64); err != nil {
+		return err
+	}
+	_, there := h.devices[d.EUI64]
+	switch {
+	case there:
+		return fmt.Errorf("%w: it is in the device log already", store.ErrConflict)
+	case d.Kind == store.KindBridged && d.HasInstallCode:
+		return fmt.Errorf("%w: a bridged device does not join, and has no install code", store.ErrConflict)
+	case d.Kind != store.KindBridged && h.logged() >= DeviceLogSize:
+		return fmt.Errorf("%w: the device log is full (%d entries)", store.ErrConflict, DeviceLogSize)
+	default:
+		return nil
+	}
+}
+
+// logged returns how many devices are in the device log.
+func (h *Hub) logged() int { return len(h.order) - h.bridgedCount() }
+
+// change makes a change to the device log by itself.
+func (h *Hub) change(now time.Time, out *han.Outbox, c logChange) error {
+	if err := h.store.Commit(c.changes...); err != nil {
+		return err
+	}
+	c.done(now, out)
+	return nil
+}
+
+// adding returns what adding devices changes, which were found possible: one alert tells it.
+func (h *Hub) adding(now time.Time, raised alert, devices ...store.Device) logChange {
+	c := logChange{raised: raised, changes: h.supplier.Alerted(now, raised.device, raised.code, raised.text)}
+	entries := make([]store.Device, len(devices))
+	for i, d := range devices {
+		entries[i] = store.Device{
+			EUI64: d.EUI64, Kind: d.Kind, HasInstallCode: d.HasInstallCode, InstallCode: d.InstallCode, AddedAt: now.UnixMicro(), Endpoint: 1,
+		}
+		c.changes = append(c.changes, store.Put(entries[i]))
+	}
+	c.done = func(now time.Time, out *han.Outbox) {
+		for _, entry := range entries {
+			h.admit(now, entry)
+			h.record(out, trace.Record{At: now, Kind: trace.DeviceAdded, Peer: uint64(entry.EUI64), Text: entry.Kind.String()})
+		}
+		h.recordAlert(now, out, raised)
+	}
+	return c
+}
+
+// added is the alert that a device was added.
+func added(d store.Device) alert {
+	return alert{d.EUI64, gbcs.AlertCHFDeviceLogChanged, d.Kind.String() + " added"}
 }
 
 // CheckAddress refuses what cannot be the address of a device: none, and those of the hub's functions.
@@ -97,34 +143,54 @@ func (h *Hub) joinOf(entry store.Device) gasproxy.Join {
 	return j
 }
 
-// RemoveDevice drops a device from the device log (CCS02), with everything that
-// waits for it, and raises alert 0x8F12.
+// RemoveDevice drops a device without a command, with everything that waits for it, and
+// raises alert 0x8F12.
 func (h *Hub) RemoveDevice(now time.Time, out *han.Outbox, eui han.EUI64) error {
 	d, ok := h.devices[eui]
 	if !ok {
 		return fmt.Errorf("remove device %s: %w", eui, store.ErrUnknownDevice)
 	}
-	changes := h.supplier.Removed(eui)
+	if err := h.change(now, out, h.removing(now, d)); err != nil {
+		return fmt.Errorf("remove device %s: %w", eui, err)
+	}
+	return nil
+}
+
+// removing returns what dropping a device changes.
+func (h *Hub) removing(now time.Time, d *device) (c logChange) {
+	eui := d.log.EUI64
+	c.changes = h.supplier.Removed(eui)
 	// A bridged device is in no device log that could change.
 	bridged := d.log.Kind == store.KindBridged
 	waiting := h.store.MessagesOf(eui)
-	raised := alert{eui, gbcs.AlertCHFDeviceLogChanged, d.log.Kind.String() + " removed"}
+	c.raised = alert{eui, gbcs.AlertCHFDeviceLogChanged, d.log.Kind.String() + " removed"}
 	if len(waiting) > 0 {
-		raised.text += fmt.Sprintf(", messages dropped with it: %d", len(waiting))
+		c.raised.text += fmt.Sprintf(", messages dropped with it: %d", len(waiting))
 	}
 	if !bridged {
-		changes = append(changes, h.supplier.Alerted(now, raised.device, raised.code, raised.text)...)
+		c.changes = append(c.changes, h.supplier.Alerted(now, c.raised.device, c.raised.code, c.raised.text)...)
+		c.changes = append(c.changes, store.Put(h.withFormer(d.log)))
 	}
-	changes = append(changes, store.Delete(d.log), store.Delete(store.Mirror{Device: eui}))
+	c.changes = append(c.changes, store.Delete(d.log), store.Delete(store.Mirror{Device: eui}))
 	for _, m := range waiting {
-		changes = append(changes, store.Delete(m))
+		c.changes = append(c.changes, store.Delete(m))
 	}
 	for _, q := range h.store.QuarantineOf(eui) {
-		changes = append(changes, store.Delete(q))
+		c.changes = append(c.changes, store.Delete(q))
 	}
-	if err := h.store.Commit(changes...); err != nil {
-		return fmt.Errorf("remove device %s: %w", eui, err)
+	c.done = func(now time.Time, out *han.Outbox) {
+		h.forget(now, out, d)
+		h.record(out, trace.Record{At: now, Kind: trace.DeviceRemoved, Peer: uint64(eui)})
+		if !bridged {
+			h.recordAlert(now, out, c.raised)
+		}
 	}
+	return c
+}
+
+// forget drops a device from memory.
+func (h *Hub) forget(now time.Time, out *han.Outbox, d *device) {
+	eui := d.log.EUI64
 	h.proxy.RemoveMeter(eui)
 	h.server.Withdraw(eui)
 	if err := d.closeImage(); err != nil {
@@ -132,11 +198,6 @@ func (h *Hub) RemoveDevice(now time.Time, out *han.Outbox, eui han.EUI64) error 
 	}
 	delete(h.devices, eui)
 	h.order = slices.DeleteFunc(h.order, func(e han.EUI64) bool { return e == eui })
-	h.record(out, trace.Record{At: now, Kind: trace.DeviceRemoved, Peer: uint64(eui)})
-	if !bridged {
-		h.recordAlert(now, out, raised)
-	}
-	return nil
 }
 
 // The supplier is told that a device cannot join after so many tries in a row, since one

@@ -20,15 +20,18 @@ type function struct {
 	endpoint *remote.Endpoint
 	queue    []gasproxy.Message // in the store too, until all that they bring about is
 	since    time.Time          // when the last one came
+	// done is what is left to do once the command in hand is committed.
+	done []func(now time.Time, out *han.Outbox)
 }
 
 // newFunction returns a function with the commands that a hub had not taken when it
-// stopped.
-func (h *Hub) newFunction(now time.Time, eui han.EUI64, role gbcs.Roles, layout gbcs.Layout, reads gbcs.MessageCode, handle core.Handler) function {
+// stopped. The supplier orders it, and the access control broker.
+func (h *Hub) newFunction(now time.Time, eui han.EUI64, role gbcs.Roles, layout gbcs.Layout, handlers map[gbcs.MessageCode]core.Handler) function {
+	security := h.cfg.Functions[eui]
 	f := function{eui: eui, role: role, since: now, endpoint: remote.New(remote.Config{
-		Function: eui, Role: role, Layout: layout, Parties: []han.EUI64{h.cfg.Supplier},
-		Security: h.cfg.Functions[eui],
-	}, h.store, map[gbcs.MessageCode]core.Handler{reads: handle})}
+		Function: eui, Role: role, Layout: layout, Parties: []han.EUI64{h.cfg.Supplier, security.Broker.EUI64},
+		Security: security,
+	}, h.store, handlers)}
 	for _, m := range h.store.MessagesOf(eui) {
 		f.queue = append(f.queue, mailboxMessage(m))
 	}
@@ -61,14 +64,22 @@ func (f *function) due() (han.Deadline, bool) { return han.Deadline{At: f.since}
 
 // serveFunction takes the commands that wait. One that the store cannot follow is
 // taken again when the hub starts.
-func (h *Hub) serveFunction(now time.Time, out *han.Outbox, f *function) {
+func (h *Hub) serveFunction(now time.Time, out *han.Outbox, f *function) (failed error) {
 	queue := f.queue
 	f.queue = nil
 	for _, m := range queue {
 		if err := h.command(now, out, f, m); err != nil {
 			h.fault(now, out, f.eui, err)
+			failed = err
 		}
 	}
+	return failed
+}
+
+// Serve has a function take the commands that wait for it now: for a supplier who waits for
+// the answer.
+func (h *Hub) Serve(now time.Time, out *han.Outbox, function han.EUI64) error {
+	return h.serveFunction(now, out, h.function(function))
 }
 
 // command has a function carry out a command and hands the supplier what it says. The
@@ -85,8 +96,13 @@ func (h *Hub) command(now time.Time, out *han.Outbox, f *function, m gasproxy.Me
 		r.Peer = uint64(f.eui)
 		h.record(out, r)
 	}
+	done := f.done
+	f.done = nil
 	if err != nil {
 		return err
+	}
+	for _, do := range done {
+		do(now, out)
 	}
 	for _, message := range said {
 		if err := h.supplier.Received(now, out, f.eui, message); err != nil {

@@ -133,8 +133,16 @@ func New(cfg Config, records *store.Store, cache *imagecache.Cache, supplier Sup
 		h.admit(now, d)
 	}
 	h.own = []function{
-		h.newFunction(now, cfg.CHF, gbcs.RoleCHF, gbcs.LayoutDLMS, gbcs.CodeReadESMEFirmwareVersion, h.readOwnVersion),
-		h.newFunction(now, cfg.EUI64, gbcs.RoleGPF, gbcs.LayoutGBZ, gbcs.CodeReadGSMEFirmwareVersion, h.readGasMeterVersion),
+		h.newFunction(now, cfg.CHF, gbcs.RoleCHF, gbcs.LayoutDLMS, map[gbcs.MessageCode]core.Handler{
+			gbcs.CodeReadESMEFirmwareVersion:  h.readOwnVersion,
+			gbcs.CodeAddDevice:                h.addByCommand,
+			gbcs.CodeRemoveDevice:             h.removeByCommand,
+			gbcs.CodeRestoreDeviceLog:         h.restoreByCommand,
+			gbcs.CodeReadDeviceLogAndCheckHAN: h.readDeviceLog,
+		}),
+		h.newFunction(now, cfg.EUI64, gbcs.RoleGPF, gbcs.LayoutGBZ, map[gbcs.MessageCode]core.Handler{
+			gbcs.CodeReadGSMEFirmwareVersion: h.readGasMeterVersion,
+		}),
 	}
 	h.record(out, trace.Record{At: now, Kind: trace.NodeStarted,
 		Text: fmt.Sprintf("communications hub, %d devices, pacing %s", len(h.order), h.proxy.Policy())})
@@ -143,6 +151,9 @@ func New(cfg Config, records *store.Store, cache *imagecache.Cache, supplier Sup
 
 // EUI64 implements han.Node.
 func (h *Hub) EUI64() han.EUI64 { return h.cfg.EUI64 }
+
+// CHF returns the identifier of the Communications Hub Function.
+func (h *Hub) CHF() han.EUI64 { return h.cfg.CHF }
 
 // Config returns the hub's configuration.
 func (h *Hub) Config() Config { return h.cfg }
@@ -178,7 +189,7 @@ func (h *Hub) HandleTimer(now time.Time, out *han.Outbox) {
 	}
 	h.transmitted(now, out, sent)
 	for i := range h.own {
-		h.serveFunction(now, out, &h.own[i])
+		_ = h.serveFunction(now, out, &h.own[i]) // recorded
 	}
 }
 

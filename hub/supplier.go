@@ -40,7 +40,7 @@ type Supplier interface {
 }
 
 // alert is what the hub itself has to tell the supplier. Divergence: it is no GBCS
-// message, and device log changes are operations, not commands to the CHF.
+// message.
 type alert struct {
 	device han.EUI64
 	code   gbcs.AlertCode

@@ -38,7 +38,8 @@ type Config struct {
 	// Layout is how this kind of device encodes alerts: DLMS for an ESME, GBZ for a GSME.
 	Layout gbcs.Layout
 	// Parties are the remote parties with authority over the device. Alerts go to
-	// the first, the supplier.
+	// the first, the supplier, but for those of use cases that tell the access control broker.
+	// That gives commands of its own only to a device that has it among them.
 	Parties []han.EUI64
 	Clock   Clock
 	// Log, if set, enters an event into the device's logs. All that the supplier is alerted
@@ -138,9 +139,37 @@ func (e *Endpoint) HandleMessage(now time.Time, out *han.Outbox, data []byte) {
 		e.refuseAndTell(now, out, m.Code, fmt.Sprintf("addressed to %s", m.Recipient), gbcs.AlertOtherAuthenticationFailure)
 	case !slices.Contains(e.cfg.Parties, m.Originator):
 		e.refuseAndTell(now, out, m.Code, fmt.Sprintf("originator %s has no authority here", m.Originator), gbcs.AlertSourceLacksAuthority)
+	case !e.mayOrder(m.Originator, m.Code):
+		e.refuseAndTell(now, out, m.Code, fmt.Sprintf("originator %s has no authority for it", m.Originator), gbcs.AlertSourceLacksAuthority)
 	default:
 		e.handleAddressed(now, out, m)
 	}
+}
+
+// The parties of use cases that this end tells apart.
+const (
+	partySupplier = "supplier"
+	partyBroker   = "ACB"
+)
+
+// mayOrder tells whether a use case is one that a party orders. Of one that is not known
+// the dispatch has to say that.
+func (e *Endpoint) mayOrder(party han.EUI64, code gbcs.MessageCode) bool {
+	u, known := gbcs.UseCaseOf(code)
+	role := partySupplier
+	if party == e.cfg.Broker.EUI64 {
+		role = partyBroker
+	}
+	return !known || slices.Contains(u.Parties, role)
+}
+
+// told returns who is told by the alerts of a use case.
+func (e *Endpoint) told(code gbcs.MessageCode) han.EUI64 {
+	u, _ := gbcs.UseCaseOf(code)
+	if slices.Contains(u.Parties, partyBroker) && !slices.Contains(u.Parties, partySupplier) {
+		return e.cfg.Broker.EUI64
+	}
+	return e.cfg.Parties[0]
 }
 
 // handleAddressed takes a command for this device that names a party with authority.
@@ -180,7 +209,7 @@ func (e *Endpoint) execute(now time.Time, out *han.Outbox, m gbcs.Message) {
 		return
 	}
 	if response != nil {
-		e.respond(now, out, order, response)
+		e.respond(now, out, order, m.OtherInfo, response)
 	}
 	e.Commit()
 }
@@ -208,15 +237,16 @@ func (e *Endpoint) repeat(now time.Time, out *han.Outbox, m gbcs.Message) {
 // Respond answers an order that its handler did not answer at once. The caller commits.
 func (e *Endpoint) Respond(now time.Time, out *han.Outbox, o Order, payload gbcs.Payload) {
 	e.memory.SetCounter(o.Originator, max(o.Counter, e.memory.Counter(o.Originator)))
-	e.respond(now, out, o, payload)
+	e.respond(now, out, o, nil, payload)
 }
 
 // respond posts a response and keeps it, so that a command that comes again is
-// answered again.
-func (e *Endpoint) respond(now time.Time, out *han.Outbox, o Order, payload gbcs.Payload) {
+// answered again. It repeats the command's other information, in which the access control
+// broker names for whom it gives it.
+func (e *Endpoint) respond(now time.Time, out *han.Outbox, o Order, otherInfo []byte, payload gbcs.Payload) {
 	m := gbcs.Message{
 		CRA: gbcs.Response, OriginatorCounter: o.Counter, Originator: e.cfg.Device, Recipient: o.Originator,
-		Code: o.Code, Payload: payload.Append(nil),
+		Code: o.Code, OtherInfo: otherInfo, Payload: payload.Append(nil),
 	}
 	u, _ := gbcs.UseCaseOf(o.Code)
 	if f, _ := u.Form(gbcs.Response); f.DateTime {
@@ -247,7 +277,7 @@ func (e *Endpoint) alert(now time.Time, out *han.Outbox, useCase gbcs.MessageCod
 	e.record(out, trace.Record{At: now, Kind: trace.AlertRaised, Code: uint32(code), Text: code.String()})
 	head := gbcs.AlertHead{Layout: e.cfg.Layout, InvokeID: gbcs.InvokeIDOf(counter), Code: code, Time: e.utc(now)}
 	e.post(now, out, useCase, e.protected(gbcs.Message{
-		CRA: gbcs.Alert, OriginatorCounter: counter, Originator: e.cfg.Device, Recipient: e.cfg.Parties[0],
+		CRA: gbcs.Alert, OriginatorCounter: counter, Originator: e.cfg.Device, Recipient: e.told(useCase),
 		Code: useCase, Payload: payload(head).Append(nil),
 	}), must)
 }

@@ -33,6 +33,9 @@ func (s Security) spend() {
 
 // party returns the keys of a party.
 func (s Security) party(eui han.EUI64) seal.Party {
+	if eui == s.Broker.EUI64 {
+		return s.Broker
+	}
 	for _, p := range s.Parties {
 		if p.EUI64 == eui {
 			return p

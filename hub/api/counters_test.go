@@ -9,8 +9,8 @@ func TestAnOrderHasTheCounterThatWasTheNext(t *testing.T) {
 		t.Helper()
 		_, v := s.json("GET", "/v1/counters", "")
 		list, _ := v["counters"].([]any)
-		if len(list) != 1 {
-			t.Fatalf("counters of %v, want those of the gas meter", v)
+		if len(list) != 2 {
+			t.Fatalf("counters of %v, want those of the gas meter and, of the broker's order to add it, of the CHF", v)
 		}
 		c := list[0].(map[string]any)
 		if c["device"] != gsme || c["supplier"] == nil {

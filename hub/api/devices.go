@@ -155,14 +155,43 @@ func (a *API) registerDevices() {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error {
+		return nil, a.operate(func(_ *hub.Hub, now time.Time, out *han.Outbox) error {
 			if d, ok := a.Store.Device(eui); ok {
 				if err := in.check(deviceTag(d)); err != nil {
 					return err
 				}
 			}
-			return h.RemoveDevice(now, out, eui)
+			return a.HeadEnd.RemoveDevice(now, out, eui)
 		})
+	})
+	a.registerDeviceLog()
+}
+
+// registerDeviceLog registers what the access control broker orders of the device log as a
+// whole.
+func (a *API) registerDeviceLog() {
+	register(a, huma.Operation{
+		OperationID: "restore-device", Method: http.MethodPost, Path: "/v1/devices/{eui64}/restoration", DefaultStatus: http.StatusCreated,
+		Summary: "Restore a device that was in the device log (CCS03)", Tags: []string{"devices"},
+		Description: "Of a device that is there nothing changes. One that was never in this device log is refused: a backup does not say which kind it is.",
+	}, changing(http.StatusConflict), func(_ context.Context, in *DevicePath) (*deviceOutput, error) {
+		eui, err := in.parse()
+		if err != nil {
+			return nil, err
+		}
+		if err := a.operate(func(_ *hub.Hub, now time.Time, out *han.Outbox) error {
+			return a.HeadEnd.RestoreDeviceLog(now, out, []han.EUI64{eui})
+		}); err != nil {
+			return nil, err
+		}
+		return a.readDevice(eui)
+	})
+	register(a, huma.Operation{
+		OperationID: "read-device-log", Method: http.MethodPost, Path: "/v1/device-log/reading", DefaultStatus: http.StatusAccepted,
+		Summary: "Ask the hub for its device log and when it heard each device (CCS06)", Tags: []string{"devices"},
+		Description: "The answer comes into the list of alerts, and with the order.",
+	}, changing(), func(context.Context, *struct{}) (*struct{}, error) {
+		return nil, a.operate(func(_ *hub.Hub, now time.Time, out *han.Outbox) error { return a.HeadEnd.ReadDeviceLog(now, out) })
 	})
 }
 
@@ -215,7 +244,7 @@ func (a *API) addDevice(_ context.Context, in *addDeviceInput) (*deviceOutput, e
 		if err := h.CheckAddress(eui); err != nil {
 			return invalid("body.eui64", in.Body.EUI64, err)
 		}
-		return h.AddDevice(now, out, d)
+		return a.HeadEnd.AddDevice(now, out, d)
 	}); err != nil {
 		return nil, err
 	}

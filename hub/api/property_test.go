@@ -309,6 +309,8 @@ func conflict(w *world, op *operation) (*world, request) {
 	switch op.OperationID {
 	case "add-device":
 		r.body = `{"eui64":"` + gsme + `","kind":"GSME"}`
+	case "restore-device":
+		r.path = strings.Replace(r.path, gsme, unknown, 1)
 	case "distribute-image":
 		r.body = `{"image":"` + w.image + `","devices":["` + ihd + `"]}`
 	case "remove-image":

@@ -116,7 +116,7 @@ func TestWhyAnUpdateWaits(t *testing.T) {
 	if code := waiting(); code != "mailbox" {
 		t.Errorf("ordered: %q", code)
 	}
-	for _, o := range s.store.Orders() {
+	for _, o := range s.store.OrdersOf(u.Device) {
 		o.State = store.OrderAccepted
 		u, _ = s.store.Update(o.Device, u.FileHash)
 		if err := s.store.Commit(store.Put(o)); err != nil {

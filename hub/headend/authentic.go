@@ -11,20 +11,21 @@ import (
 )
 
 // Security is what a head end protects its messages with, and holds those of devices
-// against.
+// against: those for the supplier, and those for the broker, who hands them on.
 type Security struct {
 	Policy seal.Policy
 	// Own are the supplier's keys.
 	Own seal.Keys
-	// Broker is the access control broker, through whom all orders go. Divergence: it has no
-	// process of its own; that it MACs is all that it does.
+	// Broker is the access control broker, through whom all orders go, and who gives those to
+	// the CHF about its device log. Divergence: it has no process of its own.
 	Broker Broker
 	// Party returns the keys of a device; ok is false of one that signs nothing. It may be
 	// nil if there is no such device.
 	Party func(device han.EUI64) (seal.Party, bool)
 }
 
-// Broker is the access control broker: it MACs what it lets through to a device.
+// Broker is the access control broker: it MACs what it lets through to a device, and gives
+// the CHF orders of its own.
 type Broker struct {
 	EUI64 han.EUI64
 	Keys  seal.Keys
@@ -67,14 +68,18 @@ func (s *HeadEnd) protected(m gbcs.Message) (gbcs.Message, error) {
 func (s *HeadEnd) authentic(m gbcs.Message) error {
 	security := &s.cfg.Security
 	device, ok := s.party(m.Originator)
+	own := security.Own.KA
+	if m.Recipient == security.Broker.EUI64 {
+		own = security.Broker.Keys.KA
+	}
 	switch {
 	case security.Policy == seal.Any:
 		return nil
-	case m.Recipient != s.cfg.Supplier:
+	case m.Recipient != s.cfg.Supplier && m.Recipient != security.Broker.EUI64:
 		return fmt.Errorf("it is for %s", m.Recipient)
 	case !ok:
 		return errors.New("there are no certificates of the device")
 	default:
-		return seal.Check(m, device.DS, func() (seal.Secret, error) { return seal.Agree(security.Own.KA, device.KA) })
+		return seal.Check(m, device.DS, func() (seal.Secret, error) { return seal.Agree(own, device.KA) })
 	}
 }

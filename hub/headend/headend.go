@@ -42,6 +42,18 @@ type Hub interface {
 	Device(device han.EUI64) (store.Device, bool)
 	// Function tells which of the hub's own functions has an identifier.
 	Function(eui han.EUI64) (gbcs.Roles, bool)
+	// CheckDevice tells why a device cannot be added, nil if it can. AddDevice and
+	// RemoveDevice are for outside devices, which are in no device log.
+	CheckDevice(d store.Device) error
+	// Restorable returns those of the devices that are not in the device log, as they can be
+	// added again, or why they cannot.
+	Restorable(devices []han.EUI64) ([]store.Device, error)
+	AddDevice(now time.Time, out *han.Outbox, d store.Device) error
+	RemoveDevice(now time.Time, out *han.Outbox, device han.EUI64) error
+	// CHF is the identifier of the hub's own function that keeps the device log. Serve has
+	// it take the messages that wait for it now.
+	CHF() han.EUI64
+	Serve(now time.Time, out *han.Outbox, function han.EUI64) error
 	// RegisterImage makes an image of the cache known; verified tells that its
 	// authorising signature was checked. Image returns what is known of one, Holds an error if it cannot be served.
 	RegisterImage(now time.Time, out *han.Outbox, e imagecache.Entry, verified bool) error

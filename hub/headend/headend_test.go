@@ -435,6 +435,12 @@ func (l *line) RemoveImage(_ time.Time, _ *han.Outbox, _ imagecache.Hash, forget
 	return nil
 }
 
+func (l *line) CHF() han.EUI64                                          { return chf }
+func (l *line) CheckDevice(store.Device) error                          { return nil }
+func (l *line) Restorable([]han.EUI64) ([]store.Device, error)          { return nil, nil }
+func (l *line) AddDevice(time.Time, *han.Outbox, store.Device) error    { return nil }
+func (l *line) RemoveDevice(time.Time, *han.Outbox, han.EUI64) error    { return nil }
+func (l *line) Serve(time.Time, *han.Outbox, han.EUI64) error           { return nil }
 func (l *line) Quarantine(imagecache.Hash) ([]store.Change, error)      { return nil, nil }
 func (l *line) Holds(imagecache.Hash) error                             { return nil }
 func (l *line) Foresee(_ time.Time, u store.Update) store.Update        { return u }

@@ -103,6 +103,10 @@ func (s *HeadEnd) readResponse(now time.Time, eui han.EUI64, m gbcs.Message) (te
 			changes = s.activationAnswered(now, o, r)
 		}
 		return text, changes, nil
+	case gbcs.DeviceLogResponse:
+		text, state = deviceLogAnswer(r)
+	case gbcs.ReadDeviceLogResponse:
+		text = heardText(r)
 	case gbcs.ReadGSMEFirmwareVersionResponse:
 		text, state = versionRead(r.FirmwareVersion, r.Status == zcl.StatusSuccess, r.Status)
 	case gbcs.ReadESMEFirmwareVersionResponse:

@@ -155,15 +155,20 @@ func (s *HeadEnd) newOrder(now time.Time, eui han.EUI64, code gbcs.MessageCode) 
 
 // send gives an order: the hub queues its command, and the order is kept with it.
 func (s *HeadEnd) send(now time.Time, out *han.Outbox, o store.Order, payload []byte, along ...store.Change) error {
-	m, err := s.protected(gbcs.Message{
-		CRA: gbcs.Command, OriginatorCounter: o.Counter, Originator: s.cfg.Supplier, Recipient: o.Device,
+	originator := s.originator(gbcs.MessageCode(o.Code))
+	command := gbcs.Message{
+		CRA: gbcs.Command, OriginatorCounter: o.Counter, Originator: originator, Recipient: o.Device,
 		Code: gbcs.MessageCode(o.Code), Payload: payload,
-	})
+	}
+	if originator != s.cfg.Supplier {
+		command.OtherInfo = gbcs.Supplementary{Party: s.cfg.Supplier, Counter: o.Counter}.Append(nil)
+	}
+	m, err := s.protected(command)
 	if err != nil {
 		return err
 	}
 	message := m.Append(nil)
-	along = append(along, store.Put(o), store.Put(store.OriginatorCounter{Originator: s.cfg.Supplier, Counter: o.Counter}))
+	along = append(along, store.Put(o), store.Put(store.OriginatorCounter{Originator: originator, Counter: o.Counter}))
 	if old := s.store.OrdersOf(o.Device); len(old) >= maxOrders {
 		along = append(along, store.Delete(oldest(old)))
 	}

@@ -22,7 +22,7 @@ type Config struct {
 	Function han.EUI64
 	Role     gbcs.Roles  // RoleCHF or RoleGPF
 	Layout   gbcs.Layout // of its alerts
-	Parties  []han.EUI64 // with authority over it; alerts go to the first
+	Parties  []han.EUI64 // with authority over it: the supplier, and who else orders
 	Security core.Security
 }
 
@@ -50,11 +50,33 @@ func New(cfg Config, records *store.Store, handlers map[gbcs.MessageCode]core.Ha
 // error the store took nothing of it, and it may come again.
 func (e *Endpoint) HandleMessage(now time.Time, out *han.Outbox, message []byte) (said [][]byte, err error) {
 	e.memory.begin()
+	e.memory.busy = true
 	e.core.HandleMessage(now, out, message)
+	e.memory.busy = false
 	if e.memory.failed != nil {
 		return nil, e.memory.failed
 	}
 	return e.memory.said, nil
+}
+
+// Stage has the commit of the command that is being carried out make these changes too.
+func (e *Endpoint) Stage(changes ...store.Change) {
+	e.memory.staged = append(e.memory.staged, changes...)
+}
+
+// Alert makes an alert of a use case, whose payload is made from the alert's head. The
+// caller commits the changes together with what the alert tells, and before the next one is
+// made; in the middle of a command it stages them.
+func (e *Endpoint) Alert(now time.Time, useCase gbcs.MessageCode, code gbcs.AlertCode, payload func(gbcs.AlertHead) gbcs.Payload) (message []byte, changes []store.Change) {
+	m := e.memory
+	if !m.busy {
+		m.begin()
+	}
+	var recorded han.Outbox // who raises it records more than the code
+	e.core.AlertWith(now, &recorded, useCase, code, payload)
+	last := len(m.said) - 1
+	message, m.said = m.said[last], m.said[:last]
+	return message, m.changes()
 }
 
 // clock is the function's clock: the hub's own.
@@ -68,6 +90,8 @@ type memory struct {
 	store   *store.Store
 	parties []store.RemoteParty // looked up, and perhaps changed, since begin
 	said    [][]byte
+	staged  []store.Change // of others, for the next commit
+	busy    bool           // in the middle of a command
 	failed  error
 }
 
@@ -112,12 +136,19 @@ func (m *memory) Post(message []byte, _ bool) bool {
 // Waits implements core.Memory.
 func (m *memory) Waits([]byte) bool { return false }
 
-// Commit implements core.Memory.
-func (m *memory) Commit() {
+// changes returns those that keep what is remembered.
+func (m *memory) changes() []store.Change {
 	changes := make([]store.Change, len(m.parties))
 	for i, p := range m.parties {
 		changes[i] = store.Put(p)
 	}
+	return changes
+}
+
+// Commit implements core.Memory.
+func (m *memory) Commit() {
+	changes := append(m.staged, m.changes()...)
+	m.staged = nil
 	if err := m.store.Commit(changes...); err != nil {
 		m.failed = fmt.Errorf("keep a command to %s: %w", m.cfg.Function, err)
 	}

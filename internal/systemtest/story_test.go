@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +44,8 @@ import (
 //	run for=D [quiet]
 //	until kind=K node=N limit=D
 //	cut device=D [operation=N] / restart-hub / partition device=D [up]
-//	remove device=D / add device=D
+//	remove device=D / add device=D [code=HEX] / restore devices=(D,D) / read-device-log
+//	forge-add device=D what=(supplier|wrong-key|to-the-proxy|altered|replayed)
 //	status device=D / alerts / updates / display
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -57,7 +59,7 @@ func TestStories(t *testing.T) {
 
 var storyStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
-var storyNodes = map[string]han.EUI64{"esme": theESME, "gsme": theGSME, "ihd": theIHD, "hub": hub.DefaultConfig().EUI64}
+var storyNodes = map[string]han.EUI64{"esme": theESME, "gsme": theGSME, "ihd": theIHD, "hub": hub.DefaultConfig().EUI64, "chf": hub.DefaultConfig().CHF}
 
 // story is one story in progress.
 type story struct {
@@ -76,7 +78,8 @@ func (s *story) run(d *datadriven.TestData) string {
 		"home": s.makeHome, "upload": s.upload, "distribute": s.distribute, "activate": s.activate,
 		"forge": s.forge, "cancel-activation": s.cancelActivation, "cancel-update": s.cancelUpdate, "read-version": s.readVersion,
 		"run": s.runFor, "until": s.until, "cut": s.cut, "restart-hub": s.restartHub, "partition": s.partition,
-		"remove": s.remove, "add": s.add, "status": s.status, "alerts": s.alerts, "updates": s.updates, "orders": s.orders, "display": s.display,
+		"remove": s.remove, "add": s.add, "restore": s.restore, "read-device-log": s.readDeviceLog, "forge-add": s.forgeAdd,
+		"status": s.status, "alerts": s.alerts, "updates": s.updates, "orders": s.orders, "display": s.display,
 	}[d.Cmd]
 	if !ok {
 		d.Fatalf(s.t, "no such command")
@@ -278,11 +281,6 @@ func (s *story) forge(d *datadriven.TestData) error {
 	return s.home.Operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return f.give(h, now, out) })
 }
 
-func (s *story) operate(d *datadriven.TestData, f func(h *hub.Hub, now time.Time, out *han.Outbox, eui han.EUI64) error) error {
-	eui := s.device(d)
-	return s.home.Operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return f(h, now, out, eui) })
-}
-
 func (s *story) order(d *datadriven.TestData, f func(e *headend.HeadEnd, now time.Time, out *han.Outbox, eui han.EUI64) error) error {
 	eui := s.device(d)
 	return s.home.Order(func(e *headend.HeadEnd, now time.Time, out *han.Outbox) error { return f(e, now, out, eui) })
@@ -297,14 +295,51 @@ func (s *story) cancelUpdate(d *datadriven.TestData) error {
 func (s *story) readVersion(d *datadriven.TestData) error {
 	return s.order(d, (*headend.HeadEnd).ReadVersion)
 }
-func (s *story) remove(d *datadriven.TestData) error { return s.operate(d, (*hub.Hub).RemoveDevice) }
+func (s *story) remove(d *datadriven.TestData) error {
+	return s.order(d, (*headend.HeadEnd).RemoveDevice)
+}
 
 func (s *story) add(d *datadriven.TestData) error {
 	var name string
 	d.ScanArgs(s.t, "device", &name)
-	return s.operate(d, func(h *hub.Hub, now time.Time, out *han.Outbox, eui han.EUI64) error {
-		return h.AddDevice(now, out, store.Device{EUI64: eui, Kind: must(store.ParseKind(name))})
+	return s.order(d, func(e *headend.HeadEnd, now time.Time, out *han.Outbox, eui han.EUI64) error {
+		entry := store.Device{EUI64: eui, Kind: must(store.ParseKind(name))}
+		if d.HasArg("code") {
+			var code string
+			d.ScanArgs(s.t, "code", &code)
+			entry.HasInstallCode, entry.InstallCode = true, [16]byte(must(hex.DecodeString(code)))
+		}
+		return e.AddDevice(now, out, entry)
 	})
+}
+
+func (s *story) restore(d *datadriven.TestData) error {
+	var names []string
+	d.ScanArgs(s.t, "devices", &names)
+	devices := make([]han.EUI64, len(names))
+	for i, n := range names {
+		devices[i] = storyNodes[n]
+	}
+	return s.home.Order(func(e *headend.HeadEnd, now time.Time, out *han.Outbox) error {
+		return e.RestoreDeviceLog(now, out, devices)
+	})
+}
+
+func (s *story) readDeviceLog(*datadriven.TestData) error {
+	return s.home.Order((*headend.HeadEnd).ReadDeviceLog)
+}
+
+func (s *story) forgeAdd(d *datadriven.TestData) error {
+	var what string
+	d.ScanArgs(s.t, "what", &what)
+	if !slices.Contains(forgedAdditions, what) {
+		d.Fatalf(s.t, "no forgery %q", what)
+	}
+	f := forgedAddition{what: what, device: s.device(d), counter: uint64(s.home.Now().UnixMilli()), keys: home.SimulatedKeys(1)}
+	if what == "replayed" {
+		f.counter = lastAddition(s.home.Store())
+	}
+	return s.home.Operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return f.give(h, now, out) })
 }
 
 func (s *story) duration(d *datadriven.TestData, key string) time.Duration {

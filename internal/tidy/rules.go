@@ -45,7 +45,7 @@ var rules = map[string]rule{
 	"han/certid":  {floor: floorWire},
 	"han/decode": {floor: floorWire, siblings: []string{
 		"han/gbcs", "han/gbcs/tree", "han/metering", "han/ota", "han/tunnel", "han/zcl"}},
-	"han/gbcs":      {floor: floorWire, siblings: []string{"han/zcl"}},
+	"han/gbcs":      {floor: floorWire, siblings: []string{"han/gbcs/dlms", "han/zcl"}},
 	"han/gbcs/der":  {floor: floorWire}, // the three encodings of payloads
 	"han/gbcs/dlms": {floor: floorWire},
 	"han/gbcs/gbz":  {floor: floorWire},

@@ -11,6 +11,7 @@ import (
 	"github.com/commshub/commshub/hub/headend"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/atrest"
+	"github.com/commshub/commshub/internal/home"
 )
 
 // Counters returns the originator counters of the supplier of a hub that does not run, as the
@@ -23,7 +24,7 @@ func Counters(dir string, key *atrest.Key) ([]headend.Counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return headend.CountersIn(records, supplierIn(records), standsAt(records)), nil
+	return headend.CountersIn(records, supplierIn(records), home.Broker, standsAt(records)), nil
 }
 
 // supplierIn returns the supplier of a hub: of several, the one whose orders are counted
@@ -31,7 +32,7 @@ func Counters(dir string, key *atrest.Key) ([]headend.Counter, error) {
 func supplierIn(records *store.Store) han.EUI64 {
 	last := store.OriginatorCounter{Originator: hub.DefaultConfig().Supplier}
 	for _, o := range records.Originators() {
-		if o.Counter > last.Counter {
+		if o.Counter > last.Counter && o.Originator != home.Broker {
 			last = o
 		}
 	}

@@ -185,7 +185,7 @@ func (r *run) remove(m *homefile.Removal) {
 	d, _ := r.home.Device(m.Device)
 	eui := d.Address()
 	r.operate(func() error {
-		err := r.sim.Operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return h.RemoveDevice(now, out, eui) })
+		err := r.sim.Order(func(e *headend.HeadEnd, now time.Time, out *han.Outbox) error { return e.RemoveDevice(now, out, eui) })
 		if errors.Is(err, sim.ErrOff) {
 			return err // and nothing is added before it was removed
 		}
@@ -200,7 +200,11 @@ func (r *run) remove(m *homefile.Removal) {
 
 // add puts a device back into the device log.
 func (r *run) add(d *homefile.Device, eui han.EUI64) {
-	r.operate(func() error { return r.enter(d) })
+	r.operate(func() error {
+		return r.sim.Order(func(e *headend.HeadEnd, now time.Time, out *han.Outbox) error {
+			return e.AddDevice(now, out, d.Entry())
+		})
+	})
 	if w := r.byEUI64[uint64(eui)]; w != nil && w.target {
 		r.supplier.offerAgain(r, eui)
 	}
