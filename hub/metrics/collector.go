@@ -56,6 +56,7 @@ var (
 	refused     = describe("dtls_refused_total", "DTLS attempts of devices that were refused.")
 	unproven    = describe("dtls_install_codes_unproven_total", "DTLS handshakes that did not prove the install code with which they were begun.")
 	dtlsRecords = describe("dtls_records_total", "DTLS records with HAN frames.", "direction")
+	replayed    = describe("dtls_records_replayed_total", "DTLS records that came again, as they were; they were dropped.")
 	datagrams   = describe("dtls_datagrams_dropped_total", "Datagrams that were malformed, for nobody, or for which there was no room.")
 	framesBad   = describe("frames_refused_total", "HAN frames that were malformed or misaddressed.")
 )
@@ -70,7 +71,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildInfo, emulated, devices, connected, lastHeard, overdue, overdueFrom, mailbox, heartbeats, frames, windows, blocks, repeats,
 		imageBytes, waits, retries, charge, remaining, life, updates, progress, alerts, records, storeSize, readers, brokerUp, brokerSince,
-		brokerTimes, messages, messagesBad, started, handshakes, refused, unproven, dtlsRecords, datagrams, framesBad,
+		brokerTimes, messages, messagesBad, started, handshakes, refused, unproven, dtlsRecords, replayed, datagrams, framesBad,
 	} {
 		out <- d
 	}
@@ -150,6 +151,7 @@ func (c *collector) collectLink(s sink) {
 	s.count(unproven, l.Unproven)
 	s.count(dtlsRecords, l.RecordsSent, "down")
 	s.count(dtlsRecords, l.RecordsReceived, "up")
+	s.count(replayed, l.RecordsReplayed)
 	s.count(datagrams, l.DatagramsDropped)
 	s.count(framesBad, l.FramesRefused)
 }

@@ -25,7 +25,7 @@ import (
 type Link struct {
 	HandshakesStarted, HandshakesCompleted, HandshakesFailed, Refused uint64
 	Unproven                                                          uint64
-	RecordsSent, RecordsReceived, DatagramsDropped                    uint64
+	RecordsSent, RecordsReceived, RecordsReplayed, DatagramsDropped   uint64
 	FramesRefused                                                     uint64
 	BrokerConnections, MessagesSent, MessagesReceived                 uint64
 	MessagesDropped                                                   uint64

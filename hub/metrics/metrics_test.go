@@ -43,7 +43,9 @@ func home(t *testing.T) (*metrics.Metrics, *store.Store, *observe.Observer) {
 	o := observe.New(hub.DefaultConfig(), records, start)
 	m.Watch(metrics.Sources{
 		Store: records, Observer: o, Now: func() time.Time { return start.Add(time.Hour) },
-		Link: func() metrics.Link { return metrics.Link{HandshakesCompleted: 3, HandshakesFailed: 2, Unproven: 4} },
+		Link: func() metrics.Link {
+			return metrics.Link{HandshakesCompleted: 3, HandshakesFailed: 2, Unproven: 4, RecordsReplayed: 6}
+		},
 		Battery: func(han.EUI64) (metrics.Battery, bool) {
 			return metrics.Battery{HasRemaining: true, Remaining: 0.99, HasLife: true, Life: 24 * time.Hour, Coulombs: map[string]float64{"sleep": 0.5, "processor": 0.06388888888888888 * 0.0036}}, true
 		},
@@ -105,6 +107,7 @@ func TestWhatPrometheusGets(t *testing.T) {
 		`commshub_dtls_handshakes_total{result="completed"}`:                                              "3",
 		`commshub_dtls_handshakes_total{result="failed"}`:                                                 "2",
 		`commshub_dtls_install_codes_unproven_total`:                                                      "4",
+		`commshub_dtls_records_replayed_total`:                                                            "6",
 		`commshub_event_readers`:                                                                          "7",
 		`commshub_heartbeats_total{device="00DB1234567890A1",kind="GSME"}`:                                "1",
 		`commshub_http_request_duration_seconds_count{code="200",method="GET",route="GET /v1/devices"}`:   "1",

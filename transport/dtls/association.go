@@ -32,13 +32,14 @@ type association struct {
 	ctx       context.Context // of the handshake
 	cancel    context.CancelFunc
 	confirmed atomic.Bool   // a record came, so the peer has our Finished
+	seen      *replays      // of the records that came; whoever pushes to the carrier guards it
 	ended     chan struct{} // closed when no record of it will be delivered any more
 }
 
 // newAssociation returns one whose conn is still to be set: pion wants the
 // carrier first.
 func newAssociation(ctx context.Context, peer han.EUI64, send func([]byte) error) *association {
-	a := &association{carrier: newCarrier(address(peer), send), started: time.Now(), ended: make(chan struct{})}
+	a := &association{carrier: newCarrier(address(peer), send), started: time.Now(), seen: newReplays(), ended: make(chan struct{})}
 	a.ctx, a.cancel = context.WithCancel(ctx)
 	return a
 }

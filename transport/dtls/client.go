@@ -156,6 +156,9 @@ func (c *Client) Receive(datagram []byte) {
 		taken = c.pending != nil && c.pending.carrier.push(datagram)
 		if c.established != nil && c.established.carrier.push(datagram) {
 			taken = true
+			if c.established.seen.again(datagram) {
+				c.counters.replayed.Add(1)
+			}
 		}
 	case c.pending != nil:
 		taken = c.pending.carrier.push(datagram)

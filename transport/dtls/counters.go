@@ -10,12 +10,13 @@ type Counters struct {
 	RecordsSent         uint64
 	RecordsReceived     uint64 // handed to the application
 	DatagramsDropped    uint64 // malformed, for nobody, or no room
+	Replayed            uint64 // records of an association that came again, as they were; they are dropped
 	Refused             uint64 // attempts of devices that were refused
 	Unproven            uint64 // handshakes that did not prove an install code
 }
 
 type counters struct {
-	started, completed, failed, sent, received, dropped, refused, unproven atomic.Uint64
+	started, completed, failed, sent, received, dropped, replayed, refused, unproven atomic.Uint64
 }
 
 func (c *counters) snapshot() Counters {
@@ -26,6 +27,7 @@ func (c *counters) snapshot() Counters {
 		RecordsSent:         c.sent.Load(),
 		RecordsReceived:     c.received.Load(),
 		DatagramsDropped:    c.dropped.Load(),
+		Replayed:            c.replayed.Load(),
 		Refused:             c.refused.Load(),
 		Unproven:            c.unproven.Load(),
 	}

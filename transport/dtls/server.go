@@ -152,7 +152,11 @@ func (s *Server) Receive(peer han.EUI64, datagram []byte) {
 	s.mu.Lock()
 	l := s.lanes[peer]
 	taken := l != nil && l.take(what, datagram)
+	again := taken && what == protected && l.established != nil && l.established.seen.again(datagram)
 	s.mu.Unlock()
+	if again {
+		s.counters.replayed.Add(1)
+	}
 	if taken {
 		return
 	}

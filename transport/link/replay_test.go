@@ -100,7 +100,7 @@ func TestReplayedAndReflectedRecordsDoNothing(t *testing.T) {
 	}
 	exchange("after")
 	for name, c := range map[string]Counters{"hub": hub.Counters(), "meter": meter.Counters()} {
-		if c.FramesReceived != 2*frames || c.FramesSent != 2*frames || c.FramesRefused != 0 || c.DTLS.HandshakesCompleted != 1 {
+		if c.FramesReceived != 2*frames || c.FramesSent != 2*frames || c.FramesRefused != 0 || c.DTLS.HandshakesCompleted != 1 || c.DTLS.Replayed != frames {
 			t.Errorf("%s counts %+v", name, c)
 		}
 	}

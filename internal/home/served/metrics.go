@@ -22,8 +22,8 @@ func linkMetrics(c link.Counters) metrics.Link {
 	return metrics.Link{
 		HandshakesStarted: c.DTLS.HandshakesStarted, HandshakesCompleted: c.DTLS.HandshakesCompleted,
 		HandshakesFailed: c.DTLS.HandshakesFailed, Refused: c.DTLS.Refused, Unproven: c.DTLS.Unproven,
-		RecordsSent: c.DTLS.RecordsSent, RecordsReceived: c.DTLS.RecordsReceived, DatagramsDropped: c.DTLS.DatagramsDropped,
-		FramesRefused: c.FramesRefused, BrokerConnections: c.MQTT.Connected,
+		RecordsSent: c.DTLS.RecordsSent, RecordsReceived: c.DTLS.RecordsReceived, RecordsReplayed: c.DTLS.Replayed,
+		DatagramsDropped: c.DTLS.DatagramsDropped, FramesRefused: c.FramesRefused, BrokerConnections: c.MQTT.Connected,
 		MessagesSent: c.MQTT.Sent, MessagesReceived: c.MQTT.Received, MessagesDropped: c.MQTT.Dropped,
 	}
 }
