@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/commshub/commshub/internal/flagvalue"
 	"github.com/commshub/commshub/internal/inputfile"
+	"github.com/commshub/commshub/internal/outputfile"
 )
 
 // newDocs makes what a packager wants and nobody else.
@@ -28,8 +28,8 @@ func newDocs() *cobra.Command {
 		Example: "  commshub docs man man1 && man -l man1/commshub-demo.1",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return badInput("make folder %s: %w", args[0], inputfile.Reason(err))
+			if err := outputfile.Folder(args[0]); err != nil {
+				return badInput("make folder %s: %w", args[0], err)
 			}
 			header := &doc.GenManHeader{Title: "COMMSHUB", Section: "1", Source: "commshub " + version, Manual: "Communications Hub"}
 			if !date.IsZero() {

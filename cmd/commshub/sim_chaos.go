@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/commshub/commshub/internal/inputfile"
 	"github.com/commshub/commshub/internal/outputfile"
 	"github.com/commshub/commshub/internal/scenario/chaos"
 	"github.com/commshub/commshub/internal/scenario/told"
@@ -96,8 +94,8 @@ func (s *simChaos) run(ctx context.Context, g *global) error {
 
 // write writes the scenarios of the findings, each named by its seed.
 func (s *simChaos) write(findings []*chaos.Finding) error {
-	if err := os.MkdirAll(s.out, 0o777); err != nil {
-		return badInput("--out %s: %w", s.out, inputfile.Reason(err))
+	if err := outputfile.Folder(s.out); err != nil {
+		return badInput("--out %s: %w", s.out, err)
 	}
 	for _, f := range findings {
 		file := filepath.Join(s.out, fmt.Sprintf("seed-%d.yaml", f.Seed))

@@ -18,6 +18,15 @@ import (
 // Standard is standard output where a file is to be named.
 const Standard = "-"
 
+// Folder makes a folder to write several files into, if it is missing. Standard output is
+// none.
+func Folder(path string) error {
+	if path == Standard {
+		return errors.New("is standard output, want a folder")
+	}
+	return inputfile.Reason(os.MkdirAll(path, 0o777))
+}
+
 // Replaceable refuses a path at which a file cannot be put by renaming: a folder, and a
 // device or a pipe, whose place the file would take.
 func Replaceable(path string) error {

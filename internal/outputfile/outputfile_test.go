@@ -58,6 +58,18 @@ func TestWhatNoFileCanReplaceStays(t *testing.T) {
 	}
 }
 
+func TestAFolderIsMadeAndIsNoStandardOutput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for path, want := range map[string]bool{"a/b": true, "-": false} {
+		if err := Folder(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := os.Stat(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestStandardOutput(t *testing.T) {
 	var b bytes.Buffer
 	if err := errors.Join(Replace(&b, Standard, []byte("one ")), Write(&b, Standard, hello)); err != nil || b.String() != "one hello" {

@@ -54,6 +54,9 @@ type Home struct {
 // Fill fills a folder for each machine of a home under dir, and returns how many there
 // are. What is there already is kept.
 func Fill(dir string, a *pki.Authority, h Home) (machines int, err error) {
+	if dir == "-" {
+		return 0, errors.New("standard output is no folder: name one")
+	}
 	p := provisioning{Home: h, authority: a, dir: dir}
 	err = p.all()
 	return p.machines, err

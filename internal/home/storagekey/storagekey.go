@@ -43,6 +43,9 @@ func Read(named string) (*atrest.Key, error) {
 
 // Make writes a fresh key into a file, which must not be there yet.
 func Make(path string) error {
+	if path == "-" {
+		return errors.New("make storage key: name a file; a key is not written to standard output")
+	}
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	var f *os.File
 	if err == nil {

@@ -38,6 +38,16 @@ func keyFile(t *testing.T, text string, mode, folder os.FileMode) string {
 	return path
 }
 
+func TestAKeyIsNotMadeOnStandardOutput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := Make("-"); err == nil {
+		t.Error("a key was made")
+	}
+	if _, err := os.Stat("-"); err == nil {
+		t.Error("a file of the name - was made")
+	}
+}
+
 // TestTheSameKeyIsReadFromFileAndEnvironment, whatever stands around it.
 func TestTheSameKeyIsReadFromFileAndEnvironment(t *testing.T) {
 	sealed := header(t, keyText)
