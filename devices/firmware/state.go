@@ -100,13 +100,17 @@ func parseState(b []byte) (state, error) {
 	copy(s.Verdict.Hash[:], r.Bytes(len(s.Verdict.Hash)))
 	s.Dated = readActivation(&r)
 	s.Activating = readActivation(&r)
-	u := &s.Update
+	s.Update.read(&r)
+	return s, r.Err("state of the firmware agent")
+}
+
+// read reads what append wrote.
+func (u *UpdateReport) read(r *zcl.Reader) {
 	for _, v := range []*uint32{&u.Version, &u.Size, &u.Offset, &u.Windows, &u.Blocks, &u.Retries} {
 		*v = r.Uint32()
 	}
 	u.StartedAt, u.CompletedAt, u.ActivatedAt = int64(r.Uint64()), int64(r.Uint64()), int64(r.Uint64())
 	u.RadioOn, u.Charge = time.Duration(r.Uint64()), battery.Charge(r.Uint64())
-	return s, r.Err("state of the firmware agent")
 }
 
 func readActivation(r *zcl.Reader) activation {

@@ -21,14 +21,21 @@ func (c *Chassis) CheckBattery(now time.Time, out *han.Outbox, limit battery.Cha
 		return
 	}
 	c.batteryLow = low
-	told := []byte{0}
 	if low {
-		told[0] = 1
 		out.Record(trace.Record{At: now, Node: uint64(c.cfg.EUI64), Kind: trace.BatteryLow, Charge: int64(remaining)})
 		c.Remote.Alert(now, out, gbcs.AlertLowBatteryCapacity)
 	}
-	c.Journal.Stage(journal.Entry{Key: board.KeyBattery, Data: told})
+	c.Journal.Stage(toldLow(low))
 	c.Remote.Commit()
+}
+
+// toldLow is the record of whether the supplier knows that the battery is low.
+func toldLow(low bool) journal.Entry {
+	told := []byte{0}
+	if low {
+		told[0] = 1
+	}
+	return journal.Entry{Key: board.KeyBattery, Data: told}
 }
 
 // wasToldLow reports whether the supplier knows that the battery is low.

@@ -38,8 +38,12 @@ func (b *bench) alerts() (codes []gbcs.AlertCode) {
 // command sends Read Firmware Version and reports whether it was answered.
 func (b *bench) command(counter uint64) (taken bool) {
 	b.alerts()
-	b.HandleMessage(b.now, &b.out, devicetest.Protected(gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: b.cfg.Supplier, Recipient: b.cfg.EUI64,
-		Code: gbcs.CodeReadGSMEFirmwareVersion, Payload: gbcs.ReadGSMEFirmwareVersionCommand{}.Append(nil)}))
+	m := gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter, Originator: b.cfg.Supplier, Recipient: b.cfg.EUI64,
+		Code: gbcs.CodeReadGSMEFirmwareVersion, Payload: gbcs.ReadGSMEFirmwareVersionCommand{}.Append(nil)}
+	if b.role == gbcs.RoleESME {
+		m.Code, m.Payload = gbcs.CodeReadESMEFirmwareVersion, gbcs.ReadESMEFirmwareVersionCommand{InvokeID: gbcs.InvokeIDOf(counter)}.Append(nil)
+	}
+	b.HandleMessage(b.now, &b.out, devicetest.Protected(m))
 	return b.answers()
 }
 

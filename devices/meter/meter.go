@@ -64,12 +64,6 @@ func Geometry(slotCapacity int) flash.Geometry {
 	return board.Geometry(bootloader.SlotSectors(slotCapacity, board.SectorSize))
 }
 
-// Upgrade makes the bytes of a part that an older release laid out those of one that this
-// release runs; nil if they need not be. It fails on a part that it cannot read for certain.
-func Upgrade(part []byte, slotCapacity int) ([]byte, error) {
-	return board.Upgrade(part, bootloader.SlotSectors(slotCapacity, board.SectorSize))
-}
-
 // Inspect tells why a meter with that policy cannot run a part, nil if it can or if the
 // part is blank: another release laid it out, or it is of a meter that was made as
 // something else. A meter on a part that it cannot run does not start, like one without

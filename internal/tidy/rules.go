@@ -179,6 +179,7 @@ var rules = map[string]rule{
 	"internal/nodetest":          {floor: floorTests, siblings: []string{"internal/devicetest", "internal/testimage"}},
 	// Whole homes, in tests only: no library of the product is needed for them.
 	"internal/systemtest": {floor: floorTests},
+	"internal/previous":   {floor: floorTests}, // what the release before keeps
 	"internal/testimage":  {floor: floorTests},
 	// Runs programs of others; the build tag z2m keeps it out of go test ./...
 	"internal/z2mtest":     {floor: floorTests, siblings: []string{"internal/loopback"}, thirdParty: []string{pahoModule}},

@@ -18,7 +18,9 @@ import (
 	"github.com/commshub/commshub/devices/ihd"
 	"github.com/commshub/commshub/devices/meter"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/installcode"
+	"github.com/commshub/commshub/han/remote"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/atrest"
@@ -85,14 +87,14 @@ func StartMeter(ctx context.Context, m home.Meter, dir string, o DeviceOptions) 
 		return nil, fmt.Errorf("start meter %s: %w", m.EUI64, err)
 	}
 	path := FlashFile(dir, m.EUI64)
-	chip, err := openFlash(ctx, path, o.StorageKey, m.SlotCapacity, o.Log)
+	chip, err := openFlash(ctx, path, m, o)
 	if err != nil {
 		return nil, fmt.Errorf("start meter %s: %w", m.EUI64, err)
 	}
 	if err := meter.Inspect(chip, m.SlotCapacity, m.Policy); err != nil {
 		return nil, errors.Join(fmt.Errorf("start meter %s: %s: %w", m.EUI64, path, err), chip.Close())
 	}
-	if m.Security, err = o.Keys.Security(m.EUI64, o.Hub.Supplier, m.Messages); err != nil {
+	if m.Security, err = o.security(m); err != nil {
 		return nil, errors.Join(fmt.Errorf("start meter %s: %w", m.EUI64, err), chip.Close())
 	}
 	d, err := startDevice(ctx, m.EUI64, o, home.Link(o.Link, m.Battery), func(now time.Time) han.Node {
@@ -112,13 +114,18 @@ func StartMeter(ctx context.Context, m home.Meter, dir string, o DeviceOptions) 
 // folder dir.
 func FlashFile(dir string, eui han.EUI64) string { return filepath.Join(dir, eui.String()+".flash") }
 
-// openFlash opens a meter's flash, made erased for a meter that was never there. One that an
-// older release laid out becomes one of this release.
-func openFlash(ctx context.Context, path string, key *atrest.Key, slotCapacity int, log *slog.Logger) (*flash.Chip, error) {
+// security returns the keys for a meter's messages.
+func (o *DeviceOptions) security(m home.Meter) (remote.Security, error) {
+	return o.Keys.Security(m.EUI64, o.Hub.Supplier, m.Messages)
+}
+
+// openFlash opens a meter's flash, made erased for a meter that was never there. One that the
+// release before laid out becomes one of this release.
+func openFlash(ctx context.Context, path string, m home.Meter, o DeviceOptions) (*flash.Chip, error) {
 	if err := lostFlash(path); err != nil {
 		return nil, err
 	}
-	chip, err := waitFlash(ctx, path, key, slotCapacity, log)
+	chip, err := waitFlash(ctx, path, m, o)
 	if err != nil {
 		return nil, err
 	}
@@ -130,10 +137,10 @@ func openFlash(ctx context.Context, path string, key *atrest.Key, slotCapacity i
 
 // waitFlash opens a meter's flash. A process that was just killed may hold it for
 // another moment.
-func waitFlash(ctx context.Context, path string, key *atrest.Key, slotCapacity int, log *slog.Logger) (*flash.Chip, error) {
+func waitFlash(ctx context.Context, path string, m home.Meter, o DeviceOptions) (*flash.Chip, error) {
 	const tries, pause = 20, 100 * time.Millisecond
 	for i := 1; ; i++ {
-		chip, err := upgradeAndOpen(path, key, slotCapacity, log)
+		chip, err := upgradeAndOpen(path, m, o)
 		if !errors.Is(err, flash.ErrInUse) || i == tries {
 			return chip, err
 		}
@@ -145,15 +152,30 @@ func waitFlash(ctx context.Context, path string, key *atrest.Key, slotCapacity i
 	}
 }
 
-func upgradeAndOpen(path string, key *atrest.Key, slotCapacity int, log *slog.Logger) (*flash.Chip, error) {
-	upgraded, err := flash.Convert(path, key, func(part []byte) ([]byte, error) { return meter.Upgrade(part, slotCapacity) })
+func upgradeAndOpen(path string, m home.Meter, o DeviceOptions) (*flash.Chip, error) {
+	upgraded, err := flash.Convert(path, o.StorageKey, func(part []byte) ([]byte, error) { return upgradeFlash(part, m, o) })
 	if err != nil {
 		return nil, err
 	}
-	if upgraded && log != nil {
-		log.Info("the meter's flash was of an older release, and is one of this release now", "file", path)
+	if upgraded && o.Log != nil {
+		o.Log.Info("the meter's flash was of the release before, and is one of this release now", "file", path)
 	}
-	return flash.Open(path, meter.Geometry(slotCapacity), key)
+	return flash.Open(path, meter.Geometry(m.SlotCapacity), o.StorageKey)
+}
+
+// upgradeFlash returns what becomes of a meter's part that the release before laid out, nil if
+// it is of another size.
+func upgradeFlash(part []byte, m home.Meter, o DeviceOptions) (upgraded []byte, err error) {
+	if !meter.IsOlder(part, m.SlotCapacity) {
+		return nil, nil
+	}
+	if m.Security, err = o.security(m); err != nil {
+		return nil, err
+	}
+	if m.Kind == store.KindGSME {
+		return meter.Upgrade(m.GSME(o.Hub).Config, gbcs.RoleGSME, part)
+	}
+	return meter.Upgrade(m.ESME(o.Hub).Config, gbcs.RoleESME, part)
 }
 
 // StartDisplay starts an in-home display.

@@ -47,7 +47,7 @@ func TestAFirstStartThatWasCutIsNoLoss(t *testing.T) {
 // TestAMeterWithoutItsFlashIsNoNewOne: a meter that was made here once, and whose flash
 // is gone or empty, does not leave the factory again; without the mark it does.
 func TestAMeterWithoutItsFlashIsNoNewOne(t *testing.T) {
-	const slotCapacity = 4096
+	m := home.Meter{EUI64: home.DefaultGSME, SlotCapacity: 4096}
 	for name, tt := range map[string]struct {
 		lose func(path string) error
 		want string
@@ -58,18 +58,18 @@ func TestAMeterWithoutItsFlashIsNoNewOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := FlashFile(dir, home.DefaultGSME)
-			chip, err := openFlash(t.Context(), path, nil, slotCapacity, nil)
+			chip, err := openFlash(t.Context(), path, m, DeviceOptions{})
 			demand(t, err)
 			demand(t, chip.Close())
 			demand(t, tt.lose(path))
 			before := names(t, dir)
-			_, err = StartMeter(t.Context(), home.Meter{EUI64: home.DefaultGSME, SlotCapacity: slotCapacity}, dir, DeviceOptions{})
+			_, err = StartMeter(t.Context(), m, dir, DeviceOptions{})
 			wantLine(t, err, path+" "+tt.want, "put its flash back from a copy", "remove "+path+madeSuffix+" to begin with a new meter")
 			if after := names(t, dir); after != before {
 				t.Errorf("in the folder %s, before %s", after, before)
 			}
 			demand(t, os.Remove(path+madeSuffix))
-			chip, err = openFlash(t.Context(), path, nil, slotCapacity, nil)
+			chip, err = openFlash(t.Context(), path, m, DeviceOptions{})
 			demand(t, err)
 			demand(t, chip.Close())
 		})
