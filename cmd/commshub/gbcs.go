@@ -66,7 +66,7 @@ func newGBCSCounters(g *global) *cobra.Command {
 		use: "counters", short: "Show which originator counter the last order to each device had, and which the next would have",
 		long: `Show which originator counter the last order to each device had, and which the next would have: as the running
 hub has it, or, with --state and without --api, as the records of a hub have it that does not run. Those are
-only read; next is then what an order would have when the clock stands.`,
+only read; next is then the least that an order would have.`,
 		example: "  commshub gbcs counters\n  commshub gbcs counters --state ~/homes/first",
 		path:    "/v1/counters", member: "counters", header: "DEVICE\tORIGINATOR\tLAST\tUSED\tNEXT",
 		row: func(t table.Table, c api.Counter) {

@@ -64,7 +64,27 @@ func resumeClock(s *store.Store, o HubOptions) (live.Anchor, error) {
 	if a.Speed == 0 {
 		a.Speed = 1
 	}
-	return a, s.Commit(store.Put(record(a)))
+	return a, s.Commit(append(countedOn(s, o.Config.Supplier, stored, wall), store.Put(record(a)))...)
+}
+
+// highestSpeed is the highest speed of a home, in emulated seconds per second.
+const highestSpeed = 100_000
+
+// countedOn has the next order, the supplier's or the broker's, have a counter that none had yet, also if the
+// records were put back from a copy: the clock, from which orders are counted, may stand where
+// it stood when the copy was made, but no home since then can have been further than at the
+// highest speed ever since. A gap between counters is no harm.
+func countedOn(s *store.Store, supplier han.EUI64, stored store.ClockAnchor, wall time.Time) []store.Change {
+	last, _ := s.OriginatorCounter(supplier)
+	passed := wall.Sub(time.Unix(0, stored.Wall)).Milliseconds()
+	if stored.Wall == 0 || passed <= 0 {
+		return nil
+	}
+	furthest := uint64(standsAt(s).UnixMilli()) + uint64(passed)*highestSpeed
+	if furthest <= last.Counter {
+		return nil
+	}
+	return []store.Change{store.Put(store.OriginatorCounter{Originator: supplier, Counter: furthest})}
 }
 
 // keepClock stores where the clock is, for the next start.
