@@ -61,8 +61,11 @@ func (b *Bridge) stayConnected(ctx context.Context, p *presence) {
 				return // the bridge says goodbye and closes it
 			}
 			if wait = retry.Lost(time.Since(since)); retry.Dropping() {
-				err = fmt.Errorf("connection lost: the broker accepts the connection and drops it, again and again: look there for a second client with the id %s, retained messages that are forbidden, an access list without %s, or a limit on the size of packets",
-					b.opts.Config.Broker.clientID(p.self), p.topic())
+				err = b.dropping(p)
+			}
+		} else if errors.As(err, new(mqtt.Dropped)) {
+			if wait = retry.Lost(0); retry.Dropping() {
+				err = b.dropping(p)
 			}
 		} else {
 			wait = retry.Failed()
@@ -75,6 +78,12 @@ func (b *Bridge) stayConnected(ctx context.Context, p *presence) {
 			timer.Stop()
 		}
 	}
+}
+
+// dropping says what to look at with a broker that accepts and then drops.
+func (b *Bridge) dropping(p *presence) error {
+	return fmt.Errorf("connection lost: the broker accepts the connection and drops it, again and again: look there for a second client with the id %s, retained messages that are forbidden, an access list without %s, or a limit on the size of packets",
+		b.opts.Config.Broker.clientID(p.self), p.topic())
 }
 
 func (b *Bridge) tell(ctx context.Context, e arrival) {
@@ -164,7 +173,7 @@ func (s *session) subscribe(ctx context.Context, filters []string) error {
 		return ctx.Err()
 	}
 	if err := token.Error(); err != nil {
-		return fmt.Errorf("subscribe: %w", s.reason(err))
+		return fmt.Errorf("subscribe: %w", mqtt.DroppedFor(s.reason(err)))
 	}
 	granted := token.(*paho.SubscribeToken).Result()
 	for filter := range wanted {

@@ -250,6 +250,10 @@ func (l *Link) run(ctx context.Context) {
 			if wait = retry.Lost(time.Since(since)); retry.Dropping() {
 				err = fmt.Errorf("connection lost: %s", l.dropping())
 			}
+		} else if errors.As(err, new(Dropped)) {
+			if wait = retry.Lost(0); retry.Dropping() {
+				err = errors.New(l.dropping())
+			}
 		} else {
 			wait = retry.Failed()
 		}

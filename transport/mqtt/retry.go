@@ -12,6 +12,13 @@ const (
 	droppedMax = time.Minute
 )
 
+// Dropped is why a connection was lost that the broker had accepted, before anything was
+// subscribed to.
+type Dropped struct{ error }
+
+// DroppedFor returns the reason as such a one.
+func DroppedFor(reason error) error { return Dropped{reason} }
+
 // Retry says how long to wait between two attempts to connect to a broker. What begins
 // anew with the shortest wait is a connection that lasted, not one that was accepted: a
 // broker that accepts and then drops would be asked again at once, for ever.

@@ -119,6 +119,34 @@ func TestABrokerThatAcceptsAndDrops(t *testing.T) {
 	}
 }
 
+// TestABrokerThatDropsBeforeAnythingIsSubscribedTo is no other.
+func TestABrokerThatDropsBeforeAnythingIsSubscribedTo(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1024))
+			_, _ = c.Write([]byte{0x20, 2, 0, 0})
+			_ = c.Close()
+		}
+	}()
+	h := dial(t, "mqtt://"+listener.Addr().String(), 0, nil)
+	for told := ""; !strings.Contains(told, "a second client with the id commshub-00DB1234567890A3"); {
+		select {
+		case told = <-h.status:
+		case <-time.After(patience):
+			t.Fatalf("told last: %q", told)
+		}
+	}
+}
+
 // TestTwoClientsOfOneID throw each other out, and both are told.
 func TestTwoClientsOfOneID(t *testing.T) {
 	b := startBroker(t, nil)

@@ -86,14 +86,14 @@ func (l *Link) subscribe(ctx context.Context, s *session) error {
 	select {
 	case <-token.Done():
 	case err := <-s.lost:
-		return fmt.Errorf("subscribe at %s: %w", l.server, plain(err))
+		return fmt.Errorf("subscribe at %s: %w", l.server, DroppedFor(plain(err)))
 	case <-timeout.C:
 		return fmt.Errorf("subscribe at %s: no answer in %s", l.server, connectTimeout)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	if err := token.Error(); err != nil {
-		return fmt.Errorf("subscribe at %s: %w", l.server, plain(err))
+		return fmt.Errorf("subscribe at %s: %w", l.server, DroppedFor(plain(err)))
 	}
 	granted := token.(*paho.SubscribeToken).Result()
 	for filter := range filters {
