@@ -15,6 +15,7 @@ import (
 	"github.com/commshub/commshub/hub/client"
 	"github.com/commshub/commshub/internal/console"
 	"github.com/commshub/commshub/internal/foreign"
+	"github.com/commshub/commshub/internal/scenario/told"
 	"github.com/commshub/commshub/internal/table"
 )
 
@@ -155,7 +156,7 @@ what that is expected to take.`,
 			if err := c.Call(cmd.Context(), http.MethodPost, "/v1/updates", body, &given); err != nil {
 				return err
 			}
-			foreign.Fprintf(cmd.OutOrStdout(), "version %s is offered to %d devices\n", im.Version, len(devices))
+			foreign.Fprintf(cmd.OutOrStdout(), "version %s is offered to %s\n", im.Version, told.Count(len(devices), "device"))
 			for _, line := range console.OrderText(given.Updates, force) {
 				foreign.Fprintf(cmd.OutOrStdout(), "%s\n", line)
 			}

@@ -492,7 +492,7 @@ func TestWords(t *testing.T) {
 		{linkText(api.Device{Connected: true, Sleeps: true, Awake: true}, noon), "awake, window open"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, OverdueSince: &noon}, noon.Add(90*time.Second)), "overdue by 01:30"},
 		{linkText(api.Device{Connected: true, Sleeps: true, Overdue: true, OverdueSince: &noon, LastHeard: ptr(noon.Add(-time.Hour))}, noon.Add(90*time.Second)), "silent since 11:00:00, overdue by 01:30"},
-		{ExpectedText(api.Update{}), "-"}, {ChargeText(nil), "-"},
+		{ExpectedText(api.Update{}), "-"}, {ExpectedText(api.Update{ExpectedAt: &noon, Expected: &api.Expected{Windows: 0.8, Charge: 6}}), "2026-01-05T12:00:00Z, 1 window, 6 µAh"}, {ChargeText(nil), "-"},
 		{since(noon, noon.Add(24*time.Hour)), "5 Jan 12:00"},
 	} {
 		if tt.got != tt.want {

@@ -29,7 +29,7 @@ func ExpectedText(u api.Update) string {
 	case e == nil:
 		return u.ExpectedAt.Format(time.RFC3339)
 	}
-	text := fmt.Sprintf("%s, %.0f windows, %.0f µAh", u.ExpectedAt.Format(time.RFC3339), math.Ceil(e.Windows), e.Charge)
+	text := fmt.Sprintf("%s, %s, %.0f µAh", u.ExpectedAt.Format(time.RFC3339), plural(uint32(math.Ceil(e.Windows)), "window"), e.Charge)
 	if e.Late {
 		text += ", after the deadline"
 	}
