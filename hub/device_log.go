@@ -9,6 +9,7 @@ import (
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/installcode"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/trace"
@@ -67,6 +68,33 @@ func (h *Hub) CheckDevice(d store.Device) error {
 // logged returns how many devices are in the device log.
 func (h *Hub) logged() int { return len(h.order) - h.bridgedCount() }
 
+// log returns the device log, sorted by identifier.
+func (h *Hub) log() []store.Device {
+	all := make([]store.Device, 0, len(h.order)+1)
+	for _, eui := range h.order {
+		if d := h.devices[eui].log; d.Kind != store.KindBridged {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// backup makes what an alert says of a device log: its devices, and the hashes of their link
+// keys. Divergence: DTLS stands for the link key of a device without an install code; its
+// hash is all zero.
+func (h *Hub) backup(devices []store.Device) func(gbcs.AlertHead) gbcs.Payload {
+	logged := make([]gbcs.LoggedDevice, len(devices))
+	for i, d := range devices {
+		logged[i].Device = d.EUI64
+		if d.HasInstallCode {
+			logged[i].LinkKeyHash = installcode.New(d.InstallCode).HashedKey()
+		}
+	}
+	return func(head gbcs.AlertHead) gbcs.Payload {
+		return gbcs.DeviceLogChangedAlert{AlertHead: head, ExtendedPAN: h.cfg.EUI64, Devices: logged}
+	}
+}
+
 // change makes a change to the device log by itself.
 func (h *Hub) change(now time.Time, out *han.Outbox, c logChange) error {
 	if err := h.store.Commit(c.changes...); err != nil {
@@ -78,13 +106,16 @@ func (h *Hub) change(now time.Time, out *han.Outbox, c logChange) error {
 
 // adding returns what adding devices changes, which were found possible: one alert tells it.
 func (h *Hub) adding(now time.Time, raised alert, devices ...store.Device) logChange {
-	c := logChange{raised: raised, changes: h.supplier.Alerted(now, raised.device, raised.code, raised.text)}
 	entries := make([]store.Device, len(devices))
 	for i, d := range devices {
 		entries[i] = store.Device{
 			EUI64: d.EUI64, Kind: d.Kind, HasInstallCode: d.HasInstallCode, InstallCode: d.InstallCode, AddedAt: now.UnixMicro(), Endpoint: 1,
 		}
-		c.changes = append(c.changes, store.Put(entries[i]))
+	}
+	raised.payload = h.backup(append(h.log(), entries...))
+	c := logChange{raised: raised, changes: h.alerted(now, raised)}
+	for _, entry := range entries {
+		c.changes = append(c.changes, store.Put(entry))
 	}
 	c.done = func(now time.Time, out *han.Outbox) {
 		for _, entry := range entries {
@@ -98,7 +129,7 @@ func (h *Hub) adding(now time.Time, raised alert, devices ...store.Device) logCh
 
 // added is the alert that a device was added.
 func added(d store.Device) alert {
-	return alert{d.EUI64, gbcs.AlertCHFDeviceLogChanged, d.Kind.String() + " added"}
+	return alert{device: d.EUI64, code: gbcs.AlertCHFDeviceLogChanged, text: d.Kind.String() + " added"}
 }
 
 // CheckAddress refuses what cannot be the address of a device: none, and those of the hub's functions.
@@ -163,12 +194,14 @@ func (h *Hub) removing(now time.Time, d *device) (c logChange) {
 	// A bridged device is in no device log that could change.
 	bridged := d.log.Kind == store.KindBridged
 	waiting := h.store.MessagesOf(eui)
-	c.raised = alert{eui, gbcs.AlertCHFDeviceLogChanged, d.log.Kind.String() + " removed"}
+	c.raised = alert{device: eui, code: gbcs.AlertCHFDeviceLogChanged, text: d.log.Kind.String() + " removed"}
 	if len(waiting) > 0 {
 		c.raised.text += fmt.Sprintf(", messages dropped with it: %d", len(waiting))
 	}
 	if !bridged {
-		c.changes = append(c.changes, h.supplier.Alerted(now, c.raised.device, c.raised.code, c.raised.text)...)
+		left := slices.DeleteFunc(h.log(), func(e store.Device) bool { return e.EUI64 == eui })
+		c.raised.payload = h.backup(left)
+		c.changes = append(c.changes, h.alerted(now, c.raised)...)
 		c.changes = append(c.changes, store.Put(h.withFormer(d.log)))
 	}
 	c.changes = append(c.changes, store.Delete(d.log), store.Delete(store.Mirror{Device: eui}))
@@ -214,8 +247,8 @@ func (h *Hub) JoiningFailed(now time.Time, out *han.Outbox, eui han.EUI64, inARo
 	if !ok || inARow < triesTold || (!d.joinAlert.IsZero() && now.Sub(d.joinAlert) < quietOfJoin) {
 		return nil
 	}
-	raised := alert{eui, gbcs.AlertDeviceJoiningFailed, fmt.Sprintf("install code not proved, %d tries in a row", inARow)}
-	if err := h.store.Commit(h.supplier.Alerted(now, raised.device, raised.code, raised.text)...); err != nil {
+	raised := alert{device: eui, code: gbcs.AlertDeviceJoiningFailed, text: fmt.Sprintf("install code not proved, %d tries in a row", inARow)}
+	if err := h.store.Commit(h.alerted(now, raised)...); err != nil {
 		return fmt.Errorf("tell that %s did not join: %w", eui, err)
 	}
 	d.joinAlert = now

@@ -120,8 +120,8 @@ func (h *Hub) dutyChanged(now time.Time, out *han.Outbox, state phy.DutyState) {
 	}
 	h.band = state
 	h.record(out, trace.Record{At: now, Kind: trace.DutyCycle, Text: state.String(), Took: h.duty.Spent(now)})
-	raised := alert{h.cfg.CHF, code, fmt.Sprintf("%v on the air within an hour", h.duty.Spent(now).Round(time.Millisecond))}
-	if err := h.store.Commit(h.supplier.Alerted(now, raised.device, raised.code, raised.text)...); err != nil {
+	raised := alert{device: h.cfg.CHF, code: code, text: fmt.Sprintf("%v on the air within an hour", h.duty.Spent(now).Round(time.Millisecond))}
+	if err := h.store.Commit(h.alerted(now, raised)...); err != nil {
 		h.fault(now, out, h.cfg.EUI64, err)
 		return
 	}

@@ -28,7 +28,7 @@ func TestTheSupplierIsToldWhatLeavesTheInbox(t *testing.T) {
 	h.must(h.store.Commit(fill...))
 	tell := func() {
 		h.t.Helper()
-		h.must(h.store.Commit(h.hub.HeadEnd.Alerted(h.Now, gsme, 0x8183, "")...))
+		h.must(h.store.Commit(h.hub.HeadEnd.Alerted(h.Now, gsme, 0x8183, "", nil)...))
 	}
 	notices := func() (found []store.InboxEntry) {
 		for _, e := range h.store.Inbox(0, 2*kept) {

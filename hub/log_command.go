@@ -60,7 +60,7 @@ func (h *Hub) restoreByCommand(now time.Time, out *han.Outbox, c core.Command) (
 	if len(missing) == 0 {
 		return gbcs.DeviceLogResponse{InvokeID: a.InvokeID, Results: results(1, gbcs.ActionSuccess)}, nil
 	}
-	raised := alert{h.cfg.CHF, gbcs.AlertCHFDeviceLogChanged, fmt.Sprintf("devices restored: %d", len(missing))}
+	raised := alert{device: h.cfg.CHF, code: gbcs.AlertCHFDeviceLogChanged, text: fmt.Sprintf("devices restored: %d", len(missing))}
 	return h.carriedOut(h.adding(now, raised, missing...), a.InvokeID, 1), nil
 }
 

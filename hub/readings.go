@@ -88,8 +88,8 @@ func (h *Hub) quarantine(now time.Time, d *device, r *validation.Readings) (chan
 		}
 	}
 	if len(news) > 0 {
-		raised = alert{eui, gbcs.AlertMeasurementFault, "not believed: " + strings.Join(news, "; ")}
-		changes = append(changes, h.supplier.Alerted(now, raised.device, raised.code, raised.text)...)
+		raised = alert{device: eui, code: gbcs.AlertMeasurementFault, text: "not believed: " + strings.Join(news, "; ")}
+		changes = append(changes, h.alerted(now, raised)...)
 	}
 	return changes, raised
 }

@@ -116,11 +116,14 @@ func (h proxyPort) MessageDelivered(now time.Time, out *han.Outbox, eui han.EUI6
 // time. It is dropped and the supplier told, with 0x819D for a gas meter.
 func (h proxyPort) MessageExpired(now time.Time, out *han.Outbox, eui han.EUI64, m gasproxy.Message) error {
 	h.record(out, trace.Record{At: now, Kind: trace.MessageExpired, Peer: uint64(eui), Code: uint32(m.Code)})
-	raised := alert{eui, gbcs.AlertGSMECommandNotRetrieved, gbcs.MessageCode(m.Code).String()}
+	raised := alert{device: eui, code: gbcs.AlertGSMECommandNotRetrieved, text: gbcs.MessageCode(m.Code).String()}
 	if h.devices[eui].log.Kind != store.KindGSME {
 		raised.code = gbcs.AlertFailureToDeliverToESME
+		raised.payload = func(head gbcs.AlertHead) gbcs.Payload {
+			return gbcs.UndeliveredAlert{AlertHead: head, Originator: h.cfg.Supplier, Target: eui, CRA: gbcs.Command, Counter: m.Sequence}
+		}
 	}
-	changes := append(h.supplier.Alerted(now, eui, raised.code, raised.text), h.supplier.Expired(now, eui, m)...)
+	changes := append(h.alerted(now, raised), h.supplier.Expired(now, eui, m)...)
 	changes = append(changes, store.Delete(store.Message{Device: eui, Sequence: m.Sequence}))
 	if err := h.store.Commit(changes...); err != nil {
 		return err

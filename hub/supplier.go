@@ -33,18 +33,56 @@ type Supplier interface {
 	// time.
 	Delivered(now time.Time, device han.EUI64, m gasproxy.Message) []store.Change
 	Expired(now time.Time, device han.EUI64, m gasproxy.Message) []store.Change
-	// Alerted tells what the hub itself has to say about a device, or about the CHF.
-	Alerted(now time.Time, device han.EUI64, code gbcs.AlertCode, text string) []store.Change
+	// Alerted tells what the hub itself has to say about a device, or about the CHF, with the
+	// CHF's message.
+	Alerted(now time.Time, device han.EUI64, code gbcs.AlertCode, text string, message []byte) []store.Change
 	// Removed tells that a device leaves the hub.
 	Removed(device han.EUI64) []store.Change
 }
 
-// alert is what the hub itself has to tell the supplier. Divergence: it is no GBCS
-// message.
+// alert is what the hub itself has to tell: as a message of the CHF, and for the records in
+// words.
 type alert struct {
-	device han.EUI64
+	device han.EUI64 // that it is about
 	code   gbcs.AlertCode
 	text   string
+	// payload makes what the message says from its head; nil if that is all.
+	payload func(gbcs.AlertHead) gbcs.Payload
+}
+
+// alertUseCases are the use cases of alerts that have one of their own. Divergence: of 8F84
+// no message is published.
+var alertUseCases = map[gbcs.AlertCode]gbcs.MessageCode{
+	gbcs.AlertCHFDeviceLogChanged:    gbcs.CodeDeviceLogChangedAlert,
+	gbcs.AlertFailureToDeliverToESME: gbcs.CodeFailureToDeliverToESMEAlert,
+}
+
+// firstCritical is the lowest of the codes that travel in the generic critical alert.
+// Divergence: of the hub none is published; that of a meter with 8F30 is critical, that with
+// 810E is not.
+const firstCritical gbcs.AlertCode = 0x8F00
+
+func useCaseOf(code gbcs.AlertCode) gbcs.MessageCode {
+	useCase, own := alertUseCases[code]
+	switch {
+	case own:
+		return useCase
+	case code >= firstCritical:
+		return gbcs.CodeGenericCriticalAlert
+	default:
+		return gbcs.CodeGenericNonCriticalAlert
+	}
+}
+
+// alerted returns the changes by which an alert is told: the supplier has it, and the CHF
+// has counted it. They are committed with what it tells, and before the next alert.
+func (h *Hub) alerted(now time.Time, a alert) []store.Change {
+	payload := a.payload
+	if payload == nil {
+		payload = func(head gbcs.AlertHead) gbcs.Payload { return gbcs.GenericAlert{AlertHead: head} }
+	}
+	message, counted := h.function(h.cfg.CHF).endpoint.Alert(now, useCaseOf(a.code), a.code, payload)
+	return append(h.supplier.Alerted(now, a.device, a.code, a.text, message), counted...)
 }
 
 func (h *Hub) recordAlert(now time.Time, out *han.Outbox, a alert) {

@@ -152,6 +152,7 @@ func TestEveryPayloadThatIsReadHereIsPublished(t *testing.T) {
 			t.Errorf("%s: appended again (-published +got):\n%s", name, diff)
 		}
 	}
+	delete(unmet, key{CodeFailureToDeliverToESMEAlert, Alert}) // none is published; its layout is DBCH10's
 	for u := range unmet {
 		t.Errorf("no published message is a %v %v", u.code, u.cra)
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/commshub/commshub/han/gbcs/dlms"
 )
 
+func init() { reads(CodeFailureToDeliverToESMEAlert, Alert, ParseUndeliveredAlert) }
+
 // UndeliveredAlert tells the access control broker of a message that the CHF could not hand
 // to a device (message code 0x00D5, alert code 8F84). It is MACed, not signed. On the wire
 // it is a DLMS alert with one element, an octet-string of 25 bytes:

@@ -69,6 +69,13 @@ func Parse(text string) (Code, error) {
 // Key returns the link key that both sides derive from the code.
 func (c Code) Key() [KeySize]byte { return aesmmo.Sum(c[:]) }
 
+// HashedKey returns the hash of the link key, by which a backup of a device log has it: its
+// AES-MMO hash (Smart Energy, trust centre swap-out).
+func (c Code) HashedKey() [KeySize]byte {
+	key := c.Key()
+	return aesmmo.Sum(key[:])
+}
+
 // crc16 is CRC-16/X-25: polynomial 0x1021 reflected, preset and final XOR 0xFFFF.
 func crc16(data []byte) uint16 {
 	const reflected = 0x8408

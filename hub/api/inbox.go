@@ -23,7 +23,7 @@ type InboxEntry struct {
 	Device      han.EUI64  `json:"device"`
 	Code        string     `json:"code,omitempty" doc:"GBCS alert code, 4 hex digits; none for a response"`
 	Name        string     `json:"name,omitempty" doc:"the alert's name"`
-	Message     string     `json:"message,omitempty" doc:"GBCS message code, 4 hex digits; none for an alert of the hub itself"`
+	Message     string     `json:"message,omitempty" doc:"GBCS message code, 4 hex digits; none for what the head end itself has to say"`
 	MessageName string     `json:"message_name,omitempty" doc:"the use case's name"`
 	Text        string     `json:"text"`
 	Bytes       string     `json:"bytes,omitempty" doc:"the GBCS message in hex; only of a single entry"`

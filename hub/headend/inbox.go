@@ -58,17 +58,27 @@ func (s *HeadEnd) Received(now time.Time, out *han.Outbox, eui han.EUI64, messag
 	return nil
 }
 
-// Alerted implements hub.Supplier: what the hub itself has to say goes into the
-// inbox too.
-func (s *HeadEnd) Alerted(now time.Time, eui han.EUI64, code gbcs.AlertCode, text string) []store.Change {
-	return s.entered(store.InboxEntry{At: now.UnixMicro(), Device: eui, Code: uint16(code), Text: fmt.Sprintf("%s: %s", code, text)})
+// Alerted implements hub.Supplier: what the hub itself has to say goes into the inbox too,
+// with its message. What a message does not say, the hub's words do.
+func (s *HeadEnd) Alerted(now time.Time, eui han.EUI64, code gbcs.AlertCode, text string, message []byte) []store.Change {
+	entry := store.InboxEntry{At: now.UnixMicro(), Device: eui, Code: uint16(code), Text: fmt.Sprintf("%s: %s", code, text), Bytes: message}
+	m, err := gbcs.ParseMessage(message)
+	if err == nil {
+		entry.MessageCode = uint16(m.Code)
+		err = s.authentic(m)
+	}
+	if err != nil {
+		entry.Forged, entry.Text = true, fmt.Sprintf("not authentic: %s: %s", err, entry.Text)
+	}
+	return s.entered(entry)
 }
 
 // raise puts into the inbox what a device cannot say itself, and returns what is to be
 // recorded of it.
 func (s *HeadEnd) raise(now time.Time, eui han.EUI64, code gbcs.AlertCode, text string) ([]store.Change, []trace.Record) {
-	record := trace.Record{At: now, Kind: trace.AlertRaised, Code: uint32(code), Text: fmt.Sprintf("%s: %s", code, text)}
-	return s.Alerted(now, eui, code, text), []trace.Record{record}
+	text = fmt.Sprintf("%s: %s", code, text)
+	entry := store.InboxEntry{At: now.UnixMicro(), Device: eui, Code: uint16(code), Text: text}
+	return s.entered(entry), []trace.Record{{At: now, Kind: trace.AlertRaised, Code: uint32(code), Text: text}}
 }
 
 // entered returns the changes that add an entry to the inbox.

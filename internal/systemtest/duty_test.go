@@ -13,6 +13,7 @@ import (
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/store"
+	described "github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/home/virtual"
 	"github.com/commshub/commshub/internal/trace"
 	"github.com/commshub/commshub/transport/radio"
@@ -142,13 +143,10 @@ func TestTheBandIsKept(t *testing.T) {
 	if w.done != 2 || w.waits == 0 || !critical || !slices.Contains(w.states, "critical") || !slices.Contains(w.states, "normal") {
 		t.Errorf("%d meters updated, %d waits, states %v; want both, and the critical state entered and left", w.done, w.waits, w.states)
 	}
-	var alerts []uint16
-	for _, a := range home.Store().Inbox(0, 100) {
-		alerts = append(alerts, a.Code)
-	}
+	told := checkHubAlerts(t, home.Store(), described.SimulatedKeys(1))
 	for _, want := range []gbcs.AlertCode{gbcs.AlertCriticalDutyCycle, gbcs.AlertCriticalDutyCycleEnded} {
-		if !slices.Contains(alerts, uint16(want)) {
-			t.Errorf("alerts %04X, want %04X among them", alerts, uint16(want))
+		if told[want] == nil {
+			t.Errorf("the supplier was not told of %04X", uint16(want))
 		}
 	}
 }

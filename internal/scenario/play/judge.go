@@ -67,7 +67,8 @@ func (b *bench) records(records *store.Store) {
 		b.inbox = a.Sequence
 		m := judge.Message{Device: uint64(a.Device), Code: a.Code, Bytes: a.Bytes, Forged: a.Forged}
 		if parsed, err := gbcs.ParseMessage(a.Bytes); err == nil {
-			m.Counter = parsed.OriginatorCounter
+			// An alert of the hub's is about a device, and counted by the hub.
+			m.Device, m.Counter = uint64(parsed.Originator), parsed.OriginatorCounter
 		}
 		s.Inbox = append(s.Inbox, m)
 	}
