@@ -59,6 +59,10 @@ func (h *Hub) dispatch(now time.Time, out *han.Outbox, d *device, f han.Frame, h
 		}
 		return err
 	case f.Cluster == metering.ClusterID && isMirrorRead(header):
+		if kind.IsMeter() {
+			zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusNotAuthorized)
+			return nil
+		}
 		return h.readMirror(now, out, f, header, payload)
 	case f.Cluster == metering.ClusterID && kind == store.KindGSME:
 		return h.proxy.HandleMetering(now, out, f, header, payload)
@@ -106,7 +110,7 @@ func isMirrorRead(h zcl.Header) bool {
 	return !h.ClusterSpecific && h.Command == zcl.CommandReadAttributes
 }
 
-// readMirror answers any device of the HAN that reads a mirror.
+// readMirror answers a display that reads a mirror. A meter has no business with another's.
 func (h *Hub) readMirror(now time.Time, out *han.Outbox, f han.Frame, header zcl.Header, payload []byte) error {
 	q, err := zcl.ParseReadAttributes(payload)
 	if err != nil {
