@@ -14,6 +14,7 @@ import (
 	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/hub/client"
 	"github.com/commshub/commshub/hub/store"
+	"github.com/commshub/commshub/internal/console"
 	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/table"
@@ -29,7 +30,7 @@ as gsme, if there is one such device.`,
   commshub device list
   commshub device readings gsme`,
 	}
-	cmd.AddCommand(newDeviceAdd(), newDeviceList(), newDeviceReadings(), newDeviceAccept(), newDeviceRemove())
+	cmd.AddCommand(newDeviceAdd(), newDeviceList(), newDeviceReadings(), newDeviceAccept(), newDeviceRemove(), newDeviceTopUp(), newDeviceType())
 	return cmd
 }
 
@@ -95,25 +96,45 @@ func newDevice64(ctx context.Context, c *client.Client, name string) (han.EUI64,
 	return input(number.Device(kind))
 }
 
-func newDeviceRemove() *cobra.Command {
+// onOne returns a command that does something with the device which its first argument names.
+func onOne(cmd *cobra.Command, run func(cmd *cobra.Command, c *client.Client, eui han.EUI64, args []string) error) *cobra.Command {
 	var base string
-	cmd := &cobra.Command{
-		Use:     "remove EUI64",
-		Short:   "Remove a device (CCS02)",
-		Args:    cobra.ExactArgs(1),
-		Example: "  commshub device remove gsme",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return onDevice(cmd, base, args[0], func(c *client.Client, eui han.EUI64) error {
-				if err := c.Call(cmd.Context(), http.MethodDelete, "/v1/devices/"+eui.String(), nil, nil); err != nil {
-					return err
-				}
-				foreign.Fprintf(cmd.OutOrStdout(), "%s is not in the device log any more\n", eui)
-				return nil
-			})
-		},
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return onDevice(cmd, base, args[0], func(c *client.Client, eui han.EUI64) error { return run(cmd, c, eui, args[1:]) })
 	}
 	apiFlag(cmd, &base)
 	return cmd
+}
+
+func newDeviceRemove() *cobra.Command {
+	cmd := &cobra.Command{Use: "remove EUI64", Short: "Remove a device (CCS02)", Args: cobra.ExactArgs(1), Example: "  commshub device remove gsme"}
+	return onOne(cmd, func(cmd *cobra.Command, c *client.Client, eui han.EUI64, _ []string) error {
+		if err := c.Call(cmd.Context(), http.MethodDelete, "/v1/devices/"+eui.String(), nil, nil); err != nil {
+			return err
+		}
+		foreign.Fprintf(cmd.OutOrStdout(), "%s is not in the device log any more\n", eui)
+		return nil
+	})
+}
+
+func newDeviceTopUp() *cobra.Command {
+	cmd := &cobra.Command{Use: "topup EUI64 POUNDS", Short: "Top up a gas meter (CS01b), which credits it at its next heartbeat",
+		Args: cobra.ExactArgs(2), Example: "  commshub device topup gsme 12.50"}
+	return onOne(cmd, func(cmd *cobra.Command, c *client.Client, eui han.EUI64, args []string) error {
+		pence, err := input(console.ParsePounds(args[0]))
+		if err != nil {
+			return err
+		}
+		return console.TopUp(cmd.Context(), c, cmd.OutOrStdout(), eui, pence)
+	})
+}
+
+func newDeviceType() *cobra.Command {
+	cmd := &cobra.Command{Use: "type EUI64 DIGITS...", Short: "Type a top-up at a gas meter in the hub's process, if that has --lab",
+		Args: cobra.MinimumNArgs(2), Example: "  commshub device type gsme 7395 0067 8871 0517 8605"}
+	return onOne(cmd, func(cmd *cobra.Command, c *client.Client, eui han.EUI64, args []string) error {
+		return console.Type(cmd.Context(), c, cmd.OutOrStdout(), eui, strings.Join(args, ""))
+	})
 }
 
 func newDeviceList() *cobra.Command {

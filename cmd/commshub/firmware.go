@@ -206,30 +206,21 @@ its next heartbeat. The outcome comes as a response or an alert; see commshub fi
 }
 
 func newFirmwareCancel() *cobra.Command {
-	var base string
 	var activation bool
-	cmd := &cobra.Command{
-		Use:     "cancel EUI64",
-		Short:   "Cancel the update of a device, or only its dated activation",
-		Example: "  commshub firmware cancel gsme --activation",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return onDevice(cmd, base, args[0], func(c *client.Client, eui han.EUI64) error {
-				path, done := "/v1/updates/"+eui.String(), "the update of %s is cancelled\n"
-				if activation {
-					path, done = "/v1/devices/"+eui.String()+"/activation", "the order to drop the dated activation waits for %s\n"
-				}
-				if err := c.Call(cmd.Context(), http.MethodDelete, path, nil, nil); err != nil {
-					return err
-				}
-				foreign.Fprintf(cmd.OutOrStdout(), done, eui)
-				return nil
-			})
-		},
-	}
-	apiFlag(cmd, &base)
+	cmd := &cobra.Command{Use: "cancel EUI64", Short: "Cancel the update of a device, or only its dated activation",
+		Example: "  commshub firmware cancel gsme --activation", Args: cobra.ExactArgs(1)}
 	cmd.Flags().BoolVar(&activation, "activation", false, "drop the dated activation and keep the image")
-	return cmd
+	return onOne(cmd, func(cmd *cobra.Command, c *client.Client, eui han.EUI64, _ []string) error {
+		path, done := "/v1/updates/"+eui.String(), "the update of %s is cancelled\n"
+		if activation {
+			path, done = "/v1/devices/"+eui.String()+"/activation", "the order to drop the dated activation waits for %s\n"
+		}
+		if err := c.Call(cmd.Context(), http.MethodDelete, path, nil, nil); err != nil {
+			return err
+		}
+		foreign.Fprintf(cmd.OutOrStdout(), done, eui)
+		return nil
+	})
 }
 
 func newFirmwareStatus() *cobra.Command {

@@ -51,6 +51,8 @@ var hostileLines = map[string][]string{
 	"device list":         {"", "--json"},
 	"device readings":     {"00DB1234567890A1", "00DB1234567890A1 --json", "NAME"},
 	"device remove":       {"00DB1234567890A1", "NAME"},
+	"device topup":        {"00DB1234567890A1 12.50", "NAME 1", "00DB1234567890A1 NAME"},
+	"device type":         {"00DB1234567890A1 7395 0067 8871 0517 8605", "NAME 1", "00DB1234567890A1 NAME"},
 	"firmware activate":   {"00DB1234567890A1", "NAME"},
 	"firmware cancel":     {"00DB1234567890A1", "NAME"},
 	"firmware distribute": {"TEXT 00DB1234567890A1", "NAME NAME"},

@@ -23,6 +23,7 @@ import (
 	"github.com/commshub/commshub/devices/journal"
 	"github.com/commshub/commshub/devices/metrology"
 	"github.com/commshub/commshub/devices/otaclient"
+	"github.com/commshub/commshub/devices/prepayment"
 	"github.com/commshub/commshub/devices/remote"
 	"github.com/commshub/commshub/devices/rtc"
 	"github.com/commshub/commshub/han"
@@ -99,7 +100,8 @@ type Chassis struct {
 	Station   zcl.Station
 	Agent     *firmware.Agent
 	Remote    *remote.Endpoint
-	Journal   *journal.Journal // application's
+	Prepay    *prepayment.Account // of a gas meter
+	Journal   *journal.Journal    // application's
 	Metrology *metrology.Unit
 	Logs      [2]*eventlog.Log // by gbcs.Log
 	Ledger    *battery.Ledger
@@ -288,6 +290,9 @@ func (c *Chassis) start(boot bootloader.Boot, outboxRegion flash.Region) error {
 		c.Remote.Register(gbcs.CodeReadESMEFirmwareVersion, c.Agent.ReadESMEVersion)
 	} else {
 		c.Remote.Register(gbcs.CodeReadGSMEFirmwareVersion, c.Agent.ReadGSMEVersion)
+		if err := c.openAccount(); err != nil {
+			return err
+		}
 	}
 	c.batteryLow = wasToldLow(c.Journal)
 	return nil

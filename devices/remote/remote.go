@@ -28,8 +28,8 @@ type Endpoint struct {
 	found  journal.Condition
 }
 
-// maxParties is how many remote parties an endpoint has at most: so many of the
-// longest responses fit a sector of the journal, with all else that it keeps.
+// maxParties is how many remote parties an endpoint has at most: the longest response, the
+// longest that is not sent in blocks, and all else that the journal keeps fit a sector of it.
 const maxParties = 2
 
 // Open returns the endpoint as the application's journal and the outbox's region
@@ -178,24 +178,28 @@ func (m *memory) SetCounter(party han.EUI64, counter uint64) {
 }
 
 // responseKey returns where the last response to a party is kept.
-func (m *memory) responseKey(party han.EUI64) journal.Key {
+func (m *memory) responseKey(party han.EUI64, apart bool) journal.Key {
+	first := board.KeyResponse
+	if apart {
+		first = board.KeyTopUp
+	}
 	for i, p := range m.parties {
 		if p == party {
-			return board.KeyResponse + journal.Key(i)
+			return first + journal.Key(i)
 		}
 	}
 	panic(fmt.Sprintf("remote: response to %s, which has no authority here", party))
 }
 
 // Response implements core.Memory.
-func (m *memory) Response(party han.EUI64) []byte {
-	data, _ := m.journal.Get(m.responseKey(party))
+func (m *memory) Response(party han.EUI64, apart bool) []byte {
+	data, _ := m.journal.Get(m.responseKey(party, apart))
 	return data
 }
 
 // SetResponse implements core.Memory.
-func (m *memory) SetResponse(party han.EUI64, message []byte) {
-	m.journal.Stage(journal.Entry{Key: m.responseKey(party), Data: message})
+func (m *memory) SetResponse(party han.EUI64, apart bool, message []byte) {
+	m.journal.Stage(journal.Entry{Key: m.responseKey(party, apart), Data: message})
 }
 
 // NextAlert implements core.Memory.

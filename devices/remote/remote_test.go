@@ -154,10 +154,10 @@ func TestAFullOutboxIsToldOnce(t *testing.T) {
 // TestTheLongestResponsesFitTheJournal together with all else that it keeps.
 func TestTheLongestResponsesFitTheJournal(t *testing.T) {
 	r := newRig(t)
-	for _, party := range []han.EUI64{supplier, broker} {
-		r.memory.SetResponse(party, make([]byte, gbcs.MaxMessage))
-	}
-	r.memory.journal.Stage(journal.Entry{Key: 1, Data: make([]byte, 1000)}) // the others
+	r.memory.SetResponse(supplier, false, make([]byte, gbcs.MaxMessage))
+	r.memory.SetResponse(broker, false, make([]byte, 1200))
+	r.memory.SetResponse(supplier, true, make([]byte, 93))                  // CS01b has no longer one
+	r.memory.journal.Stage(journal.Entry{Key: 1, Data: make([]byte, 1200)}) // the others
 	for range 5 {
 		r.memory.SetCounter(supplier, 1)
 		r.Commit()

@@ -51,7 +51,7 @@ func (f First) Keep(cfg core.Config, j *journal.Journal, outboxRegion flash.Regi
 			return fmt.Errorf("last response: %s %d, want a response to command %d or before", m.CRA, m.OriginatorCounter, f.CommandCounter)
 		}
 		memory := memory{journal: j, parties: cfg.Parties}
-		memory.SetResponse(m.Recipient, p)
+		memory.SetResponse(m.Recipient, false, p)
 	}
 	j.Commit(
 		journal.Entry{Key: board.KeyCounters, Data: c.append(nil)},

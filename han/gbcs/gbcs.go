@@ -1,6 +1,6 @@
 // Package gbcs encodes and decodes the messages of the Great Britain Companion
-// Specification (GBCS) that concern firmware: the [Message] around every use
-// case, and the payloads of Activate Firmware, Read Firmware Version and the
+// Specification (GBCS) that concern firmware and top-ups: the [Message] around every use
+// case, and the payloads of Activate Firmware, Read Firmware Version, top-ups and the
 // firmware alerts, one per file. What a message code stands for is in one table,
 // use_cases.txt, see [UseCaseOf]; the file of a use case enters how it is read.
 //

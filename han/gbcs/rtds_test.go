@@ -195,6 +195,9 @@ func TestPublishedFirmwareMessagesSayWhatTheirNamesSay(t *testing.T) {
 			ReadESMEFirmwareVersionResponse{InvokeID: 1000, FirmwareVersion: version}},
 		{"GCS38_11.2_SUCCESS_RESPONSE", rtdsGSME, rtdsSupplier, 1000,
 			ReadGSMEFirmwareVersionResponse{FirmwareVersion: version}},
+		{"CS01b_2.2_SUCCESS_COMMAND", rtdsSupplier, rtdsGSME, 6 << 32, TopUpGSMECommand{"73950067887105178605"}},
+		{"CS01b_2.2_SUCCESS_RESPONSE", rtdsGSME, rtdsSupplier, 6 << 32, TopUpGSMEResponse{TopUpAccepted, 1_250_000, 25_144_000}},
+		{"CS01b_2.2_ERROR_RESPONSE", rtdsGSME, rtdsSupplier, 7 << 32, TopUpGSMEResponse{TopUpInvalid, NoAmount, NoAmount}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -114,6 +114,8 @@ func TestPayloadsSayWhatIsInThem(t *testing.T) {
 		{ReadESMEFirmwareVersionResponse{InvokeID: 5, FirmwareVersion: 2}, []string{"invoke identifier 5", "result success", "firmware version 00000002"}},
 		{ReadESMEFirmwareVersionResponse{InvokeID: 5, Result: AccessHardwareFault}, []string{"invoke identifier 5", "result hardware fault"}},
 		{ReadGSMEFirmwareVersionCommand{}, nil},
+		{TopUpGSMECommand{"73950067887105178605"}, []string{"top-up code 73950067887105178605"}},
+		{TopUpGSMEResponse{TopUpAccepted, 1_250_000, NoAmount}, []string{"result accepted", "value 1250000 millipence", "balance not told"}},
 		{ReadGSMEFirmwareVersionResponse{FirmwareVersion: 2}, []string{"status SUCCESS", "firmware version 00000002"}},
 		{ReadGSMEFirmwareVersionResponse{Status: zcl.StatusUnsupAttribute}, []string{"status UNSUPPORTED_ATTRIBUTE"}},
 		{Opaque{0xAB}, []string{"payload AB"}},

@@ -59,9 +59,10 @@ type Memory interface {
 	// Counter returns the originator counter of the last command taken from a party.
 	Counter(party han.EUI64) uint64
 	SetCounter(party han.EUI64, counter uint64)
-	// Response returns the last response to a party, nil if there was none.
-	Response(party han.EUI64) []byte
-	SetResponse(party han.EUI64, message []byte)
+	// Response returns the last response to a party, nil if there was none: to a command that
+	// is counted apart, or to any other.
+	Response(party han.EUI64, apart bool) []byte
+	SetResponse(party han.EUI64, apart bool, message []byte)
 	// NextAlert counts an alert and returns its originator counter.
 	NextAlert() uint64
 	// Post gives a message to the outbox. It reports false if there is no room; for
@@ -95,6 +96,7 @@ type Endpoint struct {
 	cfg      Config
 	memory   Memory
 	handlers map[gbcs.MessageCode]Handler
+	apart    map[gbcs.MessageCode]bool // see RegisterApart
 	secrets  map[han.EUI64]seal.Secret // what the device has in common with others
 }
 
@@ -104,7 +106,8 @@ func New(cfg Config, memory Memory) *Endpoint {
 	if err := cfg.check(); err != nil {
 		panic(fmt.Sprintf("remote: %s: %v", cfg.Device, err))
 	}
-	return &Endpoint{cfg: cfg, memory: memory, handlers: map[gbcs.MessageCode]Handler{}, secrets: map[han.EUI64]seal.Secret{}}
+	return &Endpoint{cfg: cfg, memory: memory, handlers: map[gbcs.MessageCode]Handler{},
+		apart: map[gbcs.MessageCode]bool{}, secrets: map[han.EUI64]seal.Secret{}}
 }
 
 // Register makes a handler carry out a use case. A use case that has a handler
@@ -121,6 +124,18 @@ func (e *Endpoint) Register(code gbcs.MessageCode, h Handler) {
 		panic(fmt.Sprintf("remote: register %s: it has a handler", code))
 	}
 	e.handlers[code] = h
+}
+
+// RegisterApart does the same for a use case whose commands are counted apart from all others,
+// above or below them. Its handler sees to it that none is carried out twice.
+func (e *Endpoint) RegisterApart(code gbcs.MessageCode, h Handler) {
+	e.Register(code, h)
+	e.apart[code] = true
+}
+
+// Common returns what the device has in common with a party with authority over it.
+func (e *Endpoint) Common(party han.EUI64) (seal.Secret, error) {
+	return e.common(e.cfg.party(party))()
 }
 
 // HandleMessage takes a message. What is not for this device, not from a party with
@@ -178,6 +193,12 @@ func (e *Endpoint) handleAddressed(now time.Time, out *han.Outbox, m gbcs.Messag
 	switch {
 	case err != nil:
 		e.refuseForged(now, out, m, err)
+	case e.apart[m.Code]:
+		if stored, code, answered := e.answer(m); answered && code == m.Code {
+			e.answerAgain(now, out, m.Code, stored)
+		} else {
+			e.execute(now, out, m)
+		}
 	case m.OriginatorCounter <= e.memory.Counter(m.Originator):
 		e.repeat(now, out, m)
 	default:
@@ -200,11 +221,15 @@ func (e *Endpoint) execute(now time.Time, out *han.Outbox, m gbcs.Message) {
 	// The counter is in the memory first, so that it is kept with whatever the
 	// handler keeps.
 	last := e.memory.Counter(m.Originator)
-	e.memory.SetCounter(m.Originator, m.OriginatorCounter)
+	if !e.apart[m.Code] {
+		e.memory.SetCounter(m.Originator, m.OriginatorCounter)
+	}
 	order := Order{Code: m.Code, Originator: m.Originator, Counter: m.OriginatorCounter}
 	response, err := handle(now, out, Command{Order: order, Payload: payload})
 	if err != nil {
-		e.memory.SetCounter(m.Originator, last)
+		if !e.apart[m.Code] {
+			e.memory.SetCounter(m.Originator, last)
+		}
 		e.refuseMalformed(now, out, m.Code, err)
 		return
 	}
@@ -218,19 +243,30 @@ func (e *Endpoint) execute(now time.Time, out *han.Outbox, m gbcs.Message) {
 // Any other command whose counter does not exceed the last one is a replay.
 func (e *Endpoint) repeat(now time.Time, out *han.Outbox, m gbcs.Message) {
 	last := e.memory.Counter(m.Originator)
-	stored := e.memory.Response(m.Originator)
-	response, err := gbcs.ParseMessage(stored)
-	answered := err == nil && response.OriginatorCounter == m.OriginatorCounter
+	stored, code, answered := e.answer(m)
 	switch {
-	case answered && response.Code == m.Code:
-		if !e.memory.Waits(stored) {
-			e.post(now, out, m.Code, slices.Clone(stored), true)
-			e.Commit()
-		}
+	case answered && code == m.Code:
+		e.answerAgain(now, out, m.Code, stored)
 	case !answered && m.OriginatorCounter == last:
 		// In the middle of being carried out.
 	default:
 		e.refuseAndTell(now, out, m.Code, fmt.Sprintf("originator counter %d, want more than %d", m.OriginatorCounter, last), gbcs.AlertOtherAuthenticationFailure)
+	}
+}
+
+// answer returns the stored response to a command with the counter of a command, and its use
+// case.
+func (e *Endpoint) answer(m gbcs.Message) (stored []byte, code gbcs.MessageCode, answered bool) {
+	stored = e.memory.Response(m.Originator, e.apart[m.Code])
+	response, err := gbcs.ParseMessage(stored)
+	return stored, response.Code, err == nil && response.OriginatorCounter == m.OriginatorCounter
+}
+
+// answerAgain posts a stored response, unless it waits still.
+func (e *Endpoint) answerAgain(now time.Time, out *han.Outbox, code gbcs.MessageCode, stored []byte) {
+	if !e.memory.Waits(stored) {
+		e.post(now, out, code, slices.Clone(stored), true)
+		e.Commit()
 	}
 }
 
@@ -254,7 +290,7 @@ func (e *Endpoint) respond(now time.Time, out *han.Outbox, o Order, otherInfo []
 	}
 	response := e.protected(m)
 	e.post(now, out, o.Code, response, true)
-	e.memory.SetResponse(o.Originator, response)
+	e.memory.SetResponse(o.Originator, e.apart[o.Code], response)
 }
 
 // Alert posts an alert that says no more than its code and time. The caller commits.

@@ -30,15 +30,21 @@ type memory struct {
 	full      bool // for all that may be lost
 }
 
+// slot is where a response is kept.
+type slot struct {
+	party han.EUI64
+	apart bool
+}
+
 type state struct {
 	counters  map[han.EUI64]uint64
-	responses map[han.EUI64][]byte
+	responses map[slot][]byte
 	alerts    uint64
 	outbox    [][]byte
 }
 
 func (s state) clone() state {
-	c := state{map[han.EUI64]uint64{}, map[han.EUI64][]byte{}, s.alerts, slices.Clone(s.outbox)}
+	c := state{map[han.EUI64]uint64{}, map[slot][]byte{}, s.alerts, slices.Clone(s.outbox)}
 	for k, v := range s.counters {
 		c.counters[k] = v
 	}
@@ -48,11 +54,13 @@ func (s state) clone() state {
 	return c
 }
 
-func (m *memory) Counter(p han.EUI64) uint64        { return m.now.counters[p] }
-func (m *memory) SetCounter(p han.EUI64, n uint64)  { m.now.counters[p] = n }
-func (m *memory) Response(p han.EUI64) []byte       { return m.now.responses[p] }
-func (m *memory) SetResponse(p han.EUI64, b []byte) { m.now.responses[p] = b }
-func (m *memory) NextAlert() uint64                 { m.now.alerts++; return m.now.alerts }
+func (m *memory) Counter(p han.EUI64) uint64              { return m.now.counters[p] }
+func (m *memory) SetCounter(p han.EUI64, n uint64)        { m.now.counters[p] = n }
+func (m *memory) Response(p han.EUI64, apart bool) []byte { return m.now.responses[slot{p, apart}] }
+func (m *memory) SetResponse(p han.EUI64, apart bool, b []byte) {
+	m.now.responses[slot{p, apart}] = b
+}
+func (m *memory) NextAlert() uint64 { m.now.alerts++; return m.now.alerts }
 func (m *memory) Post(b []byte, must bool) bool {
 	if m.full && !must {
 		return false
@@ -174,6 +182,40 @@ func TestACommandIsCarriedOutAndAnswered(t *testing.T) {
 	}
 	if r.memory.commits != 1 {
 		t.Errorf("%d commits, want all in one", r.memory.commits)
+	}
+}
+
+// A use case that is counted apart has a counter far below, or above, those of all others, moves
+// none of them, and its handler tells a command that comes anew from one that came before.
+func TestACommandThatIsCountedApart(t *testing.T) {
+	r := newRig()
+	r.RegisterApart(gbcs.CodeActivateFirmware, r.takeActivation)
+	apart := func(counter uint64) []byte {
+		m := command(supplier, counter)
+		m.Code, m.Payload = gbcs.CodeActivateFirmware, gbcs.ActivateFirmwareCommand{OriginatorCounter: counter}.Append(nil)
+		return wire(m)
+	}
+	answer := func(n uint64) string { return fmt.Sprintf("response %d to %s;", n, supplier) }
+	for i, step := range []struct {
+		give  []byte
+		want  string
+		taken int
+	}{
+		{wire(command(supplier, 1000)), answer(1000), 1},
+		{apart(2), answer(2), 2},
+		{wire(command(supplier, 1000)), answer(1000), 2}, // its response is still there
+		{apart(2), answer(2), 2},                         // and so is that one's
+		{apart(3 << 32), answer(3 << 32), 3},
+		{apart(2), answer(2), 4}, // the handler knows it
+		{wire(command(supplier, 1001)), answer(1001), 5},
+	} {
+		r.memory.now.outbox, r.memory.kept.outbox = nil, nil // delivered
+		if got := r.give(step.give); got != step.want || len(r.taken) != step.taken {
+			t.Errorf("step %d: %q, the handler had %d; want %q, %d", i, got, len(r.taken), step.want, step.taken)
+		}
+	}
+	if n := r.memory.kept.counters[supplier]; n != 1001 {
+		t.Errorf("the counter of all others is %d, want 1001", n)
 	}
 }
 

@@ -68,7 +68,7 @@ func (a *API) guard(mux *http.ServeMux) http.Handler {
 }
 
 // idempotent are the routes that take an Idempotency-Key.
-var idempotent = map[string]bool{"POST " + pathUpdates: true, "POST " + pathActivation: true}
+var idempotent = map[string]bool{"POST " + pathUpdates: true, "POST " + pathActivation: true, "POST " + pathTopUp: true}
 
 // answer remembers the status of an answer.
 type answer struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -49,6 +50,37 @@ type Lab struct {
 	// Drain takes the battery of a meter in this process down to so many percent,
 	// and reports whether there is one.
 	Drain func(device han.EUI64, percent uint8) bool
+	// Type has digits typed at a gas meter in this process, and reports whether there is one.
+	Type func(device han.EUI64, digits string) (Keyed, bool)
+}
+
+// Keyed is what a meter's own screen says after somebody typed.
+type Keyed struct {
+	Credited bool   `json:"credited"`
+	Screen   string `json:"screen"`
+	Balance  string `json:"balance" doc:"in pounds, such as £12.50"`
+}
+
+type keypadInput struct {
+	DevicePath
+	Body struct {
+		Digits string `json:"digits" maxLength:"64" doc:"the 20 digits of a top-up; spaces and hyphens are left out"`
+	}
+}
+
+type keypadOutput struct{ Body Keyed }
+
+func (a *API) typeDigits(_ context.Context, in *keypadInput) (*keypadOutput, error) {
+	eui, err := a.labDevice(in.DevicePath)
+	if err != nil {
+		return nil, err
+	}
+	k, ok := a.Lab.Type(eui, strings.NewReplacer(" ", "", "-", "").Replace(in.Body.Digits))
+	if !ok {
+		return nil, notHere(eui)
+	}
+	a.Observer.Touch(eui)
+	return &keypadOutput{k}, nil
 }
 
 type faultsOutput struct {
@@ -124,6 +156,8 @@ func (a *API) registerLab() {
 			a.Observer.Touch(eui)
 			return nil, nil
 		})
+	register(a, operation("type-digits", http.MethodPost, "/lab/devices/{eui64}/keypad", "Type a top-up at a gas meter in the hub's process", http.StatusOK),
+		[]int{http.StatusNotFound, http.StatusConflict}, a.typeDigits)
 }
 
 func (a *API) breakLink(_ context.Context, in *linkFaultInput) (*faultOutput, error) {

@@ -61,6 +61,9 @@ func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 		SetLink:  func(han.EUI64, *api.LinkFault) {},
 		CutPower: func(han.EUI64) bool { return !w.elsewher },
 		Drain:    func(han.EUI64, uint8) bool { return !w.elsewher },
+		Type: func(han.EUI64, string) (api.Keyed, bool) {
+			return api.Keyed{Credited: true, Screen: "accepted", Balance: "£12.50"}, !w.elsewher
+		},
 	}
 	w.server = newServer(t, func(b *api.Backend) {
 		b.Token, b.Lab, b.BodyTimeout, b.Control = token, w.lab, 10*time.Second, &control{running: true}
@@ -173,6 +176,8 @@ func (w *world) valid(op *operation) request {
 			"control-clock":         `{"action":"run","device":"` + esme + `","state":"transferred"}`,
 			"break-link":            `{"loss_percent":1,"delay_s":0}`,
 			"accept-reading":        `{"attribute":"0000"}`,
+			"top-up":                `{"pence":1250}`,
+			"type-digits":           `{"digits":"7395 0067 8871 0517 8605"}`,
 			"drain-battery":         `{"battery_left_percent":5}`,
 			"upload-image":          string(testimage.GB(testimage.Options{Version: 7})),
 		}[op.OperationID]
@@ -321,7 +326,7 @@ func conflict(w *world, op *operation) (*world, request) {
 		r.path = strings.Replace(r.path, outside, gsme, 1)
 	case "control-clock":
 		r.body = `{"action":"step"}` // of a clock that runs
-	case "cut-power", "drain-battery":
+	case "cut-power", "drain-battery", "type-digits":
 		w.elsewher = true
 	default: // nothing was distributed to the electricity meter
 		r.path = strings.Replace(r.path, gsme, esme, 1)

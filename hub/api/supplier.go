@@ -11,6 +11,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/utrn"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/headend"
 )
@@ -56,7 +57,46 @@ func (a *API) registerSupplier() {
 		}
 		return nil, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) error { return a.HeadEnd.ReadVersion(now, out, eui) })
 	})
+	register(a, huma.Operation{
+		OperationID: "top-up", Method: http.MethodPost, Path: pathTopUp, DefaultStatus: http.StatusAccepted,
+		Summary: "Top up a gas meter (CS01b)", Tags: []string{"supplier"},
+		Description: "The order waits in the meter's mailbox; what came of it comes into the list of alerts, and with the order. The 20 digits do the same when they are typed at the meter, and whichever comes first is credited.",
+	}, changing(http.StatusNotFound, http.StatusConflict), a.topUp)
 	a.registerAlerts()
+}
+
+const pathTopUp = "/v1/devices/{eui64}/top-up"
+
+type topUpInput struct {
+	DevicePath
+	Key  string `header:"Idempotency-Key" maxLength:"64" doc:"the same request with the same key is done once"`
+	Body struct {
+		Pence uint32 `json:"pence" minimum:"1" maximum:"819100" doc:"how much; above 8191 whole pounds"`
+	}
+}
+
+// TopUp is a top-up that was ordered.
+type TopUp struct {
+	Device han.EUI64 `json:"device"`
+	Pence  uint32    `json:"pence"`
+	UTRN   string    `json:"utrn" doc:"the 20 digits"`
+}
+
+type topUpOutput struct{ Body TopUp }
+
+func (a *API) topUp(_ context.Context, in *topUpInput) (*topUpOutput, error) {
+	eui, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := utrn.Amount(in.Body.Pence); err != nil {
+		return nil, invalid("body.pence", in.Body.Pence, err)
+	}
+	o := &topUpOutput{Body: TopUp{Device: eui, Pence: in.Body.Pence}}
+	return o, a.operate(func(h *hub.Hub, now time.Time, out *han.Outbox) (err error) {
+		o.Body.UTRN, err = a.HeadEnd.TopUp(now, out, eui, in.Body.Pence)
+		return err
+	})
 }
 
 func (a *API) activate(_ context.Context, in *activateInput) (*struct{}, error) {

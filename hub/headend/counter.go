@@ -37,7 +37,9 @@ func CountersIn(records *store.Store, supplier, broker han.EUI64, now time.Time)
 		}
 	}
 	for _, o := range records.Orders() { // sorted by device and counter
-		last[o.Device] = o
+		if gbcs.MessageCode(o.Code) != gbcs.CodeTopUpGSME { // which is counted apart
+			last[o.Device] = o
+		}
 	}
 	all := make([]Counter, 0, len(last))
 	for device, o := range last {

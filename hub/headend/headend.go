@@ -3,7 +3,7 @@
 //
 //	Distribute, CancelUpdate      ┌──────────┐  Offer, Notify, Withdraw, Finish
 //	Activate, CancelActivation ──►│ HeadEnd  │─────────────────────────────────► Hub
-//	ReadVersion, ReportBridged    │          │  Send: a GBCS message, opaque
+//	ReadVersion, TopUp, …         │          │  Send: a GBCS message, opaque
 //	                              │          │◄─────────────────────────────────
 //	                              └──────────┘  Received, TransferChanged, Expired, …
 //	            orders, updates, inbox, originator counters

@@ -121,6 +121,8 @@ func (s *HeadEnd) readResponse(now time.Time, eui han.EUI64, m gbcs.Message) (te
 		text, state = versionRead(r.FirmwareVersion, r.Status == zcl.StatusSuccess, r.Status)
 	case gbcs.ReadESMEFirmwareVersionResponse:
 		text, state = versionRead(r.FirmwareVersion, r.Result == gbcs.AccessSuccess, r.Result)
+	case gbcs.TopUpGSMEResponse:
+		text, state = topUpAnswered(r)
 	default:
 		text = "response to " + m.Code.String()
 	}

@@ -155,6 +155,12 @@ func (s *HeadEnd) newOrder(now time.Time, eui han.EUI64, code gbcs.MessageCode) 
 
 // send gives an order: the hub queues its command, and the order is kept with it.
 func (s *HeadEnd) send(now time.Time, out *han.Outbox, o store.Order, payload []byte, along ...store.Change) error {
+	counted := store.Put(store.OriginatorCounter{Originator: s.originator(gbcs.MessageCode(o.Code)), Counter: o.Counter})
+	return s.sendCounted(now, out, o, payload, append(along, counted)...)
+}
+
+// sendCounted does the same with the changes by which its counter is kept among them.
+func (s *HeadEnd) sendCounted(now time.Time, out *han.Outbox, o store.Order, payload []byte, along ...store.Change) error {
 	originator := s.originator(gbcs.MessageCode(o.Code))
 	command := gbcs.Message{
 		CRA: gbcs.Command, OriginatorCounter: o.Counter, Originator: originator, Recipient: o.Device,
@@ -168,7 +174,7 @@ func (s *HeadEnd) send(now time.Time, out *han.Outbox, o store.Order, payload []
 		return err
 	}
 	message := m.Append(nil)
-	along = append(along, store.Put(o), store.Put(store.OriginatorCounter{Originator: originator, Counter: o.Counter}))
+	along = append(along, store.Put(o))
 	if old := s.store.OrdersOf(o.Device); len(old) >= maxOrders {
 		along = append(along, store.Delete(oldest(old)))
 	}

@@ -114,11 +114,11 @@ func (m *memory) Counter(party han.EUI64) uint64 { return m.of(party).Counter }
 // SetCounter implements core.Memory.
 func (m *memory) SetCounter(party han.EUI64, counter uint64) { m.of(party).Counter = counter }
 
-// Response implements core.Memory.
-func (m *memory) Response(party han.EUI64) []byte { return m.of(party).Response }
+// Response implements core.Memory. No function has commands that are counted apart.
+func (m *memory) Response(party han.EUI64, _ bool) []byte { return m.of(party).Response }
 
 // SetResponse implements core.Memory.
-func (m *memory) SetResponse(party han.EUI64, message []byte) { m.of(party).Response = message }
+func (m *memory) SetResponse(party han.EUI64, _ bool, message []byte) { m.of(party).Response = message }
 
 // NextAlert implements core.Memory.
 func (m *memory) NextAlert() uint64 {

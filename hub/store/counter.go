@@ -30,6 +30,7 @@ type Series uint8
 // The series. Number 1 was that of messages.
 const (
 	SeriesInbox Series = 2
+	SeriesTopUp Series = 3
 )
 
 // Sequence is the next number of one series.

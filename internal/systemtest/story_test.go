@@ -3,6 +3,7 @@ package systemtest
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,11 +36,12 @@ import (
 // and after each command what happened. `go test -rewrite` writes the latter anew;
 // read the difference before committing it.
 //
-//	home [pacing=P] [trust=any] [period=D] [loss=PPM] [budget=D] [seed=N]
+//	home [pacing=P] [trust=any] [period=D] [first-heartbeat=D] [loss=PPM] [budget=D] [seed=N]
 //	upload version=N [size=N] [program=P] [sequence=N] [signer=stranger] [supplier=stranger] [hardware=N] [vendor-file] [force-replace]
 //	distribute version=N to=(esme,gsme)
 //	activate device=D [version=N | hash=HEX] [in=D]
 //	forge device=D version=N what=(another-supplier|wrong-key|other-meter|stale|altered)
+//	topup device=D pence=N / type device=D (code=N | digits=N)
 //	cancel-activation device=D / cancel-update device=D / read-version device=D
 //	run for=D [quiet]
 //	until kind=K node=N limit=D
@@ -69,6 +71,7 @@ type story struct {
 	lines  bytes.Buffer // what happened since the last command
 	kinds  map[trace.Kind]uint64
 	blocks map[uint64]int
+	codes  []string // of top-ups, as they were ordered
 }
 
 func (s *story) run(d *datadriven.TestData) string {
@@ -76,7 +79,7 @@ func (s *story) run(d *datadriven.TestData) string {
 	s.kinds, s.blocks = map[trace.Kind]uint64{}, map[uint64]int{}
 	command, ok := map[string]func(*datadriven.TestData) error{
 		"home": s.makeHome, "upload": s.upload, "distribute": s.distribute, "activate": s.activate,
-		"forge": s.forge, "cancel-activation": s.cancelActivation, "cancel-update": s.cancelUpdate, "read-version": s.readVersion,
+		"forge": s.forge, "cancel-activation": s.cancelActivation, "cancel-update": s.cancelUpdate, "read-version": s.readVersion, "topup": s.topUp, "type": s.typeDigits,
 		"run": s.runFor, "until": s.until, "cut": s.cut, "restart-hub": s.restartHub, "partition": s.partition,
 		"remove": s.remove, "add": s.add, "restore": s.restore, "read-device-log": s.readDeviceLog, "forge-add": s.forgeAdd,
 		"status": s.status, "alerts": s.alerts, "updates": s.updates, "orders": s.orders, "display": s.display,
@@ -155,6 +158,8 @@ func (s *story) makeHome(d *datadriven.TestData) error {
 	d.MaybeScanArgs(s.t, "seed", &seed)
 	d.MaybeScanArgs(s.t, "factory", &factory)
 	d.MaybeScanArgs(s.t, "reserve-percent", &reserve)
+	first := ""
+	d.MaybeScanArgs(s.t, "first-heartbeat", &first)
 	cfg := hub.DefaultConfig()
 	cfg.Policy = must(gasproxy.ParsePolicy(strings.ReplaceAll(pacing, ":", "=")))
 	s.home = virtual.New(sim.Config{
@@ -168,6 +173,9 @@ func (s *story) makeHome(d *datadriven.TestData) error {
 		m.SupplierKey = &testimage.Supplier().PublicKey
 		m.SlotCapacity = 64 << 10
 		m.Period = must(time.ParseDuration(period))
+		if first != "" {
+			m.FirstHeartbeat = must(time.ParseDuration(first))
+		}
 		m.Budget.RadioOn = must(time.ParseDuration(budget))
 		m.Budget.Reserve = m.Battery.Capacity() / 100 * battery.Charge(reserve)
 		if err := s.home.AddMeter(m); err != nil {
@@ -295,6 +303,35 @@ func (s *story) cancelUpdate(d *datadriven.TestData) error {
 func (s *story) readVersion(d *datadriven.TestData) error {
 	return s.order(d, (*headend.HeadEnd).ReadVersion)
 }
+
+// topUp orders one; its digits are kept for type.
+func (s *story) topUp(d *datadriven.TestData) error {
+	var pence int
+	d.ScanArgs(s.t, "pence", &pence)
+	return s.order(d, func(e *headend.HeadEnd, now time.Time, out *han.Outbox, eui han.EUI64) error {
+		digits, err := e.TopUp(now, out, eui, uint32(pence))
+		s.codes = append(s.codes, digits)
+		return err
+	})
+}
+
+// typeDigits types the digits of a top-up that was ordered, counted from 1, or others.
+func (s *story) typeDigits(d *datadriven.TestData) error {
+	var code int
+	var digits string
+	if !d.MaybeScanArgs(s.t, "digits", &digits) {
+		d.ScanArgs(s.t, "code", &code)
+		digits = s.codes[code-1]
+	}
+	k, ok := s.home.Type(s.device(d), digits)
+	if !ok {
+		return errors.New("the meter does not run")
+	}
+	s.flush()
+	fmt.Fprintf(&s.lines, "screen: %s, balance %s\n", k.Outcome, k.Balance)
+	return nil
+}
+
 func (s *story) remove(d *datadriven.TestData) error {
 	return s.order(d, (*headend.HeadEnd).RemoveDevice)
 }

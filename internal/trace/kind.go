@@ -92,6 +92,10 @@ const (
 	ActivationDone
 	// CommandRefused: a device discarded a GBCS command.
 	CommandRefused
+	// TopUpCredited: a meter credited a top-up.
+	TopUpCredited
+	// TopUpRefused: a meter did not credit a top-up.
+	TopUpRefused
 	// Rebooted: a device starts, and its bootloader chose an image.
 	Rebooted
 	// FirmwareConfirmed: new firmware passed its self-test and will stay.
@@ -197,6 +201,8 @@ var kinds = [kindEnd]kindInfo{
 	ActivationCancelled:   {"activation-cancelled", []field{fieldHash}},
 	ActivationDone:        {"activation-done", []field{fieldCode, fieldVersion, fieldText}},
 	CommandRefused:        {"command-refused", []field{fieldCode, fieldText}},
+	TopUpCredited:         {"top-up-credited", []field{fieldCode, fieldText}},
+	TopUpRefused:          {"top-up-refused", []field{fieldCode, fieldText}},
 	Rebooted:              {"rebooted", []field{fieldVersion, fieldText}},
 	FirmwareConfirmed:     {"firmware-confirmed", []field{fieldVersion}},
 	FirmwareRolledBack:    {"firmware-rolled-back", []field{fieldVersion, fieldText}},

@@ -381,6 +381,17 @@ func (d *Device) Drain(percent uint8) (ok bool) {
 	return ok
 }
 
+// Type has digits typed at a gas meter. It reports false while the power is off, and for a
+// device of another kind.
+func (d *Device) Type(digits string) (k gsme.Keyed, ok bool) {
+	err := d.driver.Load().Do(func(now time.Time, n han.Node, out *han.Outbox) {
+		if m, gas := n.(*gsme.Meter); gas {
+			k, ok = m.Type(now, out, digits)
+		}
+	})
+	return k, ok && err == nil
+}
+
 // Counters returns what the device's link did.
 func (d *Device) Counters() link.Counters { return d.link.Counters() }
 

@@ -3,6 +3,7 @@ package served
 import (
 	"time"
 
+	"github.com/commshub/commshub/devices/prepayment"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/hub/api"
 	"github.com/commshub/commshub/internal/home/live"
@@ -39,6 +40,16 @@ func (h *Hub) lab() *api.Lab {
 		Drain: func(eui han.EUI64, percent uint8) bool {
 			d := h.device(eui)
 			return d != nil && d.Drain(percent)
+		},
+		Type: func(eui han.EUI64, digits string) (api.Keyed, bool) {
+			d := h.device(eui)
+			if d == nil {
+				return api.Keyed{}, false
+			}
+			k, ok := d.Type(digits)
+			return api.Keyed{
+				Credited: k.Outcome == prepayment.Accepted, Screen: k.Outcome.String(), Balance: k.Balance.String(),
+			}, ok
 		},
 	}
 }

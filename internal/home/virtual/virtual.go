@@ -249,6 +249,18 @@ func (h *Home) touch(eui han.EUI64, f func(c *meter.Chassis, now time.Time, out 
 	return h.Do(eui, func(now time.Time, _ han.Node, out *han.Outbox) { f(c, now, out) }) == nil
 }
 
+// Type has digits typed at a gas meter. It reports false if the meter does not run, or not
+// any more.
+func (h *Home) Type(eui han.EUI64, digits string) (k gsme.Keyed, ok bool) {
+	m, gas := h.meters[eui].node.(*gsme.Meter)
+	ran := h.touch(eui, func(_ *meter.Chassis, now time.Time, out *han.Outbox) {
+		if gas {
+			k, ok = m.Type(now, out, digits)
+		}
+	})
+	return k, ok && ran
+}
+
 // StepClock moves a meter's clock. It reports false if the meter does not run.
 func (h *Home) StepClock(eui han.EUI64, by time.Duration) bool {
 	return h.touch(eui, func(c *meter.Chassis, now time.Time, _ *han.Outbox) {
