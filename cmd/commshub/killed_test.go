@@ -178,8 +178,12 @@ func (s *interrupted) compare() {
 	for _, u := range updates.Updates {
 		known["distribution "+u.Image]++
 	}
+	activations := 0 // the device log is ordered as well
 	for _, o := range orders.Orders {
-		known["activation "+strings.ToLower(o.Hash)]++
+		if o.Hash != "" {
+			known["activation "+strings.ToLower(o.Hash)]++
+			activations++
+		}
 	}
 	for what, acknowledged := range map[string][]string{"upload ": s.uploaded, "distribution ": s.distributed, "activation ": s.activated} {
 		for _, hash := range acknowledged {
@@ -188,8 +192,8 @@ func (s *interrupted) compare() {
 			}
 		}
 	}
-	if len(orders.Orders) > s.asked {
-		s.t.Fatalf("after kill %d the hub has %d orders, and was asked for %d", s.killed, len(orders.Orders), s.asked)
+	if activations > s.asked {
+		s.t.Fatalf("after kill %d the hub has %d orders to activate, and was asked for %d", s.killed, activations, s.asked)
 	}
 }
 

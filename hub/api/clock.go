@@ -41,7 +41,7 @@ type ClockControl interface {
 // ClockOrder is what the clock shall do.
 type ClockOrder struct {
 	Action string     `json:"action" enum:"pause,resume,step,run,speed" doc:"run lets it run until what the other members say, and stand there"`
-	Speed  *float64   `json:"speed,omitempty" minimum:"0.001" maximum:"1000000" doc:"with speed: emulated seconds per second"`
+	Speed  *float64   `json:"speed,omitempty" minimum:"0.001" maximum:"100000" doc:"with speed: emulated seconds per second"`
 	At     *time.Time `json:"at,omitempty" doc:"with run: an emulated instant"`
 	For    *float64   `json:"for_s,omitempty" minimum:"0" maximum:"3200000000" doc:"with run: so many emulated seconds"`
 	Device *han.EUI64 `json:"device,omitempty" doc:"with run: the device whose update is meant"`

@@ -12,6 +12,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/der"
 	"github.com/commshub/commshub/han/gbcs/seal"
 	"github.com/commshub/commshub/han/gbcs/tree"
 	"github.com/commshub/commshub/han/rawsig"
@@ -48,7 +49,7 @@ func (c *Certificates) Sign(message []byte, counter uint64) (Sealed, error) {
 	}
 	signed := t.Signed
 	if counter != 0 && counter != t.Counter {
-		if signed, err = renumbered(message, t, counter); err != nil {
+		if signed, err = renumbered(t, counter); err != nil {
 			return Sealed{}, err
 		}
 		t.Counter = counter
@@ -122,14 +123,14 @@ func formOf(t tree.Tree) (gbcs.Form, error) {
 const counterAt = 2
 
 // renumbered returns what is signed of a message with another originator counter: in the
-// grouping header, and in the payload where that repeats it, as CS06 does, and DLMS in the
-// invoke identifier.
-func renumbered(message []byte, t tree.Tree, counter uint64) ([]byte, error) {
+// grouping header, and in the payload where that repeats it, as CS06 and CS02b do, and DLMS in
+// the invoke identifier.
+func renumbered(t tree.Tree, counter uint64) ([]byte, error) {
 	if len(t.Encrypted) > 0 && t.SupplementaryCounter == 0 {
 		return nil, fmt.Errorf("its encrypted values are encrypted for the originator counter %d: it cannot be given another", t.Counter)
 	}
-	if t.Code == gbcs.CodeActivateFirmware && t.CRA == gbcs.Command {
-		return renumberedActivation(message, t, counter)
+	if place, ok := counterInDER[t.Code]; ok && t.CRA == gbcs.Command {
+		return renumberedDER(t, place, counter)
 	}
 	signed := bytes.Clone(t.Signed)
 	binary.BigEndian.PutUint64(signed[counterAt:], counter)
@@ -150,22 +151,47 @@ func invokeID(counter uint64) []byte {
 	return binary.BigEndian.AppendUint32(nil, gbcs.InvokeIDOf(counter))[1:]
 }
 
-// renumberedActivation does the same where the counter in the payload may become longer.
-func renumberedActivation(message []byte, t tree.Tree, counter uint64) ([]byte, error) {
-	m, err := gbcs.ParseMessage(message)
+// derPlace says which element of a payload in DER repeats the originator counter.
+type derPlace struct {
+	inside int // which child of the payload has it among its own; -1 if the payload itself has
+	tag    byte
+}
+
+// counterInDER are the commands that repeat it: Activate Firmware, and those that replace
+// security credentials (CS02b), as the sequence number of who authorises that.
+var counterInDER = func() map[gbcs.MessageCode]derPlace {
+	const authorisingRemotePartySeqNumber = 0x83
+	places := map[gbcs.MessageCode]derPlace{gbcs.CodeActivateFirmware: {-1, der.Integer}}
+	for code := gbcs.MessageCode(0x0100); code <= 0x0109; code++ {
+		places[code] = derPlace{0, authorisingRemotePartySeqNumber}
+	}
+	return places
+}()
+
+// renumberedDER does the same where the counter in the payload may become longer.
+func renumberedDER(t tree.Tree, place derPlace, counter uint64) ([]byte, error) {
+	payload, err := der.Parse(t.Payload, 0)
 	if err != nil {
 		return nil, err
 	}
-	c, err := gbcs.ParseActivateFirmwareCommand(m.Payload)
-	if err != nil {
-		return nil, err
+	among := payload.Children
+	if place.inside >= 0 && place.inside < len(among) {
+		among = among[place.inside].Children
 	}
-	if c.OriginatorCounter == t.Counter {
-		c.OriginatorCounter = counter
-		m.Payload = c.Append(nil)
+	for i := range among {
+		if is, ok := among[i].Unsigned(); ok && among[i].Tag == place.tag && is == t.Counter {
+			among[i].Content = binary.BigEndian.AppendUint64([]byte{0}, counter)
+			for len(among[i].Content) > 1 && among[i].Content[0] == 0 && among[i].Content[1] < 0x80 {
+				among[i].Content = among[i].Content[1:]
+			}
+			break
+		}
 	}
-	m.OriginatorCounter = counter
-	return m.AppendSigned(nil), nil
+	i := slices.IndexFunc(t.Fields, func(f tree.Field) bool { return f.Name == tree.PayloadLength })
+	content := der.Element{LengthSize: len(t.Fields[i].Raw), Content: payload.Append(nil)}.Append(nil)[1:] // behind a tag
+	signed := bytes.Clone(t.Signed[:len(t.Signed)-len(t.Payload)-len(t.Fields[i].Raw)])
+	binary.BigEndian.PutUint64(signed[counterAt:], counter)
+	return append(signed, content...), nil
 }
 
 // signingKey returns the private key of a party for signing.

@@ -204,6 +204,33 @@ func TestTheCounterIsSetWhereverItStands(t *testing.T) {
 	}
 }
 
+// TestTheCounterIsSetInAReplacementOfCredentials (CS02b), as the sequence number of who
+// authorises it, also where it becomes longer; one that differed stays.
+func TestTheCounterIsSetInAReplacementOfCredentials(t *testing.T) {
+	certs := keysIn(t, folderOf(t, []party{newSigner(t, supplier), newSigner(t, broker), newSigner(t, meter)}))
+	for _, tt := range []struct {
+		give, want string
+		counter    uint64
+	}{
+		{"30 0C  30 06 020102 8301 07  30 00 30 00", "30 0F  30 09 020102 8304 01020304  30 00 30 00", 0x01020304},
+		{"30 82 000C  30 06 020102 8301 07  30 00 30 00", "30 82 000D  30 07 020102 8302 00FF  30 00 30 00", 0xFF},
+		{"30 0C  30 06 020102 8301 06  30 00 30 00", "30 0C  30 06 020102 8301 06  30 00 30 00", 0xFF},
+	} {
+		m := gbcs.Message{CRA: gbcs.Command, OriginatorCounter: 7, Originator: supplier, Recipient: meter, Code: 0x0102, Payload: codectest.Hex(t, tt.give)}
+		s, err := certs.Sign(m.Append(nil), tt.counter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := codectest.Hex(t, s.Hex)
+		if got := tree.Decode(b); !bytes.Equal(got.Payload, codectest.Hex(t, tt.want)) || got.Counter != tt.counter {
+			t.Errorf("%s became % X with counter %d, want %s", tt.give, got.Payload, got.Counter, tt.want)
+		}
+		if v := certs.Verify(b); v.Result != Holds || v.MAC != Holds {
+			t.Errorf("%s: %+v", tt.give, v)
+		}
+	}
+}
+
 // TestSigningSaysWhatIsMissing in one line.
 func TestSigningSaysWhatIsMissing(t *testing.T) {
 	all := []party{newSigner(t, supplier), newSigner(t, broker), newSigner(t, meter), newSigner(t, broker+1)}
