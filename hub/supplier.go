@@ -53,8 +53,10 @@ type alert struct {
 // alertUseCases are the use cases of alerts that have one of their own. Divergence: of 8F84
 // no message is published.
 var alertUseCases = map[gbcs.AlertCode]gbcs.MessageCode{
-	gbcs.AlertCHFDeviceLogChanged:    gbcs.CodeDeviceLogChangedAlert,
-	gbcs.AlertFailureToDeliverToESME: gbcs.CodeFailureToDeliverToESMEAlert,
+	gbcs.AlertCHFDeviceLogChanged:     gbcs.CodeDeviceLogChangedAlert,
+	gbcs.AlertFailureToDeliverToESME:  gbcs.CodeFailureToDeliverToESMEAlert,
+	gbcs.AlertFirmwareTransferSuccess: gbcs.CodeFirmwareTransferAlert,
+	gbcs.AlertFirmwareTransferFail:    gbcs.CodeFirmwareTransferAlert,
 }
 
 // firstCritical is the lowest of the codes that travel in the generic critical alert.
@@ -83,6 +85,21 @@ func (h *Hub) alerted(now time.Time, a alert) []store.Change {
 	}
 	message, counted := h.function(h.cfg.CHF).endpoint.Alert(now, useCaseOf(a.code), a.code, payload)
 	return append(h.supplier.Alerted(now, a.device, a.code, a.text, message), counted...)
+}
+
+// Raise returns the changes by which the hub tells what the head end finds of a device, or
+// of the hub itself.
+func (h *Hub) Raise(now time.Time, device han.EUI64, code gbcs.AlertCode, text string) []store.Change {
+	return h.alerted(now, alert{device: device, code: code, text: text})
+}
+
+// TransferEnded returns the changes by which the hub tells how it fared with an image for a
+// device (CCS08). Divergence: the one that is published is about a PPMID; here meters and
+// outside devices are reported so.
+func (h *Hub) TransferEnded(now time.Time, device han.EUI64, version uint32, outcome gbcs.TransferOutcome, text string) []store.Change {
+	return h.alerted(now, alert{device: device, code: outcome.Alert(), text: text, payload: func(head gbcs.AlertHead) gbcs.Payload {
+		return gbcs.FirmwareTransferAlert{Code: head.Code, Time: head.Time, Device: device, FirmwareVersion: version, Outcome: outcome}
+	}})
 }
 
 func (h *Hub) recordAlert(now time.Time, out *han.Outbox, a alert) {

@@ -37,6 +37,14 @@ func (o TransferOutcome) String() string {
 	return fmt.Sprintf("transfer outcome %d", uint8(o))
 }
 
+// Alert returns the code of the alert that tells the outcome.
+func (o TransferOutcome) Alert() AlertCode {
+	if o == TransferSuccess {
+		return AlertFirmwareTransferSuccess
+	}
+	return AlertFirmwareTransferFail
+}
+
 // FirmwareTransferAlert tells the access control broker how the hub fared with
 // an image for a device (message code 0x0128, CCS08). The hub signs it and adds
 // no MAC. The one published example is about a PPMID; whether meters are

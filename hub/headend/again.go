@@ -7,7 +7,6 @@ import (
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/store"
-	"github.com/commshub/commshub/internal/trace"
 )
 
 // spacing is how long an image waits until it is offered again after an attempt that
@@ -21,12 +20,11 @@ func passing(status zcl.Status) bool { return status != zcl.StatusInvalidImage }
 
 // again returns an update after an attempt that ended: to be offered again later, or
 // failed, with the alert for the supplier. The caller commits it and offers it.
-func (s *HeadEnd) again(now time.Time, u store.Update, why string) (store.Update, []store.Change, []trace.Record) {
+func (s *HeadEnd) again(now time.Time, u store.Update, why string) (store.Update, raised) {
 	if u = retried(now, u, why); u.State == store.UpdateFailed {
-		changes, raised := s.raise(now, u.Device, gbcs.AlertFirmwareTransferFail, u.Outcome)
-		return u, changes, raised
+		return u, s.transferEnded(now, u, gbcs.TransferFailure, u.Outcome)
 	}
-	return u, nil, nil
+	return u, raised{}
 }
 
 // retried returns an update after an attempt that ended: to be offered again later, or

@@ -80,11 +80,11 @@ func (s *HeadEnd) moveBridged(now time.Time, r BridgedReport) ([]store.Change, [
 		return changes, nil, nil
 	}
 	rec := trace.Record{At: now, Kind: trace.TransferDone, Peer: uint64(r.Device), Version: s.versionOf(u)}
-	code, text := gbcs.AlertFirmwareTransferSuccess, fmt.Sprintf("runs version %08X", s.versionOf(u))
+	outcome, text := gbcs.TransferSuccess, fmt.Sprintf("runs version %08X", s.versionOf(u))
 	if r.State == store.UpdateFailed {
-		code, text = gbcs.AlertFirmwareTransferFail, r.Outcome
+		outcome, text = gbcs.TransferFailure, r.Outcome
 		rec.Kind, rec.Text = trace.TransferFailed, r.Outcome
 	}
-	alert, raised := s.raise(now, r.Device, code, text)
-	return append(changes, alert...), append([]trace.Record{rec}, raised...), nil
+	told := s.transferEnded(now, u, outcome, text)
+	return append(changes, told.changes...), []trace.Record{rec, told.record}, nil
 }

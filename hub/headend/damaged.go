@@ -21,7 +21,7 @@ func (s *HeadEnd) examine(now time.Time, out *han.Outbox, im store.Image) {
 	changes, err := s.hub.Quarantine(im.FileHash)
 	if err == nil {
 		text := fmt.Sprintf("firmware %08X cannot be served: %v; upload the image again", im.FileVersion, why)
-		err = s.tell(now, out, s.hub.EUI64(), gbcs.AlertNonVolatileMemory, text, changes...)
+		err = s.tell(out, s.raise(now, s.hub.EUI64(), gbcs.AlertNonVolatileMemory, text), changes...)
 	}
 	if err != nil {
 		s.fault(now, out, s.hub.EUI64(), err)
@@ -31,23 +31,11 @@ func (s *HeadEnd) examine(now time.Time, out *han.Outbox, im store.Image) {
 			continue
 		}
 		u = with(s.figures(u), now, store.UpdateFailed, fmt.Sprintf("the hub has lost the image: %v", why))
-		if err := s.tell(now, out, u.Device, gbcs.AlertFirmwareTransferFail, u.Outcome, store.Put(u)); err != nil {
+		if err := s.tell(out, s.transferEnded(now, u, gbcs.TransferImageDiscarded, u.Outcome), store.Put(u)); err != nil {
 			s.fault(now, out, u.Device, err)
 			continue
 		}
 		s.record(out, trace.Record{At: now, Kind: trace.TransferFailed, Peer: uint64(u.Device), Version: im.FileVersion, Text: u.Outcome})
 		s.hub.Finish(u.Device)
 	}
-}
-
-// tell puts an entry into the inbox, with the changes that it is about.
-func (s *HeadEnd) tell(now time.Time, out *han.Outbox, eui han.EUI64, code gbcs.AlertCode, text string, along ...store.Change) error {
-	changes, records := s.raise(now, eui, code, text)
-	if err := s.store.Commit(append(along, changes...)...); err != nil {
-		return err
-	}
-	for _, r := range records {
-		s.record(out, r)
-	}
-	return nil
 }

@@ -36,6 +36,7 @@ func (s *HeadEnd) Distribute(now time.Time, out *han.Outbox, d Distribution) err
 	}
 	var changes []store.Change
 	var chosen []han.EUI64
+	var superseded []store.Update // whose image the hub has no more for its device
 	for _, eui := range d.Devices {
 		if slices.Contains(chosen, eui) {
 			continue
@@ -46,12 +47,20 @@ func (s *HeadEnd) Distribute(now time.Time, out *han.Outbox, d Distribution) err
 			return fmt.Errorf("distribute to %s: %w", eui, err)
 		}
 		changes = append(changes, more...)
+		if u, ok := s.current(eui); ok && u.State.Offered() {
+			superseded = append(superseded, u)
+		}
 	}
 	if err := s.hub.Holds(fileHash); err != nil {
 		return fmt.Errorf("distribute image %s: %w", fileHash, err)
 	}
 	if err := s.store.Commit(changes...); err != nil {
 		return fmt.Errorf("distribute image %s: %w", fileHash, err)
+	}
+	for _, u := range superseded {
+		if err := s.tell(out, s.discarded(now, u, fmt.Sprintf("superseded by version %08X", im.FileVersion))); err != nil {
+			s.fault(now, out, u.Device, err)
+		}
 	}
 	for _, eui := range chosen {
 		s.startUpdate(now, out, eui, im)
@@ -102,6 +111,9 @@ func (s *HeadEnd) startUpdate(now time.Time, out *han.Outbox, eui han.EUI64, im 
 	s.hub.Notify(now, out, eui)
 }
 
+// cancelled is what becomes of an update that the supplier cancels.
+const cancelled = "cancelled by the supplier"
+
 // CancelUpdate ends the distribution to a device: a download in progress is
 // answered with ABORT from now on. A device that holds the image already keeps
 // it until another one comes, but its update counts as cancelled. Once an order to
@@ -117,12 +129,19 @@ func (s *HeadEnd) CancelUpdate(now time.Time, out *han.Outbox, eui han.EUI64) er
 	if why := s.bound(u); why != "" {
 		return fmt.Errorf("cancel update of %s: %w: %s", eui, store.ErrConflict, why)
 	}
-	if err := s.store.Commit(store.Put(with(s.figures(u), now, store.UpdateCancelled, "cancelled by the supplier"))); err != nil {
+	var told raised
+	if u.State.Offered() {
+		told = s.discarded(now, u, cancelled)
+	}
+	if err := s.store.Commit(append(told.changes, store.Put(with(s.figures(u), now, store.UpdateCancelled, cancelled)))...); err != nil {
 		return fmt.Errorf("cancel update of %s: %w", eui, err)
 	}
 	s.hub.Withdraw(now, out, eui)
+	if told.changes != nil {
+		s.record(out, told.record)
+	}
 	s.record(out, trace.Record{At: now, Kind: trace.DistributionCancelled, Peer: uint64(eui),
-		Version: s.versionOf(u), Text: "cancelled by the supplier"})
+		Version: s.versionOf(u), Text: cancelled})
 	return nil
 }
 

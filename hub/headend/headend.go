@@ -71,6 +71,12 @@ type Hub interface {
 	// it, or nothing is.
 	Send(now time.Time, out *han.Outbox, device han.EUI64, m gasproxy.Message, along ...store.Change) error
 
+	// Raise and TransferEnded return the changes by which the hub tells what it has to say of a
+	// device or of itself, the latter of an image that it had for a device (CCS08). They are
+	// committed with what is told, and before the next.
+	Raise(now time.Time, device han.EUI64, code gbcs.AlertCode, text string) []store.Change
+	TransferEnded(now time.Time, device han.EUI64, version uint32, outcome gbcs.TransferOutcome, text string) []store.Change
+
 	// Foresee returns an update whose download did not begin with what the whole of it is
 	// expected to take, if that can be said of its device.
 	Foresee(now time.Time, u store.Update) store.Update

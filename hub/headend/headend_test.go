@@ -435,6 +435,20 @@ func (l *line) RemoveImage(_ time.Time, _ *han.Outbox, _ imagecache.Hash, forget
 	return nil
 }
 
+func (l *line) Raise(now time.Time, device han.EUI64, code gbcs.AlertCode, text string) []store.Change {
+	return l.alerted(now, device, code, text, gbcs.CodeGenericNonCriticalAlert, gbcs.GenericAlert{AlertHead: gbcs.AlertHead{Code: code}})
+}
+
+func (l *line) TransferEnded(now time.Time, device han.EUI64, version uint32, outcome gbcs.TransferOutcome, text string) []store.Change {
+	return l.alerted(now, device, outcome.Alert(), text, gbcs.CodeFirmwareTransferAlert, gbcs.FirmwareTransferAlert{
+		Code: outcome.Alert(), Device: device, FirmwareVersion: version, Outcome: outcome})
+}
+
+func (l *line) alerted(now time.Time, device han.EUI64, code gbcs.AlertCode, text string, useCase gbcs.MessageCode, p gbcs.Payload) []store.Change {
+	m := gbcs.Message{CRA: gbcs.Alert, Originator: chf, Recipient: devicetest.Broker, Code: useCase, Payload: p.Append(nil)}
+	return l.headEnd.Alerted(now, device, code, text, devicetest.Protected(m))
+}
+
 func (l *line) CHF() han.EUI64                                          { return chf }
 func (l *line) CheckDevice(store.Device) error                          { return nil }
 func (l *line) Restorable([]han.EUI64) ([]store.Device, error)          { return nil, nil }

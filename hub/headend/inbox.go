@@ -73,14 +73,6 @@ func (s *HeadEnd) Alerted(now time.Time, eui han.EUI64, code gbcs.AlertCode, tex
 	return s.entered(entry)
 }
 
-// raise puts into the inbox what a device cannot say itself, and returns what is to be
-// recorded of it.
-func (s *HeadEnd) raise(now time.Time, eui han.EUI64, code gbcs.AlertCode, text string) ([]store.Change, []trace.Record) {
-	text = fmt.Sprintf("%s: %s", code, text)
-	entry := store.InboxEntry{At: now.UnixMicro(), Device: eui, Code: uint16(code), Text: text}
-	return s.entered(entry), []trace.Record{{At: now, Kind: trace.AlertRaised, Code: uint32(code), Text: text}}
-}
-
 // entered returns the changes that add an entry to the inbox.
 func (s *HeadEnd) entered(entry store.InboxEntry) []store.Change {
 	gone, full := s.store.Displaced(entry.Device)

@@ -154,8 +154,7 @@ func (s *HeadEnd) TransferChanged(now time.Time, out *han.Outbox, eui han.EUI64,
 	}
 	version := s.versionOf(u)
 	rec := trace.Record{At: now, Peer: uint64(eui), Version: version}
-	var changes []store.Change
-	var raised []trace.Record
+	var told raised
 	switch r.News {
 	case otaserver.NewsNone:
 		return nil
@@ -172,7 +171,11 @@ func (s *HeadEnd) TransferChanged(now time.Time, out *han.Outbox, eui han.EUI64,
 	case otaserver.NewsUnfit:
 		u = with(s.figures(u), now, store.UpdateFailed, r.Reason)
 		rec.Kind, rec.Text = trace.TransferFailed, r.Reason
-		changes, raised = s.raise(now, eui, gbcs.AlertFirmwareTransferFail, r.Reason)
+		outcome := gbcs.TransferImageDiscarded
+		if r.Hardware {
+			outcome = gbcs.TransferHardwareVersionMismatch
+		}
+		told = s.transferEnded(now, u, outcome, r.Reason)
 	case otaserver.NewsRunning:
 		u = with(s.figures(u), now, store.UpdateActivated, runsAlready)
 	case otaserver.NewsDone:
@@ -184,7 +187,7 @@ func (s *HeadEnd) TransferChanged(now time.Time, out *han.Outbox, eui han.EUI64,
 	case otaserver.NewsFailed:
 		why := fmt.Sprintf("the device gave up: %s", r.Status)
 		if u = s.figures(u); passing(r.Status) {
-			u, changes, raised = s.again(now, u, why)
+			u, told = s.again(now, u, why)
 		} else {
 			u = with(u, now, store.UpdateFailed, why)
 		}
@@ -195,17 +198,17 @@ func (s *HeadEnd) TransferChanged(now time.Time, out *han.Outbox, eui han.EUI64,
 		}
 		return nil
 	case otaserver.NewsRefused:
-		u, changes, raised = s.again(now, s.figures(u), r.Reason)
+		u, told = s.again(now, s.figures(u), r.Reason)
 		rec.Kind, rec.Text = trace.TransferFailed, u.Outcome
 	}
-	if err := s.store.Commit(append(changes, store.Put(u))...); err != nil {
+	if err := s.store.Commit(append(told.changes, store.Put(u))...); err != nil {
 		return err
 	}
 	if rec.Kind != 0 {
 		s.record(out, rec)
 	}
-	for _, r := range raised {
-		s.record(out, r)
+	if told.changes != nil {
+		s.record(out, told.record)
 	}
 	if (r.News == otaserver.NewsFailed || r.News == otaserver.NewsRefused) && u.State.Offered() {
 		return s.offer(u)

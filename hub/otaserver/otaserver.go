@@ -101,6 +101,8 @@ type Result struct {
 	News   News
 	Status zcl.Status // of NewsFailed
 	Reason string     // of NewsUnfit, NewsRefused; of NewsStarted if the image is older than what the device runs
+	// Hardware is set of NewsUnfit if the hardware version is what does not fit.
+	Hardware bool
 	// Query is what the device said of itself if it asked for an image, else nil.
 	Query *ota.QueryNextImageRequest
 }
@@ -344,7 +346,8 @@ func (s *Server) match(now time.Time, device han.EUI64, q ota.QueryNextImageRequ
 	case q.Current.ImageType != h.ImageType:
 		return Result{News: NewsUnfit, Reason: fmt.Sprintf("the device's image type is %04X, the image's %04X", q.Current.ImageType, h.ImageType)}
 	case q.HasHardware && !h.FitsHardware(q.HardwareVersion):
-		return Result{News: NewsUnfit, Reason: fmt.Sprintf("the device's hardware version is %04X, the image is for %04X to %04X", q.HardwareVersion, h.HardwareMin, h.HardwareMax)}
+		return Result{News: NewsUnfit, Hardware: true,
+			Reason: fmt.Sprintf("the device's hardware version is %04X, the image is for %04X to %04X", q.HardwareVersion, h.HardwareMin, h.HardwareMax)}
 	case h.HasDestination && h.Destination != device:
 		return Result{News: NewsUnfit, Reason: fmt.Sprintf("the image is for the device %s alone", h.Destination)}
 	case q.Current.FileVersion == h.FileVersion:

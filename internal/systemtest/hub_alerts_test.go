@@ -12,9 +12,11 @@ import (
 	"github.com/commshub/commshub/han/installcode"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/headend"
+	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/home/virtual"
+	"github.com/commshub/commshub/internal/testimage"
 	"github.com/commshub/commshub/transport/sim"
 )
 
@@ -27,6 +29,7 @@ type hubAlert struct {
 
 var hubAlerts = map[gbcs.AlertCode]hubAlert{
 	gbcs.AlertCHFDeviceLogChanged:     {0x0018, home.Broker},
+	gbcs.AlertFirmwareTransferFail:    {0x0128, home.Broker},
 	gbcs.AlertFailureToDeliverToESME:  {0x00D5, home.Broker},
 	gbcs.AlertGSMECommandNotRetrieved: {0x1001, hub.DefaultConfig().Supplier},
 	gbcs.AlertDeviceJoiningFailed:     {0x1000, hub.DefaultConfig().Supplier},
@@ -35,12 +38,12 @@ var hubAlerts = map[gbcs.AlertCode]hubAlert{
 }
 
 // checkHubAlerts holds what an inbox has of the hub's alerts against that, and returns the
-// last of each: message and payload. A reader of any message finds nothing that it cannot
+// payloads of each code in their order. A reader of any message finds nothing that it cannot
 // name, and whoever has the recipient's keys finds it authentic.
-func checkHubAlerts(t *testing.T, records *store.Store, keys home.Keyring) (payloads map[gbcs.AlertCode]gbcs.Payload) {
+func checkHubAlerts(t *testing.T, records *store.Store, keys home.Keyring) (payloads map[gbcs.AlertCode][]gbcs.Payload) {
 	t.Helper()
 	chf := hub.DefaultConfig().CHF
-	payloads = map[gbcs.AlertCode]gbcs.Payload{}
+	payloads = map[gbcs.AlertCode][]gbcs.Payload{}
 	var counter uint64
 	for _, e := range records.Inbox(0, math.MaxInt) {
 		want, ours := hubAlerts[gbcs.AlertCode(e.Code)]
@@ -69,7 +72,7 @@ func checkHubAlerts(t *testing.T, records *store.Store, keys home.Keyring) (payl
 		if err != nil {
 			t.Errorf("%q: %v", e.Text, err)
 		}
-		payloads[gbcs.AlertCode(e.Code)] = p
+		payloads[gbcs.AlertCode(e.Code)] = append(payloads[gbcs.AlertCode(e.Code)], p)
 	}
 	return payloads
 }
@@ -100,16 +103,66 @@ func TestTheHubsAlertsAreMessages(t *testing.T) {
 
 	told := checkHubAlerts(t, h.Store(), home.SimulatedKeys(1))
 	for _, code := range []gbcs.AlertCode{gbcs.AlertGSMECommandNotRetrieved, gbcs.AlertDeviceJoiningFailed} {
-		if _, ok := told[code].(gbcs.GenericAlert); !ok {
-			t.Errorf("%s is told as %#v", code, told[code])
+		if len(told[code]) != 1 {
+			t.Fatalf("%s is told as %#v", code, told[code])
+		}
+		if _, ok := told[code][0].(gbcs.GenericAlert); !ok {
+			t.Errorf("%s is told as %#v", code, told[code][0])
 		}
 	}
-	if u, _ := told[gbcs.AlertFailureToDeliverToESME].(gbcs.UndeliveredAlert); u.Target != theESME || u.Originator != cfg.Supplier || u.Counter != order.Counter {
+	if u, _ := last(told[gbcs.AlertFailureToDeliverToESME]).(gbcs.UndeliveredAlert); u.Target != theESME || u.Originator != cfg.Supplier || u.Counter != order.Counter {
 		t.Errorf("what was not delivered is %+v, want order %d", u, order.Counter)
 	}
-	changed, _ := told[gbcs.AlertCHFDeviceLogChanged].(gbcs.DeviceLogChangedAlert)
+	changed, _ := last(told[gbcs.AlertCHFDeviceLogChanged]).(gbcs.DeviceLogChangedAlert)
 	want := []gbcs.LoggedDevice{{Device: 0x1000, LinkKeyHash: installcode.New(secret).HashedKey()}, {Device: theESME}}
 	if len(changed.Devices) != 2 || changed.Devices[0] != want[0] || changed.Devices[1] != want[1] || changed.ExtendedPAN != cfg.EUI64 {
 		t.Errorf("the backup is %+v, want %+v", changed, want)
+	}
+}
+
+func last(payloads []gbcs.Payload) gbcs.Payload {
+	if len(payloads) == 0 {
+		return nil
+	}
+	return payloads[len(payloads)-1]
+}
+
+// TestImagesThatDoNotReachTheirDeviceAreTold with what became of them: superseded and
+// cancelled ones are discarded, and hardware that does not fit has an outcome of its own.
+func TestImagesThatDoNotReachTheirDeviceAreTold(t *testing.T) {
+	h := virtual.New(sim.Config{Start: storyStart, Seed: 1}, hub.DefaultConfig())
+	must(0, h.AddMeter(newMeter(theGSME, store.KindGSME, factoryOfTests)))
+	h.Run(storyStart.Add(40 * time.Minute))
+	image := func(version uint32, hardware uint16) update {
+		o := testimage.Options{PayloadSize: 900, Version: version, Sequence: version, HardwareMin: hardware, HardwareMax: hardware}
+		return updateOf(inVirtualTime{Home: h}, must(imagecache.NewImage(testimage.GB(o))), theGSME)
+	}
+	must(0, image(2, testimage.Hardware).distribute())
+	must(0, image(3, testimage.Hardware).distribute())
+	must(0, h.Order(func(e *headend.HeadEnd, now time.Time, out *han.Outbox) error {
+		return e.CancelUpdate(now, out, theGSME)
+	}))
+	must(0, image(4, testimage.Hardware+1).distribute())
+	h.Run(storyStart.Add(2 * time.Hour))
+	must(0, image(5, testimage.Hardware).distribute())
+	h.Run(storyStart.Add(4 * time.Hour))
+	must(0, image(6, testimage.Hardware).distribute()) // in place of what the meter holds: the hub's part was done
+	must(0, h.Order(func(e *headend.HeadEnd, now time.Time, out *han.Outbox) error {
+		return e.CancelUpdate(now, out, theGSME)
+	}))
+
+	told := checkHubAlerts(t, h.Store(), home.SimulatedKeys(1))[gbcs.AlertFirmwareTransferFail]
+	want := []struct {
+		version uint32
+		outcome gbcs.TransferOutcome
+	}{{2, gbcs.TransferImageDiscarded}, {3, gbcs.TransferImageDiscarded}, {4, gbcs.TransferHardwareVersionMismatch}, {6, gbcs.TransferImageDiscarded}}
+	if len(told) != len(want) {
+		t.Fatalf("told %+v, want %+v", told, want)
+	}
+	for i, w := range want {
+		a := told[i].(gbcs.FirmwareTransferAlert)
+		if a.Device != theGSME || a.FirmwareVersion != w.version || a.Outcome != w.outcome {
+			t.Errorf("told %+v, want %+v", a, w)
+		}
 	}
 }
