@@ -30,7 +30,7 @@ as gsme, if there is one such device.`,
   commshub device list
   commshub device readings gsme`,
 	}
-	cmd.AddCommand(newDeviceAdd(), newDeviceList(), newDeviceReadings(), newDeviceAccept(), newDeviceRemove(), newDeviceTopUp(), newDeviceType())
+	cmd.AddCommand(newDeviceAdd(), newDeviceList(), newDeviceReadings(), newDeviceAccept(), newDeviceLog(), newDeviceRemove(), newDeviceTopUp(), newDeviceType())
 	return cmd
 }
 

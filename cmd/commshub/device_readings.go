@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,5 +40,29 @@ func newDeviceAccept() *cobra.Command {
 		}
 		foreign.Fprintf(cmd.OutOrStdout(), "attribute %s of %s is believed, and what comes next judged by it\n", args[0], eui)
 		return nil
+	})
+}
+
+func newDeviceLog() *cobra.Command {
+	var security, last, asJSON bool
+	var timeout time.Duration
+	cmd := &cobra.Command{Use: "log EUI64", Short: "Ask a meter for its event log (CS10a, ECS35a), or its security log (CS10b, ECS35b)",
+		Long: `Ask a meter for its event log, or its security log, and wait for the answer. A gas meter answers at its next
+heartbeat; what is not answered within --timeout, --last shows later.`,
+		Args: cobra.ExactArgs(1), Example: "  commshub device log esme\n  commshub device log gsme --security --timeout 1h"}
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&security, "security", false, "the security log")
+	cmd.Flags().BoolVar(&last, "last", false, "show what the meter said last, and do not ask")
+	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "how long to wait for the answer, on the wall clock")
+	return onOne(cmd, func(cmd *cobra.Command, c *client.Client, eui han.EUI64, _ []string) error {
+		l, err := console.ReadLog(cmd.Context(), c, eui, security, last, timeout)
+		switch {
+		case err != nil:
+			return err
+		case asJSON:
+			return printJSON(cmd.OutOrStdout(), l)
+		default:
+			return console.WriteLog(cmd.OutOrStdout(), l)
+		}
 	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +24,7 @@ func uploadFile(cmd *cobra.Command, c *client.Client, path string, force bool, i
 	if err != nil {
 		return badInput("%s: %w", path, inputfile.Reason(err))
 	}
-	body, done := uploadProgress(cmd.ErrOrStderr(), f, info.Size())
+	body, done := progress.Upload(cmd.ErrOrStderr(), movesCursor(cmd.ErrOrStderr()), f, info.Size())
 	defer done()
 	if err := c.Upload(cmd.Context(), body, info.Size(), force, im); err != nil {
 		return prefixed(path, err)
@@ -63,12 +62,4 @@ func buildSample(pkiDir string, version uint32, seed uint64) ([]byte, error) {
 		return nil, inputError{err}
 	}
 	return imagebuild.SampleFile(version, seed, sampleSize, manufacturer.Key, supplier.Key)
-}
-
-// uploadProgress shows a bar on a terminal while r is read.
-func uploadProgress(w io.Writer, r io.Reader, size int64) (body io.Reader, done func()) {
-	if !movesCursor(w) {
-		return r, func() {}
-	}
-	return progress.Upload(w, r, size)
 }

@@ -49,6 +49,7 @@ var hostileLines = map[string][]string{
 	"device accept":       {"00DB1234567890A1 0000", "NAME NAME"},
 	"device add":          {"00DB1234567890A1 --kind GSME", "NAME --kind NAME", "00DB1234567890A1 --kind GSME --install-code NAME"},
 	"device list":         {"", "--json"},
+	"device log":          {"00DB1234567890A1 --timeout 300ms", "00DB1234567890A1 --security --json --timeout 300ms", "gsme --last", "NAME"},
 	"device readings":     {"00DB1234567890A1", "00DB1234567890A1 --json", "NAME"},
 	"device remove":       {"00DB1234567890A1", "NAME"},
 	"device topup":        {"00DB1234567890A1 12.50", "NAME 1", "00DB1234567890A1 NAME"},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/internal/flagvalue"
 	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/internal/home"
 	"github.com/commshub/commshub/internal/pki"
@@ -98,7 +99,7 @@ func newPKIIssue(g *global) *cobra.Command {
 		Example: "  commshub pki issue 00DB1234567890B1\n  commshub pki issue --messages 00DB1234567890A1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.path(dir, "pki")
-			devices, err := parseDevices(args)
+			devices, err := input(flagvalue.EUI64s(args))
 			if err != nil {
 				return err
 			}
@@ -157,16 +158,4 @@ func showCertificates(cmd *cobra.Command, entries []pki.Entry, asJSON bool) erro
 			strings.TrimSpace(strings.Join(v.Hosts, " ")+" "+v.Problem))
 	}
 	return t.Flush()
-}
-
-func parseDevices(args []string) ([]han.EUI64, error) {
-	var devices []han.EUI64
-	for _, a := range args {
-		eui, err := han.ParseEUI64(a)
-		if err != nil {
-			return nil, inputError{err}
-		}
-		devices = append(devices, eui)
-	}
-	return devices, nil
 }

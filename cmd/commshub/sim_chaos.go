@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/commshub/commshub/internal/outputfile"
+	"github.com/commshub/commshub/internal/progress"
 	"github.com/commshub/commshub/internal/scenario/chaos"
 	"github.com/commshub/commshub/internal/scenario/told"
 )
@@ -59,7 +60,7 @@ func (s *simChaos) run(ctx context.Context, g *global) error {
 	if s.seeds < 1 || s.seeds > maxSeeds {
 		return badInput("--seeds %d: want 1 to %d", s.seeds, maxSeeds)
 	}
-	step, end := runProgress(g.err, s.seeds, "homes")
+	step, end := progress.Runs(g.err, movesCursor(g.err), s.seeds, "homes")
 	began := time.Now()
 	r, err := chaos.Run(ctx, chaos.Options{First: s.seed, Seeds: s.seeds, Safety: s.safety, Step: step})
 	end()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/commshub/commshub/internal/foreign"
@@ -30,7 +29,7 @@ func (s *simRun) street(ctx context.Context, g *global, stages []*play.Stage) er
 	if s.seeded {
 		seed = s.seed
 	}
-	step, end := runProgress(g.err, s.homes, "homes")
+	step, end := progress.Runs(g.err, movesCursor(g.err), s.homes, "homes")
 	began := time.Now()
 	r, err := stages[0].Street(ctx, seed, s.homes, step)
 	end()
@@ -54,12 +53,4 @@ func (s *simRun) street(ctx context.Context, g *global, stages []*play.Stage) er
 	}
 	foreign.Fprintf(g.err, "%d homes in %v\n", s.homes, took.Round(10*time.Millisecond))
 	return nil
-}
-
-// runProgress shows a bar with the time left on a terminal, and nothing in a pipe.
-func runProgress(w io.Writer, total int, what string) (step, end func()) {
-	if !movesCursor(w) {
-		return func() {}, func() {}
-	}
-	return progress.Runs(w, total, what)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/commshub/commshub/internal/foreign"
 	"github.com/commshub/commshub/internal/inputfile"
 	"github.com/commshub/commshub/internal/outputfile"
+	"github.com/commshub/commshub/internal/progress"
 	"github.com/commshub/commshub/internal/scenario/chart"
 	"github.com/commshub/commshub/internal/scenario/homefile"
 	"github.com/commshub/commshub/internal/scenario/sweep"
@@ -80,7 +81,7 @@ func (s *simSweep) run(ctx context.Context, g *global, file string) error {
 		}
 		return badInput("%s: %w", file, err)
 	}
-	step, end := runProgress(g.err, sw.Runs(), "runs")
+	step, end := progress.Runs(g.err, movesCursor(g.err), sw.Runs(), "runs")
 	began := time.Now()
 	rows, err := sw.Run(ctx, step)
 	end()

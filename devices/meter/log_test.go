@@ -11,6 +11,7 @@ import (
 
 	"github.com/commshub/commshub/devices/board"
 	"github.com/commshub/commshub/devices/bootloader"
+	"github.com/commshub/commshub/devices/eventlog"
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/meter"
 	"github.com/commshub/commshub/han/gbcs"
@@ -97,8 +98,8 @@ func TestWhatHappensToAMeterStandsInItsLogs(t *testing.T) {
 	}
 }
 
-// TestAnOutageStandsInTheLog of an electricity meter, by how long it was; a meter that is
-// switched on for the first time had none.
+// TestAnOutageStandsInTheLog of an electricity meter, with how long it was at most; a meter
+// that is switched on for the first time had none.
 func TestAnOutageStandsInTheLog(t *testing.T) {
 	b := newBench(t, func(c *meter.Config) {
 		c.EUI64 = devicetest.ESMEConfig().EUI64
@@ -113,7 +114,7 @@ func TestAnOutageStandsInTheLog(t *testing.T) {
 		b.now = b.now.Add(away)
 		b.powerUp()
 	}
-	const want = "2m59s 8F35 000000B3\n5m59s 8F36 000000B4\n"
+	const want = "2m59s 8F35 000000B3\n5m59s 8F35 000000B4\n"
 	if got := b.logged(gbcs.EventLog); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -159,5 +160,45 @@ func TestWhatTheSupplierIsToldStandsInTheLogFirst(t *testing.T) {
 	}
 	if told == 0 || entered <= told {
 		t.Errorf("told after %d cuts, entered after %d", told, entered)
+	}
+}
+
+// TestAWholeLogFitsAMessage, and of one the entries in the time that is asked for are told.
+func TestAWholeLogFitsAMessage(t *testing.T) {
+	for _, role := range []gbcs.Roles{gbcs.RoleGSME, gbcs.RoleESME} {
+		b := newBench(t, nil)
+		b.role = role
+		b.chip = devicetest.Chip()
+		b.powerUp()
+		start := b.now
+		for i := range 2 * eventlog.Capacity {
+			b.now = start.Add(time.Duration(i) * 2 * time.Second)
+			b.setClock(b.now.Add(time.Duration(1+i%2) * time.Second))
+		}
+		ask := func(from, to zcl.UTCTime) (entries int) {
+			counter := uint64(b.now.UnixMilli()) + uint64(from)
+			code, payload := gbcs.CodeReadGSMEEventLog, gbcs.ReadGSMELogCommand{From: from, To: to}.Append(nil)
+			if role == gbcs.RoleESME {
+				code, payload = gbcs.CodeReadESMEEventLog, gbcs.ReadESMELogCommand{From: from, To: to}.Append(nil)
+			}
+			b.HandleMessage(b.now, &b.out, devicetest.Protected(gbcs.Message{CRA: gbcs.Command, OriginatorCounter: counter,
+				Originator: b.cfg.Supplier, Recipient: b.cfg.EUI64, Code: code, Payload: payload}))
+			message, ok := b.Remote.Outgoing()
+			if !ok || len(message) > gbcs.MaxMessage {
+				t.Fatalf("%d bytes waiting, want at most %d", len(message), gbcs.MaxMessage)
+			}
+			b.Remote.Delivered(b.now, &b.out)
+			switch r := must(must(gbcs.ParseMessage(message)).ParsePayload()).(type) {
+			case gbcs.ReadGSMELogResponse:
+				return len(r.Entries)
+			case gbcs.ReadESMELogResponse:
+				return len(r.Entries)
+			}
+			return -1
+		}
+		last := b.Logs[gbcs.EventLog].Entries()[eventlog.Capacity-1].Time
+		if all, one, none := ask(0, last), ask(last, last), ask(last+1, last+9); all != eventlog.Capacity || one != 1 || none != 0 {
+			t.Errorf("%d entries in all, %d of the last instant, %d after it", all, one, none)
+		}
 	}
 }

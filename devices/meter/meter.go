@@ -288,11 +288,15 @@ func (c *Chassis) start(boot bootloader.Boot, outboxRegion flash.Region) error {
 	c.Remote.Register(gbcs.CodeActivateFirmware, c.Agent.ActivateFirmware)
 	if c.role == gbcs.RoleESME {
 		c.Remote.Register(gbcs.CodeReadESMEFirmwareVersion, c.Agent.ReadESMEVersion)
+		c.Remote.Register(gbcs.CodeReadESMEEventLog, c.readESMELog)
+		c.Remote.Register(gbcs.CodeReadESMESecurityLog, c.readESMELog)
 	} else {
 		c.Remote.Register(gbcs.CodeReadGSMEFirmwareVersion, c.Agent.ReadGSMEVersion)
 		if err := c.openAccount(); err != nil {
 			return err
 		}
+		c.Remote.Register(gbcs.CodeReadGSMEEventLog, c.readGSMELog)
+		c.Remote.Register(gbcs.CodeReadGSMESecurityLog, c.readGSMELog)
 	}
 	c.batteryLow = wasToldLow(c.Journal)
 	return nil

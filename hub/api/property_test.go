@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/metering/validation"
 	"github.com/commshub/commshub/han/ota"
@@ -101,7 +102,11 @@ func (w *world) fill() {
 	}}
 	doubted := store.Quarantined{Device: mirror.Device, Rule: validation.Backwards.String(), Since: start.UnixMicro(), At: start.UnixMicro(), Count: 1,
 		Attribute: store.MirrorAttribute{ID: metering.AttributeCurrentSummationDelivered, Type: uint8(zcl.TypeUint48), Number: 5}}
-	if err := w.store.Commit(store.Put(mirror), store.Put(doubted)); err != nil {
+	read := gbcs.Message{CRA: gbcs.Response, OriginatorCounter: 7, Originator: mirror.Device, Recipient: 1, Code: gbcs.CodeReadGSMEEventLog,
+		Payload: gbcs.ReadGSMELogResponse{Entries: []gbcs.LogEntry{{Time: 1, Code: gbcs.AlertImmediateCommandActioned, Information: []byte{0, 0x12}}}}.Append(nil)}
+	answer := store.InboxEntry{Sequence: 1, At: start.UnixMicro(), Device: mirror.Device, MessageCode: uint16(read.Code), Text: "event log: 1 entries", Bytes: read.Append(nil)}
+	_, taken := w.store.NextNumber(store.SeriesInbox)
+	if err := w.store.Commit(store.Put(mirror), store.Put(doubted), store.Put(answer), taken); err != nil {
 		w.t.Fatal(err)
 	}
 	for eui, kind := range map[string]string{esme: "ESME", gsme: "GSME", ihd: "IHD", outside: "BRIDGED"} {
@@ -159,7 +164,7 @@ type request struct {
 
 // valid returns a request that an operation takes.
 func (w *world) valid(op *operation) request {
-	path := strings.NewReplacer("{eui64}", gsme, "{sha256}", w.image, "{sequence}", "1", "{id}", "1").Replace(op.path)
+	path := strings.NewReplacer("{eui64}", gsme, "{sha256}", w.image, "{sequence}", "1", "{id}", "1", "{log}", "event").Replace(op.path)
 	if op.OperationID == "remove-image" {
 		path = strings.Replace(path, w.image, w.spare, 1)
 	}
@@ -320,7 +325,7 @@ func conflict(w *world, op *operation) (*world, request) {
 		r.body = `{"image":"` + w.image + `","devices":["` + ihd + `"]}`
 	case "remove-image":
 		r.path = strings.Replace(r.path, w.spare, w.image, 1)
-	case "read-firmware-version":
+	case "read-firmware-version", "read-log", "show-log":
 		r.path = strings.Replace(r.path, gsme, ihd, 1)
 	case "report-bridged-device":
 		r.path = strings.Replace(r.path, outside, gsme, 1)

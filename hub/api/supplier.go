@@ -62,6 +62,7 @@ func (a *API) registerSupplier() {
 		Summary: "Top up a gas meter (CS01b)", Tags: []string{"supplier"},
 		Description: "The order waits in the meter's mailbox; what came of it comes into the list of alerts, and with the order. The 20 digits do the same when they are typed at the meter, and whichever comes first is credited.",
 	}, changing(http.StatusNotFound, http.StatusConflict), a.topUp)
+	a.registerLogs()
 	a.registerAlerts()
 }
 

@@ -115,6 +115,10 @@ func (s *HeadEnd) readResponse(now time.Time, eui han.EUI64, m gbcs.Message) (te
 		text, state = versionRead(r.FirmwareVersion, r.Result == gbcs.AccessSuccess, r.Result)
 	case gbcs.TopUpGSMEResponse:
 		text, state = topUpAnswered(r)
+	case gbcs.ReadESMELogResponse:
+		text, state = logText(r.Log, len(r.Entries), r.Result == gbcs.AccessSuccess, r.Result)
+	case gbcs.ReadGSMELogResponse:
+		text, state = logText(r.Log, len(r.Entries), r.Status == zcl.StatusSuccess || r.Status == zcl.StatusNotFound, r.Status)
 	default:
 		text = "response to " + m.Code.String()
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/commshub/commshub/han"
 )
@@ -63,6 +64,24 @@ func (s *Store) Inbox(after uint64, limit int) []InboxEntry {
 		return nil
 	}
 	return from[InboxEntry](s, TableInbox, InboxEntry{Sequence: after + 1}.appendKey(nil), limit)
+}
+
+// LastOf returns the newest entry with a message of a device, of a use case, that is not
+// forged.
+func (s *Store) LastOf(device han.EUI64, messageCode uint16) (InboxEntry, bool) {
+	const chunk = 500
+	oldest := s.Inbox(0, 1)
+	for before := s.LastInbox() + 1; len(oldest) > 0 && before > oldest[0].Sequence; {
+		start := before - min(before, chunk+1)
+		entries := s.Inbox(start, int(before-1-start))
+		for _, e := range slices.Backward(entries) {
+			if e.Sequence < before && e.Device == device && e.MessageCode == messageCode && !e.Forged {
+				return e, true
+			}
+		}
+		before = start + 1
+	}
+	return InboxEntry{}, false
 }
 
 // InInbox reports whether the inbox holds a message of a device already.

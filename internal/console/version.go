@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/commshub/commshub/hub/client"
 )
 
-// ErrNotAnswered tells that the order to read a version still waits for its device.
+// ErrNotAnswered tells that an order still waits for its device.
 var ErrNotAnswered = errors.New("not answered yet: the order waits for it, and commshub firmware orders will show what came of it")
 
 // answerPoll is how often the hub is asked for the answer.
@@ -45,21 +46,26 @@ func Versioned(ctx context.Context, c *client.Client, name string) (han.EUI64, e
 // patience says. It returns the order with what became of it; the error is
 // [ErrNotAnswered] if that is still open, and says why if there is no version.
 func ReadVersion(ctx context.Context, c *client.Client, eui han.EUI64, patience time.Duration) (api.Order, error) {
-	before, err := newestReading(ctx, c, eui)
+	return ask(ctx, c, eui, "firmware-version", []string{"0059", "0084"}, patience)
+}
+
+// ask gives a device an order of one of the use cases, and waits for the answer.
+func ask(ctx context.Context, c *client.Client, eui han.EUI64, what string, codes []string, patience time.Duration) (api.Order, error) {
+	before, err := newestOrder(ctx, c, eui, codes)
 	if err != nil {
 		return api.Order{}, err
 	}
-	if err := c.Call(ctx, http.MethodPost, "/v1/devices/"+eui.String()+"/firmware-version", nil, nil); err != nil {
+	if err := c.Call(ctx, http.MethodPost, "/v1/devices/"+eui.String()+"/"+what, nil, nil); err != nil {
 		return api.Order{}, err
 	}
 	over := time.After(patience)
 	for {
-		o, err := newestReading(ctx, c, eui)
+		o, err := newestOrder(ctx, c, eui, codes)
 		switch {
 		case err != nil:
 			return o, err
 		case o.Counter == before.Counter:
-			return o, fmt.Errorf("%s: the hub has no order to read its version", eui)
+			return o, fmt.Errorf("%s: the hub has no order of it", eui)
 		case o.State == "done":
 			return o, nil
 		case o.State != "queued" && o.State != "delivered":
@@ -75,13 +81,13 @@ func ReadVersion(ctx context.Context, c *client.Client, eui han.EUI64, patience 
 	}
 }
 
-// newestReading returns the last order to a device to read a version (ECS52, GCS38), a
-// zero one if there is none.
-func newestReading(ctx context.Context, c *client.Client, eui han.EUI64) (o api.Order, err error) {
+// newestOrder returns the last order to a device of one of the use cases, a zero one if
+// there is none.
+func newestOrder(ctx context.Context, c *client.Client, eui han.EUI64, codes []string) (o api.Order, err error) {
 	var list struct{ Orders []api.Order }
 	err = c.Call(ctx, http.MethodGet, "/v1/orders?limit=1000&device="+eui.String(), nil, &list)
 	for _, each := range list.Orders {
-		if (each.Code == "0059" || each.Code == "0084") && each.Counter > o.Counter {
+		if slices.Contains(codes, each.Code) && each.Counter > o.Counter {
 			o = each
 		}
 	}

@@ -12,8 +12,12 @@ import (
 
 const width = 40 // characters
 
-// Upload shows a bar while a file of that size is read through body. Done takes it away.
-func Upload(terminal io.Writer, r io.Reader, size int64) (body io.Reader, done func()) {
+// Upload shows a bar, if shown, while a file of that size is read through body. Done takes
+// it away.
+func Upload(terminal io.Writer, shown bool, r io.Reader, size int64) (body io.Reader, done func()) {
+	if !shown {
+		return r, func() {}
+	}
 	p := mpb.New(mpb.WithOutput(terminal), mpb.WithWidth(width))
 	bar := p.AddBar(size, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name("uploading ")),
@@ -24,8 +28,12 @@ func Upload(terminal io.Writer, r io.Reader, size int64) (body io.Reader, done f
 	}
 }
 
-// Runs shows a bar with the time left until step was called so many times. End takes it away.
-func Runs(terminal io.Writer, total int, what string) (step, end func()) {
+// Runs shows a bar, if shown, with the time left until step was called so many times. End
+// takes it away.
+func Runs(terminal io.Writer, shown bool, total int, what string) (step, end func()) {
+	if !shown {
+		return func() {}, func() {}
+	}
 	p := mpb.New(mpb.WithOutput(terminal), mpb.WithWidth(width), mpb.WithRefreshRate(200*time.Millisecond))
 	bar := p.AddBar(int64(total), mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.CountersNoUnit("%d / %d "+what+" ")),

@@ -17,6 +17,7 @@ import (
 	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/hub"
@@ -83,6 +84,7 @@ func (s *story) run(d *datadriven.TestData) string {
 		"run": s.runFor, "until": s.until, "cut": s.cut, "restart-hub": s.restartHub, "partition": s.partition,
 		"remove": s.remove, "add": s.add, "restore": s.restore, "read-device-log": s.readDeviceLog, "forge-add": s.forgeAdd,
 		"status": s.status, "alerts": s.alerts, "updates": s.updates, "orders": s.orders, "display": s.display,
+		"read-log": s.readLog, "log": s.showLog,
 	}[d.Cmd]
 	if !ok {
 		d.Fatalf(s.t, "no such command")
@@ -330,6 +332,31 @@ func (s *story) typeDigits(d *datadriven.TestData) error {
 	s.flush()
 	fmt.Fprintf(&s.lines, "screen: %s, balance %s\n", k.Outcome, k.Balance)
 	return nil
+}
+
+func logOf(d *datadriven.TestData) gbcs.Log {
+	if d.HasArg("security") {
+		return gbcs.SecurityLog
+	}
+	return gbcs.EventLog
+}
+
+func (s *story) readLog(d *datadriven.TestData) error {
+	return s.order(d, func(e *headend.HeadEnd, now time.Time, out *han.Outbox, eui han.EUI64) error {
+		return e.ReadLog(now, out, eui, logOf(d))
+	})
+}
+
+// showLog shows what a meter said last of a log.
+func (s *story) showLog(d *datadriven.TestData) error {
+	read, ok, err := s.home.HeadEnd().Log(s.device(d), logOf(d))
+	if err == nil && !ok {
+		err = errors.New("it was not read")
+	}
+	for _, e := range read.Entries {
+		fmt.Fprintln(&s.lines, e)
+	}
+	return err
 }
 
 func (s *story) remove(d *datadriven.TestData) error {

@@ -63,7 +63,7 @@ type Hub struct {
 	Store *store.Store
 	Cache *imagecache.Cache
 	Clock *live.Schedule
-	// HeadEnd is the supplier's; but for Authorise it is called within Operate and Order
+	// HeadEnd is the supplier's; but for Authorise and Log it is called within Operate and Order
 	// alone.
 	HeadEnd *headend.HeadEnd
 	// New tells that the hub had no records before.
