@@ -76,7 +76,7 @@ func openBolt(path string, key *atrest.Key) (*boltFile, error) {
 	b := &boltFile{db: db}
 	version, err := b.identify(key)
 	if err == nil && version < schemaVersion {
-		if err = b.migrate(version); err == nil {
+		if err = b.migrate(); err == nil {
 			_, err = b.identify(key)
 		}
 	}
@@ -163,6 +163,8 @@ func (b *boltFile) identify(key *atrest.Key) (version uint32, err error) {
 			return fmt.Errorf("schema version %d, want at most %d (written by %s: open it with that one)", version, schemaVersion, writtenBy(about))
 		case version == 0:
 			return fmt.Errorf("damaged file: schema version %d, want 1 to %d", version, schemaVersion)
+		case version != firstVersion && version != schemaVersion:
+			return fmt.Errorf("schema version %d, which no release wrote, want %d or %d: open it with the program that wrote it", version, firstVersion, schemaVersion)
 		}
 		for _, t := range tablesOf(version) {
 			if tx.Bucket([]byte(t.String())) == nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"runtime/debug"
+	"strings"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -19,21 +21,22 @@ func release() string {
 	return "of an unknown release"
 }
 
-// migrate brings a file of an older schema version to the present one, in one
+// firstVersion is the schema version of the release before this. The versions between were
+// never released.
+const firstVersion = 1
+
+// migrate brings a file of the release before to the present schema version, in one
 // transaction: after a power cut it is the old file or the new one.
 //
-// Version 1 kept no orders. A message was a command that waited or, with state 1, one
+// That release kept no orders. A message was a command that waited or, with state 1, one
 // whose response was to come, under a number of the hub's own. Each becomes an order;
-// those that wait stay messages, under their originator counter. The order that a
-// dated update waits for had been answered and is not known any more; such an update
-// stays dated until it is cancelled or another image comes.
-//
-// Version 2 kept no history, version 3 nothing of who commands the hub itself, and version
-// 4 no readings in quarantine: these begin with the present release. No file before version
-// 4 is encrypted.
-func (b *boltFile) migrate(from uint32) error {
+// those that wait stay messages, under their originator counter. The order of a dated update
+// had been answered and was not known any more: it is made from the answer in the inbox and
+// from what the update says. Nor was there any history, quarantine, or who commands
+// the hub itself: these begin with the present release. Its files are not encrypted.
+func (b *boltFile) migrate() error {
 	return b.db.Update(func(tx *bbolt.Tx) error {
-		old := tablesOf(from)
+		old := tablesOf(firstVersion)
 		sum, err := b.form.checkRecords(tx, old)
 		if err != nil {
 			return err
@@ -43,18 +46,16 @@ func (b *boltFile) migrate(from uint32) error {
 				return err
 			}
 		}
-		if from == 1 {
-			if err := b.form.keepOrders(tx, &sum); err != nil {
-				return err
-			}
+		if err := b.form.keepOrders(tx, &sum); err != nil {
+			return err
 		}
 		return b.form.writeAbout(tx, sum)
 	})
 }
 
-// keepOrders makes the messages of schema version 1 orders.
+// keepOrders makes the messages of the release before orders.
 func (f form) keepOrders(tx *bbolt.Tx, sum *digest) error {
-	orders, changes, err := ordersOfVersion1(tx)
+	orders, changes, err := ordersOfFirst(tx)
 	if err != nil {
 		return err
 	}
@@ -70,9 +71,13 @@ func (f form) keepOrders(tx *bbolt.Tx, sum *digest) error {
 	return nil
 }
 
-// tablesOf returns the tables of a schema version. A new one comes last.
+// tablesOf returns the tables of a schema version, [firstVersion] or the present one. A new
+// one comes last.
 func tablesOf(version uint32) []Table {
-	n := [...]Table{1: TableOrders, 2: TableTimelines, 3: TableParties, 4: TableQuarantine, schemaVersion: tableCount}[version]
+	n := tableCount
+	if version == firstVersion {
+		n = TableOrders
+	}
 	all := make([]Table, n)
 	for i := range all {
 		all[i] = Table(i)
@@ -95,8 +100,8 @@ func (f form) checkRecords(tx *bbolt.Tx, of []Table) (sum digest, err error) {
 	return sum, f.check(tx, sum)
 }
 
-// message1 is a message as schema version 1 kept it.
-type message1 struct {
+// firstMessage is a message as the release before kept it.
+type firstMessage struct {
 	Device      han.EUI64 `cbor:"1,keyasint"`
 	Bytes       []byte    `cbor:"4,keyasint,omitempty"`
 	QueuedAt    int64     `cbor:"5,keyasint,omitempty"`
@@ -104,15 +109,15 @@ type message1 struct {
 	State       uint8     `cbor:"8,keyasint,omitempty"`
 }
 
-// ordersOfVersion1 returns the orders that the messages of a file are, and the changes
+// ordersOfFirst returns the orders that the messages of such a file are, and the changes
 // that make them so.
-func ordersOfVersion1(tx *bbolt.Tx) (orders []Order, changes []Change, err error) {
+func ordersOfFirst(tx *bbolt.Tx) (orders []Order, changes []Change, err error) {
 	err = tx.Bucket([]byte(TableMessages.String())).ForEach(func(key, value []byte) error {
 		kept, err := decode(TableMessages, key, value)
 		if err != nil {
 			return err
 		}
-		var old message1
+		var old firstMessage
 		if err := decMode.Unmarshal(value[checksumSize:], &old); err != nil {
 			return err
 		}
@@ -131,8 +136,8 @@ func ordersOfVersion1(tx *bbolt.Tx) (orders []Order, changes []Change, err error
 	return orders, changes, err
 }
 
-// orderOf returns the order that a message of schema version 1 was.
-func orderOf(m message1) (Order, error) {
+// orderOf returns the order that a message of the release before was.
+func orderOf(m firstMessage) (Order, error) {
 	c, err := gbcs.ParseMessage(m.Bytes)
 	if err != nil {
 		return Order{}, err
@@ -157,6 +162,10 @@ func orderOf(m message1) (Order, error) {
 // linkUpdates returns the changes that give updates the order to activate that they
 // wait for.
 func linkUpdates(tx *bbolt.Tx, orders []Order) (changes []Change, err error) {
+	answers, err := acceptedOfFirst(tx)
+	if err != nil {
+		return nil, err
+	}
 	images := tx.Bucket([]byte(TableImages.String()))
 	err = tx.Bucket([]byte(TableUpdates.String())).ForEach(func(key, value []byte) error {
 		r, err := decode(TableUpdates, key, value)
@@ -172,15 +181,50 @@ func linkUpdates(tx *bbolt.Tx, orders []Order) (changes []Change, err error) {
 		if err != nil {
 			return err
 		}
+		hash := of.(Image).ImageHash
 		for _, o := range orders {
-			if o.Device == u.Device && o.Hash == of.(Image).ImageHash && !o.Cancels {
+			if o.Device == u.Device && o.Hash == hash && !o.Cancels {
 				u.Order = max(u.Order, o.Counter)
+			}
+		}
+		if o, ok := answers[u.Device]; ok && u.Order == 0 && u.State == UpdateDated {
+			if at, err := time.Parse(time.RFC3339, u.Outcome[strings.LastIndexByte(u.Outcome, ' ')+1:]); err == nil {
+				o.Hash, o.ExecuteAt, u.Order = hash, at.UnixMicro(), o.Counter
+				changes = append(changes, Put(o))
 			}
 		}
 		changes = append(changes, Put(u))
 		return nil
 	})
 	return changes, err
+}
+
+// acceptedOfFirst returns of each device the order to activate whose acceptance it told last,
+// as far as the answer says which that is. When it was given is not known: no later than that.
+func acceptedOfFirst(tx *bbolt.Tx) (map[han.EUI64]Order, error) {
+	accepted := map[han.EUI64]Order{}
+	err := tx.Bucket([]byte(TableInbox.String())).ForEach(func(key, value []byte) error {
+		r, err := decode(TableInbox, key, value)
+		if err != nil {
+			return err
+		}
+		e := r.(InboxEntry)
+		if gbcs.MessageCode(e.MessageCode) != gbcs.CodeActivateFirmware || e.Code != 0 {
+			return nil
+		}
+		m, err := gbcs.ParseMessage(e.Bytes)
+		if err != nil || m.CRA != gbcs.Response {
+			return nil // as that release had it; it says nothing of an order
+		}
+		if a, err := gbcs.ParseActivateFirmwareResponse(m.Payload); err == nil && a.Accepted {
+			accepted[e.Device] = Order{
+				Device: e.Device, Counter: m.OriginatorCounter, Code: e.MessageCode, State: OrderAccepted,
+				GivenAt: e.At, DeliveredAt: e.At, ChangedAt: e.At,
+			}
+		}
+		return nil
+	})
+	return accepted, err
 }
 
 // writtenBy says which release gave a file its schema version.

@@ -2,8 +2,7 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,141 +11,154 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
-	"github.com/commshub/commshub/han/ota"
-	"github.com/commshub/commshub/han/zcl"
+	"github.com/commshub/commshub/internal/previous"
 )
 
-// message1Whole has all fields of a message of schema version 1.
-type message1Whole struct {
-	Device      han.EUI64 `cbor:"1,keyasint"`
-	Sequence    uint64    `cbor:"2,keyasint"`
-	Code        uint16    `cbor:"3,keyasint,omitempty"`
-	Bytes       []byte    `cbor:"4,keyasint,omitempty"`
-	QueuedAt    int64     `cbor:"5,keyasint,omitempty"`
-	ExpiresAt   int64     `cbor:"6,keyasint,omitempty"`
-	DeliveredAt int64     `cbor:"7,keyasint,omitempty"`
-	State       uint8     `cbor:"8,keyasint,omitempty"`
-}
+// The meters of package previous.
+const (
+	previousESME han.EUI64 = 0x00DB1234567890A0
+	previousGSME han.EUI64 = 0x00DB1234567890A1
+)
 
-var migrationTime = time.Date(2030, 1, 15, 9, 0, 0, 0, time.UTC)
-
-// command1 returns the bytes of an Activate Firmware command.
-func command1(counter uint64, execution gbcs.Execution) []byte {
-	return gbcs.Message{
-		CRA: gbcs.Command, OriginatorCounter: counter, Originator: 9, Recipient: gsme, Code: gbcs.CodeActivateFirmware,
-		Payload: gbcs.ActivateFirmwareCommand{
-			ImageHash: ota.ImageHash{7}, OriginatorCounter: counter, Execution: execution, ExecutionTime: zcl.UTCTimeOf(migrationTime),
-		}.Append(nil),
-	}.Append(nil)
-}
-
-// version1 makes a file of schema version 1 with records and messages.
-func version1(t *testing.T, path string, records []Record, messages ...message1Whole) {
+// previousStore opens a copy of a hub's records of the release before, and once more what
+// that left.
+func previousStore(t *testing.T, name string, look func(s *Store)) {
 	t.Helper()
-	s := open(t, path)
-	for _, r := range records {
-		commit(t, s, Put(r))
+	path := filepath.Join(t.TempDir(), "hub.db")
+	must(t, os.WriteFile(path, previous.File(name), 0o600))
+	for range 2 {
+		s := open(t, path)
+		look(s)
+		closeStore(t, s)
 	}
-	closeStore(t, s)
+}
+
+// TestTheRecordsOfTheReleaseBeforeAreKept: device log, images, updates, mirror, counters,
+// clock and inbox.
+func TestTheRecordsOfTheReleaseBeforeAreKept(t *testing.T) {
+	for name, want := range map[string]struct {
+		states map[han.EUI64]UpdateState
+		inbox  int
+	}{
+		"hub-partial":    {map[han.EUI64]UpdateState{previousESME: UpdateTransferred, previousGSME: UpdateDownloading}, 3},
+		"hub-dated":      {map[han.EUI64]UpdateState{previousESME: UpdateDated, previousGSME: UpdateDated}, 6},
+		"hub-activating": {map[han.EUI64]UpdateState{previousESME: UpdateActivating, previousGSME: UpdateActivating}, 7},
+		"hub-updated":    {map[han.EUI64]UpdateState{previousESME: UpdateActivated, previousGSME: UpdateActivated}, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			previousStore(t, name, func(s *Store) {
+				devices, images, mirrors := s.Devices(), s.Images(), 0
+				if len(devices) != 2 || devices[0].EUI64 != previousESME || devices[0].Kind != KindESME || devices[1].EUI64 != previousGSME || devices[1].Kind != KindGSME {
+					t.Errorf("devices %+v", devices)
+				}
+				if len(images) != 1 || images[0].FileVersion != 2 || !images[0].SupplierVerified {
+					t.Errorf("images %+v", images)
+				}
+				for _, d := range devices {
+					if m, ok := s.Mirror(d.EUI64); ok && len(m.Attributes) > 0 {
+						mirrors++
+					}
+				}
+				states := map[han.EUI64]UpdateState{}
+				for _, u := range s.Updates() {
+					states[u.Device] = u.State
+				}
+				equal(t, "updates", states, want.states)
+				if got := len(s.Inbox(0, 100)); got != want.inbox || mirrors != 2 {
+					t.Errorf("%d entries in the inbox, %d mirrors", got, mirrors)
+				}
+			})
+		})
+	}
+}
+
+// TestTheSupplierOfTheReleaseBeforeGoesOn with its orders: those that wait, and that a device
+// will carry out; and above its counter.
+func TestTheSupplierOfTheReleaseBeforeGoesOn(t *testing.T) {
+	at := time.Date(2026, 1, 18, 8, 0, 0, 0, time.UTC).UnixMicro()
+	facts := previous.Meters()
+	previousStore(t, "hub-dated", func(s *Store) {
+		image := s.Images()[0].ImageHash
+		orders := s.Orders()
+		if len(orders) != 3 {
+			t.Fatalf("orders %+v", orders)
+		}
+		for i, o := range orders[:2] {
+			name := []string{"esme-dated", "gsme-dated"}[i]
+			if o.Counter != facts[name].Commands || o.ExecuteAt != at || o.State != OrderAccepted || o.Hash != image || o.Cancels || o.GivenAt == 0 {
+				t.Errorf("%s: %+v, want counter %d", name, o, facts[name].Commands)
+			}
+			if u, ok := s.CurrentUpdate(o.Device); !ok || u.Order != o.Counter {
+				t.Errorf("%s: %+v", name, u)
+			}
+		}
+		messages := s.MessagesOf(previousGSME)
+		waits := orders[2]
+		if len(messages) != 1 || waits.Counter != messages[0].Sequence || waits.State != OrderQueued || waits.Code != uint16(gbcs.CodeReadGSMEFirmwareVersion) {
+			t.Errorf("waits %+v, messages %+v", waits, messages)
+		}
+		if c, ok := s.OriginatorCounter(0x90B3D51F30010000); !ok || c.Counter < waits.Counter {
+			t.Errorf("counter %+v, below %d", c, waits.Counter)
+		}
+	})
+	previousStore(t, "hub-activating", func(s *Store) {
+		for _, u := range s.Updates() {
+			o, ok := s.Order(u.Device, u.Order)
+			if !ok || o.State != OrderQueued || o.ExecuteAt != 0 {
+				t.Errorf("%+v waits for %+v", u, o)
+			}
+		}
+	})
+}
+
+// TestADatedUpdateWithoutAnAnswerStaysDated: its order is not made up.
+func TestADatedUpdateWithoutAnAnswerStaysDated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	must(t, os.WriteFile(path, previous.File("hub-dated"), 0o600))
 	edit(t, path, func(tx *bbolt.Tx) error {
-		about := tx.Bucket(bucketAbout)
+		inbox := tx.Bucket([]byte(TableInbox.String()))
 		var sum digest
-		for _, table := range tablesOf(1) {
+		if err := inbox.ForEach(func(key, _ []byte) error { return inbox.Delete(key) }); err != nil {
+			return err
+		}
+		for _, table := range tablesOf(firstVersion) {
 			if err := tx.Bucket([]byte(table.String())).ForEach(func(_, value []byte) error { sum.add(value); return nil }); err != nil {
 				return err
 			}
 		}
-		for _, m := range messages {
-			body, err := encMode.Marshal(m)
-			if err != nil {
-				return err
-			}
-			key := Message{Device: m.Device, Sequence: m.Sequence}.appendKey(nil)
-			value := append(binary.BigEndian.AppendUint32(nil, checksum(TableMessages, key, body)), body...)
-			sum.add(value)
-			if err := tx.Bucket([]byte("messages")).Put(key, value); err != nil {
-				return err
-			}
-		}
-		return errors.Join(dropTables(tx, 1), about.Delete(keyRelease), about.Put(keyDigest, sum.append(nil)),
-			about.Put(keySchema, binary.BigEndian.AppendUint32(nil, 1)))
+		return tx.Bucket(bucketAbout).Put(keyDigest, sum.append(nil))
 	})
-}
-
-// dropTables drops the tables that a schema version did not have.
-func dropTables(tx *bbolt.Tx, version uint32) error {
-	for _, table := range tablesOf(schemaVersion)[len(tablesOf(version)):] {
-		if err := tx.DeleteBucket([]byte(table.String())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// What a hub keeps since then of its history, and of who commands it, begins now.
-func TestTablesThatAnOlderVersionDidNotHave(t *testing.T) {
-	for _, version := range []uint32{2, 3, 4} {
-		t.Run(fmt.Sprintf("version %d", version), func(t *testing.T) { getsTables(t, version) })
-	}
-}
-
-func getsTables(t *testing.T, version uint32) {
-	path := filepath.Join(t.TempDir(), "hub.db")
 	s := open(t, path)
-	device, order := Device{EUI64: gsme, Kind: KindGSME}, Order{Device: gsme, Counter: 7}
-	commit(t, s, Put(device), Put(order))
-	closeStore(t, s)
-	edit(t, path, func(tx *bbolt.Tx) error {
-		return errors.Join(dropTables(tx, version), tx.Bucket(bucketAbout).Put(keySchema, binary.BigEndian.AppendUint32(nil, version)))
-	})
-	for range 2 {
-		s := open(t, path)
-		equal(t, "devices", s.Devices(), []Device{device})
-		equal(t, "orders", s.Orders(), []Order{order})
-		party := RemoteParty{Function: gsme, Party: gsme + 1, Counter: 7}
-		commit(t, s, Put(Reading{Device: gsme, At: 5}), Put(party))
-		got, _ := s.RemoteParty(party.Function, party.Party)
-		equal(t, "remote party", got, party)
-		equal(t, "readings", s.Readings(), []Reading{{Device: gsme, At: 5}})
-		closeStore(t, s)
+	defer closeStore(t, s)
+	if u, ok := s.CurrentUpdate(previousGSME); !ok || u.State != UpdateDated || u.Order != 0 || len(s.Orders()) != 1 {
+		t.Errorf("%+v, orders %+v", u, s.Orders())
 	}
 }
 
-// A hub of the release before orders were kept goes on with what its supplier ordered.
-func TestCommandsOfVersion1BecomeOrders(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hub.db")
-	image := Image{FileHash: [32]byte{1}, ImageHash: ota.ImageHash{7}}
-	update := Update{Device: gsme, FileHash: image.FileHash, State: UpdateDated, Outcome: "at 2030-01-15T09:00:00Z"}
-	device := Device{EUI64: gsme, Kind: KindGSME}
-	version1(t, path, []Record{device, image, update},
-		message1Whole{Device: gsme, Sequence: 3, Code: 0x12, Bytes: command1(1001, gbcs.ExecuteAt), QueuedAt: 5, DeliveredAt: 6, State: 1},
-		message1Whole{Device: gsme, Sequence: 4, Code: 0x12, Bytes: command1(1002, gbcs.ExecuteCancel), QueuedAt: 7, ExpiresAt: 8})
-	for range 2 { // migrated once, and then as any other
-		s := open(t, path)
-		hash := ota.ImageHash{7}
-		equal(t, "orders", s.Orders(), []Order{
-			{Device: gsme, Counter: 1001, Code: 0x12, Hash: hash, ExecuteAt: migrationTime.UnixMicro(), State: OrderDelivered, GivenAt: 5, DeliveredAt: 6, ChangedAt: 6},
-			{Device: gsme, Counter: 1002, Code: 0x12, Hash: hash, Cancels: true, State: OrderQueued, GivenAt: 7, ChangedAt: 7},
+// TestADamagedFileOfTheReleaseBeforeIsRefused, and stays as it is.
+func TestADamagedFileOfTheReleaseBeforeIsRefused(t *testing.T) {
+	for name, spoil := range map[string]func(tx *bbolt.Tx) error{
+		"its digest": func(tx *bbolt.Tx) error { return tx.Bucket(bucketAbout).Put(keyDigest, digest{}.append(nil)) },
+		"a table":    func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("mirrors")) },
+		"a record": func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("messages")).Put(Message{Device: gsme, Sequence: 3}.appendKey(nil), []byte{1, 2, 3, 4, 0xA0})
+		},
+		"a version that no release wrote": func(tx *bbolt.Tx) error {
+			return tx.Bucket(bucketAbout).Put(keySchema, binary.BigEndian.AppendUint32(nil, schemaVersion-1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "hub.db")
+			must(t, os.WriteFile(path, previous.File("hub-dated"), 0o600))
+			edit(t, path, spoil)
+			before, err := os.ReadFile(path)
+			must(t, err)
+			_, err = Open(path, nil)
+			demandError(t, err, "open store "+path+": ")
+			after, again := os.ReadFile(path)
+			if again != nil || string(after) != string(before) {
+				t.Errorf("the file is another one: %v", again)
+			}
 		})
-		equal(t, "messages", s.Messages(), []Message{
-			{Device: gsme, Sequence: 1002, Code: 0x12, Bytes: command1(1002, gbcs.ExecuteCancel), QueuedAt: 7, ExpiresAt: 8},
-		})
-		linked := update
-		linked.Order = 1001
-		equal(t, "updates", s.Updates(), []Update{linked})
-		equal(t, "devices", s.Devices(), []Device{device})
-		closeStore(t, s)
 	}
-}
-
-func TestADamagedFileOfVersion1IsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hub.db")
-	version1(t, path, nil, message1Whole{Device: gsme, Sequence: 3, Bytes: []byte{0xDF}})
-	_, err := Open(path, nil)
-	demandError(t, err, "open store "+path+": damaged file: record ")
-	path = filepath.Join(t.TempDir(), "hub.db")
-	version1(t, path, []Record{Device{EUI64: gsme}})
-	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketAbout).Put(keyDigest, digest{}.append(nil)) })
-	_, err = Open(path, nil)
-	demandError(t, err, "open store "+path+": damaged file")
 }

@@ -225,7 +225,7 @@ func TestReadWritesNothing(t *testing.T) {
 		t.Error("reading has changed the file")
 	}
 	edit(t, path, func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketAbout).Put(keySchema, []byte{0, 0, 0, schemaVersion - 1})
+		return tx.Bucket(bucketAbout).Put(keySchema, []byte{0, 0, 0, firstVersion})
 	})
 	_, err = Read(path, nil)
 	demandError(t, err, "start its hub once, which converts it")

@@ -108,8 +108,29 @@ func (o *HubOptions) protect() (err error) {
 	return err
 }
 
+// protectWaiting signs the orders that wait bare for their devices: those of the release before,
+// whose devices have no keys yet. In a home that makes its own they are made now.
+func (o *HubOptions) protectWaiting(records *store.Store) error {
+	supplier := o.HeadEnd
+	if o.Messages == seal.Signed {
+		supplier.Security.Party = func(device han.EUI64) (seal.Party, bool) {
+			if p, ok := o.Keys.Device(device); ok {
+				return p, true
+			}
+			if _, err := o.Keys.Own(device); err != nil {
+				return seal.Party{}, false // where no root's key is, they are provisioned
+			}
+			return o.Keys.Device(device)
+		}
+	}
+	return headend.ProtectWaiting(supplier, records)
+}
+
 func (h *Hub) start(ctx context.Context, o HubOptions) error {
 	if err := o.protect(); err != nil {
+		return err
+	}
+	if err := o.protectWaiting(h.Store); err != nil {
 		return err
 	}
 	// The cache has no lock of its own; the store, opened first, has one.

@@ -155,7 +155,7 @@ func (h *home) update() {
 	h.keepMeter("gsme-waiting", hub.KindGSME, &h.gsme.Chassis)
 	h.Run(h.Now().Add(time.Hour))
 
-	at := start.Add(20 * 24 * time.Hour)
+	at := start.Add(3 * 24 * time.Hour)
 	for _, eui := range []han.EUI64{esmeID, gsmeID} {
 		h.order(hub.Activation{Device: eui, Hash: h.image.ImageHash, At: at})
 	}
