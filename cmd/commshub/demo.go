@@ -136,7 +136,7 @@ func (d *demoFlags) run(ctx context.Context, g *global) (err error) {
 	}
 	dir := g.state
 	if !d.keep {
-		if dir, err = os.MkdirTemp("", "commshub-demo-"); err != nil {
+		if dir, err = os.MkdirTemp("", demo.FolderPrefix); err != nil {
 			return badInput("make a folder for the demo: %w", inputfile.Reason(err))
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()

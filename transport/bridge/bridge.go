@@ -39,7 +39,10 @@ type Options struct {
 	Hub    Hub
 	// Dir is the folder of what is kept; one bridge at a time may use it.
 	Dir string
-	Log *slog.Logger
+	// Gone are folders of bridges whose homes do not come again. What such a bridge left on
+	// the broker, because it was killed, is taken back.
+	Gone []string
+	Log  *slog.Logger
 	// Poll is how often the hub is asked how things stand, default 1 s.
 	Poll time.Duration
 }

@@ -226,6 +226,7 @@ type testBridge struct {
 	*Bridge
 	adapter *echo
 	log     *lines
+	gone    []string // folders of bridges whose homes are gone
 }
 
 func configFor(t testing.TB, url, extra string, adapters ...Adapter) Config {
@@ -265,7 +266,7 @@ func (b *testBridge) run(t testing.TB, url, dir string, hub Hub) {
 	var err error
 	b.Bridge, err = Start(context.Background(), Options{
 		Config: configFor(t, url, "http: {listen: 127.0.0.1:0}\n", b.adapter), Hub: hub, Dir: dir,
-		Log: textLogger(b.log), Poll: 20 * time.Millisecond,
+		Gone: b.gone, Log: textLogger(b.log), Poll: 20 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

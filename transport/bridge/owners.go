@@ -98,15 +98,27 @@ func (o *owners) claim(territories []string) (missing []string, taken *conflict,
 func (o *owners) foreign(topic string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	owner := o.find(topic)
+	return owner != "" && owner != o.self
+}
+
+// owner returns whose territory a topic is in; "" if nobody's.
+func (o *owners) owner(topic string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.find(topic)
+}
+
+func (o *owners) find(topic string) string {
 	if territory, ok := strings.CutPrefix(topic, ownerRoot); ok {
 		topic = territory
 	}
 	for at := topic; at != ""; at = at[:max(0, strings.LastIndexByte(at, '/'))] {
 		if owner := o.of[at]; owner != "" {
-			return owner != o.self
+			return owner
 		}
 	}
-	return false
+	return ""
 }
 
 // own returns the territories that are this home's.

@@ -209,6 +209,47 @@ func TestLeftoversThatAreAnothersByNowStay(t *testing.T) {
 	}
 }
 
+// TestWhatABridgeLeftWhoseHomeIsGoneIsTakenBack, and no other home's, nor that of a bridge
+// that runs.
+func TestWhatABridgeLeftWhoseHomeIsGoneIsTakenBack(t *testing.T) {
+	b := outsideBroker(t, nil)
+	other := connectStranger(t, b.URL())
+	for topic, payload := range map[string]string{
+		"out/gone/state": "left", ownerRoot + "out/gone": "ggg", "out/theirs/state": "theirs", ownerRoot + "out/theirs": "xxx",
+		"out/runs/state": "runs", ownerRoot + "out/runs": "rrr",
+	} {
+		if token := other.Publish(topic, 1, true, payload); !token.WaitTimeout(patience) || token.Error() != nil {
+			t.Fatal(token.Error())
+		}
+	}
+	folder := func(home, topics string) string {
+		dir := t.TempDir()
+		for name, text := range map[string]string{homeName: `"` + home + `"`, leftoversName: `{"out":[` + topics + `]}`} {
+			if err := os.WriteFile(filepath.Join(dir, name+".json"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	gone := folder("ggg", `"commshub/bridge/owner/out/gone","out/gone/state","out/theirs/state","commshub/bridge/owner/out/theirs"`)
+	runs := folder("rrr", `"commshub/bridge/owner/out/runs","out/runs/state"`)
+	held, err := openState(runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.close()
+	bridge := &testBridge{adapter: newEcho(), log: &lines{}, gone: []string{filepath.Join(gone, "missing"), runs, gone}}
+	bridge.adapter.territory = "elsewhere"
+	bridge.run(t, b.URL(), t.TempDir(), newHome("mmm"))
+	until(t, "it is taken back", func() bool { return other.last("out/gone/state") == "" && other.last(ownerRoot+"out/gone") == "" })
+	bridge.close(t)
+	for topic, want := range map[string]string{"out/theirs/state": "theirs", ownerRoot + "out/theirs": "xxx", "out/runs/state": "runs", ownerRoot + "out/runs": "rrr"} {
+		if got := other.last(topic); got != want {
+			t.Errorf("%s is %q, want %q", topic, got, want)
+		}
+	}
+}
+
 // TestABridgeIsForOneHome: another hub under the same address is not taken for the first.
 func TestABridgeIsForOneHome(t *testing.T) {
 	b := outsideBroker(t, nil)

@@ -289,6 +289,7 @@ func (r *runner) becomeWorking(ctx context.Context) error {
 		if err := r.clearLeftovers(); err != nil {
 			return err
 		}
+		r.clearGone()
 	}
 	for _, a := range r.opts.Config.Adapters {
 		if err := r.call(a, func(out *Outbox) { a.HandleUp(time.Now(), r.presence.topic(), out) }); err != nil {

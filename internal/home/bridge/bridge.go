@@ -21,7 +21,10 @@ import (
 )
 
 // Config is a bridge's configuration, read and checked.
-type Config struct{ file bridge.Config }
+type Config struct {
+	file bridge.Config
+	gone []string
+}
 
 // Read reads a configuration file; docs/bridge.md describes it.
 func Read(path string) (*Config, error) {
@@ -34,7 +37,15 @@ func Read(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Config{c}, nil
+	return &Config{file: c}, nil
+}
+
+// TakeBack has the bridge take back what bridges left in folders whose homes do not come
+// again. A nil configuration does nothing.
+func (c *Config) TakeBack(folders []string) {
+	if c != nil {
+		c.gone = folders
+	}
 }
 
 // Bridge is a bridge that runs. A nil one does nothing, and never ends.
@@ -46,7 +57,7 @@ func (c *Config) Start(ctx context.Context, hub *client.Client, dir string, log 
 	if c == nil {
 		return nil, nil
 	}
-	b, err := bridge.Start(ctx, bridge.Options{Config: c.file, Hub: bridgedHub{hub}, Dir: dir, Log: log})
+	b, err := bridge.Start(ctx, bridge.Options{Config: c.file, Hub: bridgedHub{hub}, Dir: dir, Gone: c.gone, Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -377,13 +377,29 @@ func (h *Home) startDisplay(ctx context.Context) error {
 	return nil
 }
 
+// FolderPrefix begins the name of the folder of a demo that keeps nothing.
+const FolderPrefix = "commshub-demo-"
+
+const bridgeFolder = "bridge"
+
+// killed returns the folders of the bridges of demos that kept nothing, as the one in dir:
+// those that are still there, and not in use, were killed, and their homes are gone.
+func killed(dir string) []string {
+	if !strings.HasPrefix(filepath.Base(dir), FolderPrefix) {
+		return nil
+	}
+	all, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), FolderPrefix+"*", bridgeFolder)) // the pattern is good
+	return slices.DeleteFunc(all, func(other string) bool { return filepath.Dir(other) == dir })
+}
+
 // startBridge starts the bridge, if one was asked for.
 func (h *Home) startBridge(ctx context.Context) error {
 	c, err := h.client()
 	if err != nil {
 		return err
 	}
-	b, err := h.opt.Bridge.Start(ctx, c, filepath.Join(h.opt.Dir, "bridge"), h.opt.BridgeLog)
+	h.opt.Bridge.TakeBack(killed(h.opt.Dir))
+	b, err := h.opt.Bridge.Start(ctx, c, filepath.Join(h.opt.Dir, bridgeFolder), h.opt.BridgeLog)
 	if err != nil {
 		return input(err)
 	}
