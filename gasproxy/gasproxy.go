@@ -64,6 +64,10 @@ const maxMailbox = 32
 type Communications interface {
 	// KeepMirror stores a mirror, with what is in quarantine, of which it tells the supplier.
 	KeepMirror(now time.Time, out *han.Outbox, device han.EUI64, m *Mirror) error
+	// KeepAccount stores what a prepayment meter said of its account; the bytes of strings are the
+	// frame's. Account returns an attribute of it.
+	KeepAccount(now time.Time, device han.EUI64, account []zcl.Attribute) error
+	Account(device han.EUI64, id uint16) (zcl.Value, bool)
 	// Consumed takes what a meter said it spent, a metering.Consumption. Its bytes are the
 	// frame's.
 	Consumed(now time.Time, device han.EUI64, consumption []byte)

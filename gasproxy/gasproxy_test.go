@@ -41,6 +41,9 @@ type communications struct {
 	expired      []uint64
 }
 
+func (*communications) KeepAccount(time.Time, han.EUI64, []zcl.Attribute) error { return nil }
+func (*communications) Account(han.EUI64, uint16) (zcl.Value, bool)             { return zcl.Value{}, false }
+
 func (c *communications) store() error {
 	if c.broken {
 		return errDisk

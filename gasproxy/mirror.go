@@ -6,6 +6,7 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/metering/validation"
+	"github.com/commshub/commshub/han/prepayment"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -78,6 +79,39 @@ func (p *Proxy) takeConsumption(now time.Time, c *child, f han.Frame, h zcl.Head
 		p.hub.Consumed(now, c.eui, report[i].Value.Bytes)
 	}
 	return nil
+}
+
+// HandlePrepayment takes a frame of the Prepayment cluster from a gas meter: what it says of its
+// account, which the proxy confirms.
+func (p *Proxy) HandlePrepayment(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, payload []byte) error {
+	c, err := p.meter(f.Src)
+	if err != nil {
+		return err
+	}
+	p.heard(now, c, f)
+	if h.ClusterSpecific || h.Command != zcl.CommandReportAttributes || c.endpoint == 0 || f.DstEndpoint != c.endpoint {
+		p.answerDefault(out, c, f, h, zcl.StatusUnsupCommand)
+		return nil
+	}
+	report, err := zcl.AppendReportAttributes(p.report[:0], payload)
+	if err != nil {
+		return err
+	}
+	p.report = report
+	if err := p.hub.KeepAccount(now, c.eui, report); err != nil {
+		return err
+	}
+	p.answerDefault(out, c, f, h, zcl.StatusSuccess)
+	return nil
+}
+
+// readAccount returns an attribute of the account as a display reads it.
+func (p *Proxy) readAccount(c *child, id uint16) zcl.AttributeStatus {
+	v, ok := p.hub.Account(c.eui, id)
+	if !ok {
+		return zcl.AttributeStatus{ID: id, Status: zcl.StatusUnsupAttribute}
+	}
+	return zcl.AttributeStatus{ID: id, Status: zcl.StatusSuccess, Value: v}
 }
 
 // openMirror gives a meter the lowest free endpoint, or the one it has.
@@ -182,7 +216,7 @@ func (p *Proxy) Correct(now time.Time, out *han.Outbox, device han.EUI64, r vali
 // ReadMirror answers a Read Attributes of the mirror on endpoint from any device
 // of the HAN. The snapshot time is when the proxy got the register; which
 // attribute GB uses for it is not known (docs/divergence.md).
-func (p *Proxy) ReadMirror(endpoint uint8, ids []uint16) (zcl.ReadAttributesResponse, bool) {
+func (p *Proxy) ReadMirror(endpoint uint8, cluster uint16, ids []uint16) (zcl.ReadAttributesResponse, bool) {
 	for _, eui := range p.order {
 		c := p.meters[eui]
 		if c.endpoint == 0 || c.endpoint != endpoint {
@@ -190,6 +224,10 @@ func (p *Proxy) ReadMirror(endpoint uint8, ids []uint16) (zcl.ReadAttributesResp
 		}
 		r := zcl.ReadAttributesResponse{Attributes: make([]zcl.AttributeStatus, 0, len(ids))}
 		for _, id := range ids {
+			if cluster == prepayment.ClusterID {
+				r.Attributes = append(r.Attributes, p.readAccount(c, id))
+				continue
+			}
 			r.Attributes = append(r.Attributes, c.mirror.read(id))
 		}
 		return r, true

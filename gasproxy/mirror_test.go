@@ -18,7 +18,7 @@ func TestAMirrorShowsTheLastReport(t *testing.T) {
 	h.report(gsme, endpoint, number(5, 50), number(1, 10), text, complete)
 	h.now = start.Add(time.Hour)
 	h.report(gsme, endpoint, number(1, 11), complete)
-	r, ok := h.ReadMirror(endpoint, []uint16{1, 5, 0x0307, 9, metering.AttributeReadingSnapshotTime})
+	r, ok := h.ReadMirror(endpoint, metering.ClusterID, []uint16{1, 5, 0x0307, 9, metering.AttributeReadingSnapshotTime})
 	if !ok || len(r.Attributes) != 5 {
 		t.Fatalf("read %+v (%v)", r, ok)
 	}
@@ -37,10 +37,10 @@ func TestAMirrorShowsTheLastReport(t *testing.T) {
 	if m, ok := h.Mirror(gsme); !ok || !m.UpdatedAt.Equal(h.now) || len(m.Attributes) != 3 {
 		t.Errorf("mirror %+v (%v)", m, ok)
 	}
-	if r, ok := h.ReadMirror(endpoint+1, []uint16{1}); ok {
+	if r, ok := h.ReadMirror(endpoint+1, metering.ClusterID, []uint16{1}); ok {
 		t.Errorf("an endpoint without a mirror shows %+v", r)
 	}
-	if r, ok := h.ReadMirror(0, []uint16{1}); ok {
+	if r, ok := h.ReadMirror(0, metering.ClusterID, []uint16{1}); ok {
 		t.Errorf("endpoint 0, which no mirror has, shows %+v", r)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/prepayment"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/otaserver"
@@ -58,7 +59,7 @@ func (h *Hub) dispatch(now time.Time, out *han.Outbox, d *device, f han.Frame, h
 			}
 		}
 		return err
-	case f.Cluster == metering.ClusterID && isMirrorRead(header):
+	case (f.Cluster == metering.ClusterID || f.Cluster == prepayment.ClusterID) && isMirrorRead(header):
 		if kind.IsMeter() {
 			zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusNotAuthorized)
 			return nil
@@ -66,6 +67,8 @@ func (h *Hub) dispatch(now time.Time, out *han.Outbox, d *device, f han.Frame, h
 		return h.readMirror(now, out, f, header, payload)
 	case f.Cluster == metering.ClusterID && kind == store.KindGSME:
 		return h.proxy.HandleMetering(now, out, f, header, payload)
+	case f.Cluster == prepayment.ClusterID && kind == store.KindGSME:
+		return h.proxy.HandlePrepayment(now, out, f, header, payload)
 	case f.Cluster == metering.ClusterID && kind == store.KindESME:
 		return h.takeElectricityReport(now, out, d, f, header, payload)
 	case f.Cluster == tunnel.ClusterID && kind == store.KindGSME:
@@ -116,7 +119,7 @@ func (h *Hub) readMirror(now time.Time, out *han.Outbox, f han.Frame, header zcl
 	if err != nil {
 		return err
 	}
-	r, ok := h.proxy.ReadMirror(f.DstEndpoint, q.IDs)
+	r, ok := h.proxy.ReadMirror(f.DstEndpoint, f.Cluster, q.IDs)
 	if !ok {
 		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusNotFound)
 		return nil

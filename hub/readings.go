@@ -26,6 +26,7 @@ func (h *Hub) keepReadings(now time.Time, out *han.Outbox, d *device, at time.Ti
 	mirror := store.Mirror{
 		Device: d.log.EUI64, UpdatedAt: at.UnixMicro(), Attributes: make([]store.MirrorAttribute, len(r.Attributes)),
 		Consumption: d.mirror.Consumption, ConsumedAt: d.mirror.ConsumedAt,
+		Account: d.mirror.Account, AccountAt: d.mirror.AccountAt,
 	}
 	if !r.RegisterAt.IsZero() && !r.RegisterAt.Equal(at) {
 		mirror.RegisterAt = r.RegisterAt.UnixMicro()

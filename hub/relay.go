@@ -8,6 +8,7 @@ import (
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/otaserver"
 	"github.com/commshub/commshub/hub/store"
 	"github.com/commshub/commshub/internal/trace"
@@ -79,6 +80,32 @@ func (h proxyPort) KeepJoin(eui han.EUI64, j gasproxy.Join) error {
 // KeepMirror implements gasproxy.Communications.
 func (h proxyPort) KeepMirror(now time.Time, out *han.Outbox, eui han.EUI64, m *gasproxy.Mirror) error {
 	return h.keepReadings(now, out, h.devices[eui], m.UpdatedAt, &m.Readings)
+}
+
+// KeepAccount implements gasproxy.Communications.
+func (h proxyPort) KeepAccount(now time.Time, eui han.EUI64, account []zcl.Attribute) error {
+	d := h.devices[eui]
+	mirror := d.mirror
+	mirror.Account, mirror.AccountAt = make([]store.MirrorAttribute, len(account)), now.UnixMicro()
+	for i := range account {
+		mirror.Account[i] = mirrorAttribute(&account[i])
+		mirror.Account[i].Bytes = bytes.Clone(account[i].Value.Bytes)
+	}
+	if err := h.store.Commit(store.Put(mirror)); err != nil {
+		return err
+	}
+	d.mirror = mirror
+	return nil
+}
+
+// Account implements gasproxy.Communications.
+func (h proxyPort) Account(eui han.EUI64, id uint16) (zcl.Value, bool) {
+	for _, a := range h.devices[eui].mirror.Account {
+		if a.ID == id {
+			return attributeOf(a).Value, true
+		}
+	}
+	return zcl.Value{}, false
 }
 
 // Consumed implements gasproxy.Communications. It is stored with the next readings: the

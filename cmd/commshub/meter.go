@@ -318,6 +318,7 @@ func (d *deviceFlags) run(ctx context.Context, kind store.Kind, o live.DeviceOpt
 func newDisplay(g *global) *cobra.Command {
 	var d deviceFlags
 	var every time.Duration
+	var prepayment bool
 	cmd := &cobra.Command{
 		Use:   "ihd",
 		Short: "Run an in-home display",
@@ -329,7 +330,7 @@ waking the meter, and prints them with their age.`,
 			if err != nil {
 				return err
 			}
-			o.Observer = han.Observers(story.Readings(cmd.OutOrStdout(), every), o.Observer)
+			o.Observer, o.Prepayment = han.Observers(story.Readings(cmd.OutOrStdout(), every), o.Observer), prepayment
 			return d.run(cmd.Context(), store.KindIHD, o, func(ctx context.Context) (*live.Device, error) {
 				return live.StartDisplay(ctx, d.eui64, o)
 			})
@@ -337,5 +338,6 @@ waking the meter, and prints them with their age.`,
 	}
 	d.register(cmd)
 	cmd.Flags().DurationVar(&every, "print-every", 0, "wall time from one reading printed to the next (default: print all)")
+	cmd.Flags().BoolVar(&prepayment, "prepayment", false, "show the gas meter's balance too")
 	return cmd
 }

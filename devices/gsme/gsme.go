@@ -22,6 +22,7 @@ import (
 	"github.com/commshub/commshub/han/gbcs"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/prepayment"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -104,9 +105,10 @@ type Meter struct {
 	tries     int
 	tsn       uint8 // transaction of the step in hand
 
-	mark     meter.Mark // up to which the call in hand is accounted
-	exchange exchangeCost
-	data     int // bytes in the block that came last
+	mark        meter.Mark // up to which the call in hand is accounted
+	exchange    exchangeCost
+	data        int    // bytes in the block that came last
+	accountTold uint32 // number of the top-up that the mirror was told of last, since the start
 	// What was reported last, kept for its memory.
 	readings    []zcl.Attribute
 	version     [4]byte // of the firmware, in readings
@@ -198,6 +200,8 @@ func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
 			m.Agent.Client().HandleFrame(now, out, f, h, payload)
 		case metering.ClusterID:
 			err = m.handleMetering(now, out, h, payload)
+		case prepayment.ClusterID:
+			err = m.handlePrepayment(now, out, h, payload)
 		case tunnelCluster:
 			err = m.handleTunnel(now, out, f, h, payload)
 		case zcl.ClusterTime:
@@ -215,7 +219,7 @@ func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
 // the meter wakes at once, to tell how it went, unless its heartbeat is near; when it
 // is first switched on, at its first heartbeat.
 func (m *Meter) booted(now time.Time, out *han.Outbox) {
-	m.join = loadJoin(m.Journal)
+	m.join, m.accountTold = loadJoin(m.Journal), 0
 	m.becomeAsleep()
 	next := m.NextHeartbeat()
 	if m.beats > 0 && next.Sub(now) > nearBeat || !next.After(now) {
@@ -285,6 +289,8 @@ func (m *Meter) next(now time.Time, out *han.Outbox) {
 			m.becomeAsking(now, out, statePutting)
 		case m.Agent.WantsReboot():
 			m.reboot(now, out)
+		case m.accountDue():
+			m.becomeAsking(now, out, stateReportingAccount)
 		case !m.done.update && m.wantsUpdate():
 			m.done.update = true
 			if m.update(now, out) {

@@ -86,7 +86,7 @@ func (m *Meter) affords(now time.Time, out *han.Outbox) bool {
 	case statePutting:
 		message, _ := m.Remote.Outgoing()
 		cost = radio.Exchange(stepSize+len(message), confirmSize)
-	case stateOff, stateAsleep, stateRequestingMirror, stateConfiguringMirror, stateRequestingTunnel, stateReadingTime, stateUpdating:
+	case stateOff, stateAsleep, stateRequestingMirror, stateConfiguringMirror, stateRequestingTunnel, stateReadingTime, stateReportingAccount, stateUpdating:
 	}
 	ok, _ := m.allows(cost)
 	return ok

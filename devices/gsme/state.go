@@ -19,12 +19,13 @@ const (
 	stateReadingTime
 	stateGetting
 	statePutting
+	stateReportingAccount
 	stateUpdating
 )
 
 var stateNames = [...]string{
 	"off", "asleep", "requesting mirror", "configuring mirror", "requesting tunnel",
-	"reporting", "reading time", "getting", "putting", "updating",
+	"reporting", "reading time", "getting", "putting", "reporting account", "updating",
 }
 
 func (s state) String() string { return stateNames[s] }
@@ -35,14 +36,15 @@ func (s state) String() string { return stateNames[s] }
 var edges = [...]states{
 	stateOff:               set(stateAsleep),
 	stateAsleep:            set(stateOff, stateRequestingMirror, stateConfiguringMirror, stateRequestingTunnel, stateReporting),
-	stateRequestingMirror:  set(stateConfiguringMirror, stateRequestingTunnel, stateReporting, stateReadingTime, stateGetting, statePutting, stateUpdating, stateAsleep, stateOff),
-	stateConfiguringMirror: set(stateRequestingMirror, stateRequestingTunnel, stateReporting, stateReadingTime, stateGetting, statePutting, stateUpdating, stateAsleep, stateOff),
-	stateRequestingTunnel:  set(stateRequestingMirror, stateReporting, stateReadingTime, stateGetting, statePutting, stateUpdating, stateAsleep, stateOff),
-	stateReporting:         set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, stateGetting, statePutting, stateUpdating, stateAsleep, stateOff),
-	stateReadingTime:       set(stateRequestingMirror, stateRequestingTunnel, stateGetting, statePutting, stateUpdating, stateAsleep, stateOff),
-	stateGetting:           set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, stateGetting, statePutting, stateUpdating, stateAsleep, stateOff),
-	statePutting:           set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, statePutting, stateUpdating, stateAsleep, stateOff),
-	stateUpdating:          set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, statePutting, stateAsleep, stateOff),
+	stateRequestingMirror:  set(stateConfiguringMirror, stateRequestingTunnel, stateReporting, stateReadingTime, stateGetting, statePutting, stateReportingAccount, stateUpdating, stateAsleep, stateOff),
+	stateConfiguringMirror: set(stateRequestingMirror, stateRequestingTunnel, stateReporting, stateReadingTime, stateGetting, statePutting, stateReportingAccount, stateUpdating, stateAsleep, stateOff),
+	stateRequestingTunnel:  set(stateRequestingMirror, stateReporting, stateReadingTime, stateGetting, statePutting, stateReportingAccount, stateUpdating, stateAsleep, stateOff),
+	stateReporting:         set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, stateGetting, statePutting, stateReportingAccount, stateUpdating, stateAsleep, stateOff),
+	stateReadingTime:       set(stateRequestingMirror, stateRequestingTunnel, stateGetting, statePutting, stateReportingAccount, stateUpdating, stateAsleep, stateOff),
+	stateGetting:           set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, stateGetting, statePutting, stateReportingAccount, stateUpdating, stateAsleep, stateOff),
+	statePutting:           set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, statePutting, stateReportingAccount, stateUpdating, stateAsleep, stateOff),
+	stateReportingAccount:  set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, statePutting, stateUpdating, stateAsleep, stateOff),
+	stateUpdating:          set(stateRequestingMirror, stateRequestingTunnel, stateReadingTime, statePutting, stateReportingAccount, stateAsleep, stateOff),
 }
 
 // states is a set of states, one bit each: it is asked for at each step of a window.

@@ -42,6 +42,8 @@ func (m *Meter) ask(now time.Time, out *han.Outbox) {
 		message, _ := m.Remote.Outgoing()
 		m.tsn = m.send(out, tunnel.ClusterID, tunnel.CommandTransferDataToServer, confirmed,
 			tunnel.TransferData{TunnelID: m.join.Tunnel, Data: tunnel.Put{Message: message}.Append(nil)})
+	case stateReportingAccount:
+		m.reportAccount(out)
 	case stateOff, stateAsleep, stateUpdating:
 		panic("gsme: nothing to ask in state " + m.state.String())
 	}

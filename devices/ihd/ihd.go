@@ -9,6 +9,7 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/metering"
+	"github.com/commshub/commshub/han/prepayment"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/internal/trace"
 )
@@ -20,6 +21,8 @@ type Config struct {
 	Endpoint       uint8
 	MirrorEndpoint uint8         // of the hub's mirror of the gas meter
 	Interval       time.Duration // between readings
+	// Prepayment has it show the meter's account too.
+	Prepayment bool
 }
 
 // DefaultInterval is how often a display reads the mirror. An assumption.
@@ -34,21 +37,28 @@ type Reading struct {
 	Age         time.Duration // when it was read
 	// Doubted tells that later readings of the meter are not believed.
 	Doubted bool
+	// Balance is what is in the meter's account, in thousandths of a penny, nil if that is not
+	// known.
+	Balance *int64
 }
 
 // String returns the display's line.
 func (r Reading) String() string {
-	doubt := ""
+	rest := ""
+	if r.Balance != nil {
+		pence := *r.Balance / 1000
+		rest = fmt.Sprintf("; balance £%d.%02d", pence/100, pence%100)
+	}
 	if r.Doubted {
-		doubt = "; check meter"
+		rest += "; check meter"
 	}
 	switch {
 	case !r.Valid:
-		return "no reading yet" + doubt
+		return "no reading yet" + rest
 	case r.Taken.IsZero():
-		return fmt.Sprintf("%d.%03d m³, of unknown age%s", r.Litres/1000, r.Litres%1000, doubt)
+		return fmt.Sprintf("%d.%03d m³, of unknown age%s", r.Litres/1000, r.Litres%1000, rest)
 	default:
-		return fmt.Sprintf("%d.%03d m³, %s old%s", r.Litres/1000, r.Litres%1000, r.Age.Round(time.Second), doubt)
+		return fmt.Sprintf("%d.%03d m³, %s old%s", r.Litres/1000, r.Litres%1000, r.Age.Round(time.Second), rest)
 	}
 }
 
@@ -62,7 +72,9 @@ type Display struct {
 	station   zcl.Station
 	deadlines han.Deadlines[timer]
 	tsn       uint8
+	accountTS uint8 // transaction of the last reading of the account
 	reading   Reading
+	balance   *int64
 }
 
 var _ han.Node = (*Display)(nil)
@@ -100,6 +112,10 @@ func (d *Display) HandleTimer(now time.Time, out *han.Outbox) {
 		metering.AttributeRemainingBatteryLifeInDays,
 		metering.AttributeStatus,
 	}})
+	if d.cfg.Prepayment {
+		to.Cluster = prepayment.ClusterID
+		d.accountTS = zcl.Send(&d.station, out, to, h, zcl.ReadAttributes{IDs: []uint16{prepayment.AttributeCreditRemaining}})
+	}
 }
 
 // HandleFrame implements han.Node.
@@ -112,11 +128,12 @@ func (d *Display) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 		d.refuse(now, out, f, err)
 		return
 	}
-	if f.Cluster != metering.ClusterID || h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse {
+	account := f.Cluster == prepayment.ClusterID && d.cfg.Prepayment
+	if f.Cluster != metering.ClusterID && !account || h.ClusterSpecific || h.Command != zcl.CommandReadAttributesResponse {
 		zcl.AnswerDefault(&d.station, out, f, h, zcl.StatusUnsupCommand)
 		return
 	}
-	if h.TSN != d.tsn {
+	if want := map[bool]uint8{false: d.tsn, true: d.accountTS}[account]; h.TSN != want {
 		return // late
 	}
 	r, err := zcl.ParseReadAttributesResponse(payload)
@@ -124,13 +141,29 @@ func (d *Display) HandleFrame(now time.Time, f han.Frame, out *han.Outbox) {
 		d.refuse(now, out, f, err)
 		return
 	}
+	if account {
+		d.showAccount(now, out, f, r)
+		return
+	}
 	d.show(now, out, f, r)
+}
+
+// showAccount takes the balance over.
+func (d *Display) showAccount(now time.Time, out *han.Outbox, f han.Frame, r zcl.ReadAttributesResponse) {
+	for _, a := range r.Attributes {
+		if a.ID == prepayment.AttributeCreditRemaining && a.Status == zcl.StatusSuccess {
+			balance := a.Value.Int()
+			d.balance, d.reading.Balance = &balance, &balance
+		}
+	}
+	out.Record(trace.Record{At: now, Node: uint64(d.cfg.EUI64), Kind: trace.MirrorRead, Peer: uint64(f.Src),
+		Took: d.reading.Age, Text: d.reading.String()})
 }
 
 // show takes the values over. The age is counted from the time at which the
 // proxy got the reading, which the mirror tells in ReadingSnapshotTime.
 func (d *Display) show(now time.Time, out *han.Outbox, f han.Frame, r zcl.ReadAttributesResponse) {
-	reading := Reading{}
+	reading := Reading{Balance: d.balance}
 	for _, a := range r.Attributes {
 		if a.Status != zcl.StatusSuccess {
 			continue

@@ -106,6 +106,14 @@ func Open(cfg Config, j *journal.Journal) (*Account, error) {
 // Balance returns what is there.
 func (a *Account) Balance() Millipence { return a.state.balance }
 
+// Last returns the top-up that was credited last; ok is false if there was none.
+func (a *Account) Last() (t TopUp, ok bool) {
+	if len(a.state.log) == 0 {
+		return TopUp{}, false
+	}
+	return a.state.log[0], true
+}
+
 // Message credits a top-up whose whole number is known, and returns what the supplier is to be
 // alerted of. clock is the meter's own.
 func (a *Account) Message(clock time.Time, digits string, number uint32) (Outcome, []gbcs.AlertCode) {

@@ -3,6 +3,7 @@ package decode
 import (
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
+	"github.com/commshub/commshub/han/prepayment"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 )
@@ -40,6 +41,12 @@ var attributeNames = map[attribute]string{
 	{metering.ClusterID, false, metering.AttributeNotificationFlags3}:          "NotificationFlags3",
 	{metering.ClusterID, false, metering.AttributeNotificationFlags4}:          "NotificationFlags4",
 	{metering.ClusterID, false, metering.AttributeNotificationFlags5}:          "NotificationFlags5",
+
+	{prepayment.ClusterID, true, prepayment.AttributeCreditRemaining}: "CreditRemaining",
+	{prepayment.ClusterID, true, prepayment.AttributeTopUpTime}:       "TopUpDateTime",
+	{prepayment.ClusterID, true, prepayment.AttributeTopUpAmount}:     "TopUpAmount",
+	{prepayment.ClusterID, true, prepayment.AttributeTopUpSource}:     "OriginatingDevice",
+	{prepayment.ClusterID, true, prepayment.AttributeTopUpCode}:       "TopUpCode",
 
 	{tunnel.ClusterID, true, tunnel.AttributeCloseTunnelTimeout}: "CloseTunnelTimeout",
 }

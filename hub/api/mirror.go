@@ -14,6 +14,7 @@ import (
 	"github.com/commshub/commshub/han/decode"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/metering/validation"
+	"github.com/commshub/commshub/han/prepayment"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub"
 	"github.com/commshub/commshub/hub/store"
@@ -34,6 +35,8 @@ type Mirror struct {
 	UpdatedAt  *time.Time    `json:"updated_at,omitempty"`
 	RegisterAt *time.Time    `json:"register_at,omitempty" doc:"when the register came, if it was before updated_at"`
 	Attributes []Attribute   `json:"attributes"`
+	Account    []Attribute   `json:"account,omitempty" doc:"of the Prepayment cluster: what a prepayment meter said last of its account"`
+	AccountAt  *time.Time    `json:"account_at,omitempty" doc:"when it said so"`
 	Quarantine []Quarantined `json:"quarantine" doc:"readings that are not believed, one of each attribute at most"`
 }
 
@@ -171,7 +174,10 @@ func (a *API) acceptReading(_ context.Context, in *acceptReadingInput) (*mirrorO
 func (a *API) mirror(m store.Mirror) Mirror {
 	out := Mirror{
 		Device: m.Device, UpdatedAt: instant(m.UpdatedAt), RegisterAt: instant(m.RegisterAt),
-		Attributes: []Attribute{}, Quarantine: []Quarantined{},
+		Attributes: []Attribute{}, Quarantine: []Quarantined{}, AccountAt: instant(m.AccountAt),
+	}
+	for _, at := range m.Account {
+		out.Account = append(out.Account, accountAttribute(at))
 	}
 	scale := scaleOf(m)
 	for _, at := range m.Attributes {
@@ -190,6 +196,26 @@ func (a *API) mirror(m store.Mirror) Mirror {
 			Attribute: view, Rule: q.Rule, Reason: rule.Reason(), Acceptable: rule.Acceptable() && !q.Over,
 			Since: time.UnixMicro(q.Since).UTC(), At: time.UnixMicro(q.At).UTC(), Count: q.Count, Over: q.Over,
 		})
+	}
+	return out
+}
+
+// accountAttribute returns an attribute of the Prepayment cluster.
+func accountAttribute(at store.MirrorAttribute) Attribute {
+	out := Attribute{
+		ID: fmt.Sprintf("%04X", at.ID), Name: decode.AttributeName(prepayment.ClusterID, true, at.ID), Type: fmt.Sprintf("%02X", at.Type),
+		Value: valueText(at), Text: valueText(at),
+	}
+	switch at.ID {
+	case prepayment.AttributeCreditRemaining, prepayment.AttributeTopUpAmount:
+		pence := int64(at.Number) / 1000
+		out.Text = fmt.Sprintf("£%d.%02d", pence/100, pence%100)
+	case prepayment.AttributeTopUpTime:
+		out.Text = zcl.UTCTime(at.Number).Time().UTC().Format(time.RFC3339)
+	case prepayment.AttributeTopUpSource:
+		out.Text = map[prepayment.Source]string{prepayment.SourceESI: "by message", prepayment.SourceMeter: "typed"}[prepayment.Source(at.Number)]
+	case prepayment.AttributeTopUpCode:
+		out.Text = string(at.Bytes)
 	}
 	return out
 }

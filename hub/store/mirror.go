@@ -17,6 +17,10 @@ type Mirror struct {
 	ConsumedAt  int64  `cbor:"6,keyasint,omitempty"`
 	// RegisterAt is when the register was believed last, if that was not at UpdatedAt.
 	RegisterAt int64 `cbor:"7,keyasint,omitempty"`
+	// Account is of the Prepayment cluster: what a prepayment meter said last of its account, and
+	// AccountAt when it came.
+	Account   []MirrorAttribute `cbor:"8,keyasint,omitempty"`
+	AccountAt int64             `cbor:"9,keyasint,omitempty"`
 }
 
 // maxConsumption is the longest consumption in bytes, that of an octet string.
@@ -34,11 +38,16 @@ func (Mirror) table() Table                { return TableMirrors }
 func (m Mirror) appendKey(b []byte) []byte { return m.Device.AppendPrint(b) }
 
 func (m Mirror) check() error {
-	if n := len(m.Attributes); n > MaxMirrorAttributes {
+	if n := max(len(m.Attributes), len(m.Account)); n > MaxMirrorAttributes {
 		return fmt.Errorf("put mirror: %d attributes, want at most %d", n, MaxMirrorAttributes)
 	}
 	if len(m.Consumption) > maxConsumption {
 		return checkLength("mirror", "consumption", len(m.Consumption), maxConsumption)
+	}
+	for _, a := range m.Account {
+		if len(a.Bytes) > MaxBytes {
+			return checkLength("mirror", fmt.Sprintf("attribute %04X of the account", a.ID), len(a.Bytes), MaxBytes)
+		}
 	}
 	for _, a := range m.Attributes {
 		if len(a.Bytes) > MaxBytes { // asked for at each report; a name is made only for the error
@@ -49,12 +58,17 @@ func (m Mirror) check() error {
 }
 
 func (m Mirror) detached() Record {
-	m.Attributes = append([]MirrorAttribute(nil), m.Attributes...)
-	for i := range m.Attributes {
-		m.Attributes[i].Bytes = detach(m.Attributes[i].Bytes)
-	}
+	m.Attributes, m.Account = detachedAttributes(m.Attributes), detachedAttributes(m.Account)
 	m.Consumption = detach(m.Consumption)
 	return m
+}
+
+func detachedAttributes(all []MirrorAttribute) []MirrorAttribute {
+	all = append([]MirrorAttribute(nil), all...)
+	for i := range all {
+		all[i].Bytes = detach(all[i].Bytes)
+	}
+	return all
 }
 
 // Mirror returns the mirror of one device.

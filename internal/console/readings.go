@@ -13,7 +13,7 @@ import (
 // WriteReadings writes the last readings of a meter, and those that are not believed.
 func WriteReadings(w io.Writer, m api.Mirror) error {
 	t := table.New(w, "ATTRIBUTE\tNAME\tVALUE")
-	for _, a := range m.Attributes {
+	for _, a := range append(m.Attributes, m.Account...) {
 		t.Row("%s\t%s\t%s", a.ID, cmp.Or(a.Name, "-"), cmp.Or(a.Text, a.Value))
 	}
 	if err := t.Flush(); err != nil {

@@ -37,7 +37,7 @@ import (
 // and after each command what happened. `go test -rewrite` writes the latter anew;
 // read the difference before committing it.
 //
-//	home [pacing=P] [trust=any] [period=D] [first-heartbeat=D] [loss=PPM] [budget=D] [seed=N]
+//	home [pacing=P] [trust=any] [period=D] [first-heartbeat=D] [prepayment] [loss=PPM] [budget=D] [seed=N]
 //	upload version=N [size=N] [program=P] [sequence=N] [signer=stranger] [supplier=stranger] [hardware=N] [vendor-file] [force-replace]
 //	distribute version=N to=(esme,gsme)
 //	activate device=D [version=N | hash=HEX] [in=D]
@@ -184,7 +184,9 @@ func (s *story) makeHome(d *datadriven.TestData) error {
 			return err
 		}
 	}
-	return s.home.AddDisplay(storyNodes["ihd"])
+	display := home.IHD(storyNodes["ihd"], cfg)
+	display.Prepayment = d.HasArg("prepayment")
+	return s.home.AddDisplayWith(display)
 }
 
 func (s *story) upload(d *datadriven.TestData) error {

@@ -44,7 +44,7 @@ var rules = map[string]rule{
 	"han/capture": {floor: floorWire, siblings: []string{"han/phy"}}, // pcapng of what an observer sees
 	"han/certid":  {floor: floorWire},
 	"han/decode": {floor: floorWire, siblings: []string{
-		"han/gbcs", "han/gbcs/tree", "han/metering", "han/ota", "han/tunnel", "han/zcl"}},
+		"han/gbcs", "han/gbcs/tree", "han/metering", "han/ota", "han/prepayment", "han/tunnel", "han/zcl"}},
 	"han/gbcs":      {floor: floorWire, siblings: []string{"han/gbcs/dlms", "han/zcl"}},
 	"han/gbcs/der":  {floor: floorWire}, // the three encodings of payloads
 	"han/gbcs/dlms": {floor: floorWire},
@@ -58,6 +58,7 @@ var rules = map[string]rule{
 	// What is believed of what meters report.
 	"han/metering/validation": {floor: floorWire, siblings: []string{"han/metering", "han/zcl"}},
 	"han/ota":                 {floor: floorWire, siblings: []string{"han/aesmmo", "han/rawsig", "han/zcl"}},
+	"han/prepayment":          {floor: floorWire},
 	"han/phy":                 {floor: floorWire},
 	"han/rawsig":              {floor: floorWire},
 	"han/remote":              {floor: floorWire, siblings: []string{"han/gbcs", "han/gbcs/seal", "han/zcl"}},

@@ -53,6 +53,8 @@ type DeviceOptions struct {
 	Link     fault.Link
 	Observer han.Observer
 	Log      *slog.Logger
+	// Prepayment has a display show the gas meter's account.
+	Prepayment bool
 }
 
 // prove says how the device proves who it is.
@@ -180,7 +182,9 @@ func upgradeFlash(part []byte, m home.Meter, o DeviceOptions) (upgraded []byte, 
 
 // StartDisplay starts an in-home display.
 func StartDisplay(ctx context.Context, eui han.EUI64, o DeviceOptions) (*Device, error) {
-	d, err := startDevice(ctx, eui, o, home.Link(o.Link, o.Hub.Battery), func(now time.Time) han.Node { return ihd.New(home.IHD(eui, o.Hub), now) })
+	cfg := home.IHD(eui, o.Hub)
+	cfg.Prepayment = o.Prepayment
+	d, err := startDevice(ctx, eui, o, home.Link(o.Link, o.Hub.Battery), func(now time.Time) han.Node { return ihd.New(cfg, now) })
 	if err != nil {
 		return nil, fmt.Errorf("start display %s: %w", eui, err)
 	}

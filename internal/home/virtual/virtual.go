@@ -172,12 +172,16 @@ func (h *Home) AddMeterOn(m home.Meter, chip *flash.Chip) error {
 }
 
 // AddDisplay adds an in-home display, likewise.
-func (h *Home) AddDisplay(eui han.EUI64) error {
+func (h *Home) AddDisplay(eui han.EUI64) error { return h.AddDisplayWith(home.IHD(eui, h.hubConfig)) }
+
+// AddDisplayWith adds an in-home display of another character.
+func (h *Home) AddDisplayWith(cfg ihd.Config) error {
+	eui := cfg.EUI64
 	if err := h.log(eui, store.KindIHD); err != nil {
 		return err
 	}
 	build := func(now time.Time) han.Node {
-		h.displays[eui] = ihd.New(home.IHD(eui, h.hubConfig), now)
+		h.displays[eui] = ihd.New(cfg, now)
 		return h.displays[eui]
 	}
 	h.Add(build(h.Now()), build)
