@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,13 +25,15 @@ const (
 type association struct {
 	conn    *pion.Conn
 	carrier *carrier
-	random  random    // of the ClientHello; only on the server's side
-	started time.Time // likewise
+	random  random // of the ClientHello; only on the server's side
+	started time.Time
 
 	usesKey   atomic.Bool     // an install code in place of certificates
 	try       int             // set before usesKey on the server's side: so many in a row, this one included
 	ctx       context.Context // of the handshake
 	cancel    context.CancelFunc
+	elsewhere atomic.Bool   // another has its place; only on the client's side
+	deliver   sync.Mutex    // held while a record is handed over; only on the server's side
 	confirmed atomic.Bool   // a record came, so the peer has our Finished
 	seen      *replays      // of the records that came; whoever pushes to the carrier guards it
 	ended     chan struct{} // closed when no record of it will be delivered any more
@@ -99,14 +102,24 @@ func send(record []byte, current func() *association) error {
 	return ErrNoAssociation
 }
 
+// rest returns when no record of it is being handed over any more.
+func (a *association) rest() {
+	a.deliver.Lock()
+	defer a.deliver.Unlock()
+}
+
 // close ends the association and says goodbye to the peer, who may not hear it.
 func (a *association) close() {
 	a.cancel()
 	_ = a.conn.Close()
 }
 
-// abandon ends the association without a word: the peer has a newer one.
+// abandon ends the association without a word: the peer has a newer one. Without an
+// association it does nothing.
 func (a *association) abandon() {
+	if a == nil {
+		return
+	}
 	a.carrier.mute()
 	a.close()
 }

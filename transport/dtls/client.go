@@ -87,6 +87,7 @@ type Client struct {
 	established, pending *association
 	doubt                doubt
 	notBefore            time.Time // of the next handshake, after one that failed
+	away                 away
 	lastFailure          string
 }
 

@@ -57,8 +57,10 @@ func (c *Client) due() (time.Time, bool) {
 	if c.established != nil {
 		due, wanted = c.doubt.due(now)
 	}
-	if due.Before(c.notBefore) {
-		due = c.notBefore
+	for _, least := range []time.Time{c.notBefore, c.away.until} {
+		if due.Before(least) {
+			due = least
+		}
 	}
 	return due, wanted
 }
@@ -131,6 +133,9 @@ func (c *Client) read(a, old *association) {
 	a.close()
 	c.mu.Lock()
 	lost := c.established == a
+	if lost && a.elsewhere.Load() {
+		reason = errGaveWay(c.away.giveWay(time.Now(), a.started))
+	}
 	if lost {
 		c.established = nil
 		c.notBefore = time.Now().Add(spread(c.opts.RetryMin))
@@ -146,12 +151,16 @@ func (c *Client) read(a, old *association) {
 
 func (c *Client) deliver(a *association, record []byte) {
 	c.mu.Lock()
-	current := c.established == a
-	if current {
+	current, gone := c.established == a, isElsewhere(record)
+	if current && !gone {
 		c.doubt.received()
 	}
 	c.mu.Unlock()
-	if !current {
+	if current && gone {
+		a.elsewhere.Store(true)
+		a.close()
+	}
+	if !current || gone {
 		return
 	}
 	if len(record) > MaxRecord {

@@ -31,6 +31,11 @@
 //	(nothing) ◄─────────────── ┘       goodbye, Drop, replaced   │
 //	(nothing) ◄──────────────────────────────────────────────────┘
 //
+// The hub keeps the association that was replaced until the next, takes no record on it, and
+// tells whoever still speaks on it that another one has its place (record F6, CBOR null): a
+// second device with the same keys. It stays away, longer each time in a row, so that the newer
+// one works.
+//
 // # What is sent outside an association
 //
 // DTLS gives a server that lost its state no word for it. This one answers a

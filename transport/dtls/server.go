@@ -94,6 +94,9 @@ type Server struct {
 type lane struct {
 	peer                 han.EUI64
 	established, pending *association
+	// former is the one that established replaced: nil without established. Whoever still
+	// uses it is told.
+	former *association
 }
 
 // NewServer makes a server. It does nothing until it receives a datagram.
@@ -186,6 +189,9 @@ func (l *lane) take(what kind, datagram []byte) bool {
 		if l.established != nil && l.established.carrier.push(datagram) {
 			taken = true
 		}
+		if l.former != nil && l.former.carrier.push(datagram) {
+			taken = true
+		}
 		return taken
 	}
 }
@@ -196,16 +202,17 @@ func (l *lane) take(what kind, datagram []byte) bool {
 func (s *Server) Drop(peer han.EUI64) {
 	s.mu.Lock()
 	l := s.lanes[peer]
-	var established *association
+	var established, former *association
 	if l != nil {
-		established = l.established
+		established, former = l.established, l.former
 		if l.pending != nil {
 			l.pending.cancel()
 		}
-		l.established, l.pending = nil, nil
+		l.established, l.pending, l.former = nil, nil, nil
 		delete(s.lanes, peer)
 	}
 	s.mu.Unlock()
+	former.abandon()
 	s.tries.forget(peer)
 	if established != nil {
 		established.close()
@@ -220,16 +227,20 @@ func (s *Server) Counters() Counters { return s.counters.snapshot() }
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	var established []*association
+	var established, former []*association
 	for peer, l := range s.lanes {
+		former = append(former, l.former)
 		if l.established != nil {
 			established = append(established, l.established)
 		}
-		l.established, l.pending = nil, nil
+		l.established, l.pending, l.former = nil, nil, nil
 		delete(s.lanes, peer)
 	}
 	s.mu.Unlock()
 	s.cancel()
+	for _, a := range former {
+		a.abandon()
+	}
 	for _, a := range established {
 		a.close()
 	}

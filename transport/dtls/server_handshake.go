@@ -88,8 +88,7 @@ func (s *Server) run(l *lane, a *association) {
 		s.tries.forget(l.peer)
 	}
 	if old != nil {
-		old.abandon()
-		<-old.ended // so that calls of Receive for one peer never overlap
+		old.rest() // so that calls of Receive for one peer never overlap
 	}
 	if s.opts.Established != nil {
 		s.opts.Established(l.peer)
@@ -97,7 +96,9 @@ func (s *Server) run(l *lane, a *association) {
 	reason := a.read(func(record []byte) { s.deliver(l, a, record) })
 	close(a.ended)
 	a.close()
-	if s.forget(l, a) && s.opts.Lost != nil {
+	lost, former := s.forget(l, a)
+	former.abandon()
+	if lost && s.opts.Lost != nil {
 		s.opts.Lost(l.peer, reason)
 	}
 }
@@ -115,8 +116,16 @@ func (s *Server) tellTry(peer han.EUI64, a *association) {
 }
 
 // settle ends the handshake of a with its result. On success a takes the place
-// of the association it returns, unless somebody else took its own.
+// of the association it returns, which becomes the former one, unless somebody else took
+// its own.
 func (s *Server) settle(l *lane, a *association, result error) (old *association, err error) {
+	former, old, err := s.replace(l, a, result)
+	former.abandon()
+	return old, err
+}
+
+// replace does the work of settle, and returns the association that was the former one.
+func (s *Server) replace(l *lane, a *association, result error) (former, old *association, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handshakes--
@@ -125,29 +134,34 @@ func (s *Server) settle(l *lane, a *association, result error) (old *association
 		l.pending = nil
 	}
 	if result == nil && mine {
-		old, l.established = l.established, a
+		former, old, l.established = l.former, l.established, a
+		l.former = old
 		s.counters.completed.Add(1)
-		return old, nil
+		return former, old, nil
 	}
 	s.counters.failed.Add(1)
 	if !mine {
-		return nil, errSuperseded
+		return nil, nil, errSuperseded
 	}
 	s.tidy(l)
-	return nil, result
+	return nil, nil, result
 }
 
 // forget removes an association that ended by itself, and reports whether it was
-// the established one.
-func (s *Server) forget(l *lane, a *association) bool {
+// the established one. The former one, if there is one, ends with it.
+func (s *Server) forget(l *lane, a *association) (lost bool, former *association) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.established != a {
-		return false
+	switch a {
+	case l.former:
+		l.former = nil
+	case l.established:
+		former = l.former
+		l.established, l.former = nil, nil
+		s.tidy(l)
+		return true, former
 	}
-	l.established = nil
-	s.tidy(l)
-	return true
+	return false, nil
 }
 
 // tidy drops a lane that holds nothing. s.mu is held.
@@ -160,9 +174,17 @@ func (s *Server) tidy(l *lane) {
 // deliver hands a record to the application if its association is still the
 // established one and the device still in the log.
 func (s *Server) deliver(l *lane, a *association, record []byte) {
+	a.deliver.Lock()
+	defer a.deliver.Unlock()
 	s.mu.Lock()
 	current := l.established == a
+	// What a device said just before it went over to its new association is none of that.
+	second := l.former == a && l.established.confirmed.Load()
 	s.mu.Unlock()
+	if second {
+		_, _ = a.conn.Write(elsewhere) // who did not hear it speaks again
+		s.refuse(l.peer, random{}, errTwo)
+	}
 	if !current {
 		return
 	}

@@ -47,7 +47,7 @@ type Broker struct {
 	URL                string      // mqtt://host:port, mqtts:// with TLS
 	TLS                *tls.Config // roots and client certificate, only with TLS
 	Username, Password string
-	ClientID           string        // default commshub-<EUI64 of this end>
+	ClientID           string        // default as mqtt.Options have it
 	RetryMax           time.Duration // longest wait between two attempts to connect, default 5 s
 }
 

@@ -50,6 +50,17 @@ func (r *recorder) taken(topic string) [][]byte {
 	return r.all[topic][:len(r.all[topic]):len(r.all[topic])]
 }
 
+// frames returns how many of them have a frame: DTLS application data.
+func (r *recorder) frames(topic string) (n int) {
+	const applicationData = 23
+	for _, d := range r.taken(topic) {
+		if d[0] == applicationData {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *recorder) say(topic string, datagram []byte) {
 	r.t.Helper()
 	if token := r.Publish(topic, 0, false, datagram); !token.WaitTimeout(patience) || token.Error() != nil {
@@ -80,10 +91,12 @@ func TestReplayedAndReflectedRecordsDoNothing(t *testing.T) {
 	}
 	exchange("before")
 	up, down := "han/"+hubID.String()+"/"+gasMeter.String()+"/up", "han/"+hubID.String()+"/"+gasMeter.String()+"/down"
-	said := map[string][][]byte{up: r.taken(up), down: r.taken(down)}
-	if len(said[up]) < frames || len(said[down]) < frames {
-		t.Fatalf("%d and %d datagrams were recorded", len(said[up]), len(said[down]))
+	for deadline := time.Now().Add(patience); r.frames(up) < frames || r.frames(down) < frames; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d and %d frames were recorded", r.frames(up), r.frames(down))
+		}
 	}
+	said := map[string][][]byte{up: r.taken(up), down: r.taken(down)}
 	again := uint64(len(said[up]) + len(said[down]))
 	atHubBefore, atMeterBefore := hub.Counters().MQTT.Received, meter.Counters().MQTT.Received
 	for _, datagrams := range said {
@@ -115,6 +128,33 @@ func TestReplayedAndReflectedRecordsDoNothing(t *testing.T) {
 				t.Errorf("the meter tells: %s", told)
 			}
 		}
+	}
+}
+
+// TestOfTwoDevicesWithTheSameKeysTheNewerWorks: both stay at the broker, the hub tells which
+// of them works, and the other one leaves it alone.
+func TestOfTwoDevicesWithTheSameKeysTheNewerWorks(t *testing.T) {
+	h := newHome(t)
+	_, atHub := h.dialHub(nil)
+	older, atOlder := h.dialDevice(gasMeter, nil)
+	atOlder.expectNotice(t, "association with")
+	atHub.expectNotice(t, "association with")
+	newer, atNewer := h.dialDevice(gasMeter, nil)
+	atNewer.expectNotice(t, "association with")
+	atHub.expectNotice(t, "association with")
+
+	mustSend(t, newer.Send, frameUp(gasMeter, "newer"))
+	atHub.expectFrame(t, frameUp(gasMeter, "newer"))
+	mustSend(t, older.Send, frameUp(gasMeter, "older"))
+	atOlder.expectNotice(t, "another one with the keys of this device took its place")
+	atHub.expectNotice(t, "two devices have its keys")
+	for i := range 20 {
+		text := fmt.Sprint("newer", i)
+		mustSend(t, newer.Send, frameUp(gasMeter, text))
+		atHub.expectFrame(t, frameUp(gasMeter, text)) // and none of the older's
+	}
+	if o, n := older.Counters(), newer.Counters(); o.DTLS.HandshakesStarted != 1 || n.DTLS.HandshakesStarted != 1 || o.MQTT.Connected != 1 || n.MQTT.Connected != 1 {
+		t.Errorf("they count %+v and %+v: they throw each other out", o, n)
 	}
 }
 

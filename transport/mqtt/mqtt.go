@@ -19,6 +19,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +53,10 @@ type Options struct {
 	URL                string      // mqtt://host:port or tcp://…; mqtts:// or ssl:// for TLS
 	TLS                *tls.Config // roots and client certificate, only with TLS
 	Username, Password string
-	ClientID           string // default commshub-<EUI64 of this side>
+	// ClientID is by default commshub-<EUI64 of the hub>, and of a device commshub-<its
+	// EUI64>-<four digits drawn>: of two processes with the keys of one device it is for
+	// their hub to say which one works, and the broker must not have them throw each other out.
+	ClientID string
 
 	Hub    han.EUI64
 	Device han.EUI64 // zero if this side is the hub
@@ -114,6 +118,9 @@ func Dial(ctx context.Context, opts Options) (*Link, error) {
 	}
 	if opts.ClientID == "" {
 		opts.ClientID = "commshub-" + self(&opts).String()
+		if opts.Device != 0 {
+			opts.ClientID += fmt.Sprintf("-%04X", rand.N[uint32](1<<16))
+		}
 	}
 	if opts.RetryMax <= 0 {
 		opts.RetryMax = defaultRetryMax

@@ -150,7 +150,8 @@ func TestABrokerThatDropsBeforeAnythingIsSubscribedTo(t *testing.T) {
 // TestTwoClientsOfOneID throw each other out, and both are told.
 func TestTwoClientsOfOneID(t *testing.T) {
 	b := startBroker(t, nil)
-	for _, s := range []*side{dial(t, b.URL(), gasMeter, nil), dial(t, b.URL(), gasMeter, nil)} {
+	same := func(o *Options) { o.ClientID = "commshub-" + gasMeter.String() }
+	for _, s := range []*side{dial(t, b.URL(), gasMeter, same), dial(t, b.URL(), gasMeter, same)} {
 		for told := ""; !strings.Contains(told, "a second client with the id commshub-"+gasMeter.String()); {
 			select {
 			case told = <-s.status:
