@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,8 @@ func TestTheClockIsToldAgainSoonAfterAChange(t *testing.T) {
 			t.Errorf("told after %v of a change, want %v", got, want[:6])
 		}
 		cancel()
-		<-left
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("it ended with %v", err)
+		}
 	})
 }
