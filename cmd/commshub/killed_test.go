@@ -208,7 +208,8 @@ func (s *interrupted) compareAlerts() {
 			return false
 		}
 		for _, a := range list.Alerts {
-			if a.Message != "" && a.Code != "" {
+			// That it was added to the device log is a message of the hub's.
+			if a.Message != "" && a.Code != "" && a.Message != "0018" {
 				came[a.Code]++
 			}
 		}
