@@ -16,7 +16,8 @@ type Security struct {
 	// Own are the device's keys. Without them, which only policy Any allows, it protects
 	// nothing.
 	Own seal.Keys
-	// Parties are the keys of the parties with authority over the device.
+	// Parties are the keys of the parties with authority over the device. Divergence: no command
+	// replaces them (CS02b).
 	Parties []seal.Party
 	// Broker is the access control broker, who MACs what it lets through to the device.
 	Broker seal.Party
