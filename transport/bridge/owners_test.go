@@ -237,7 +237,7 @@ func TestWhatABridgeLeftWhoseHomeIsGoneIsTakenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.close()
+	defer func() { _ = held.close() }()
 	bridge := &testBridge{adapter: newEcho(), log: &lines{}, gone: []string{filepath.Join(gone, "missing"), runs, gone}}
 	bridge.adapter.territory = "elsewhere"
 	bridge.run(t, b.URL(), t.TempDir(), newHome("mmm"))
