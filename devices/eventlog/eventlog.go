@@ -26,10 +26,10 @@ const Capacity = 100
 
 const (
 	recordHead = 10
-
-	keyLayout journal.Key = 0xFF
-	layout                = 1
+	layout     = 1
 )
+
+const keyLayout journal.Key = 0xFF
 
 // Log is an open log.
 type Log struct {
