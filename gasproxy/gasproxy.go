@@ -27,6 +27,7 @@ import (
 
 	"github.com/commshub/commshub/devices/battery"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/metering/validation"
 	"github.com/commshub/commshub/han/phy"
 	"github.com/commshub/commshub/han/zcl"
@@ -112,6 +113,8 @@ type child struct {
 	mailbox  []Message // oldest first
 	inFlight uint8     // transaction of the GET-RESPONSE that is not confirmed yet
 	flying   bool
+	outgoing block.Sender   // of the oldest message in the mailbox
+	incoming block.Receiver // of what the meter puts
 	window   HeartbeatWindow
 	cost     blockCost
 	loss     lossMeter

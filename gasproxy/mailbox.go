@@ -137,10 +137,17 @@ func (p *Proxy) transfer(now time.Time, out *han.Outbox, c *child, f han.Frame, 
 		if err != nil {
 			return err
 		}
+		message, err := c.incoming.Take(put.Message)
+		if err != nil {
+			p.answerDefault(out, c, f, h, zcl.StatusFailure)
+			return err
+		}
 		// Taken before it is confirmed: a message that is put twice is better than
 		// one that is lost.
-		if err := p.hub.FromMeter(now, out, c.eui, put.Message); err != nil {
-			return err
+		if len(message) > 0 {
+			if err := p.hub.FromMeter(now, out, c.eui, message); err != nil {
+				return err
+			}
 		}
 		p.answerDefault(out, c, f, h, zcl.StatusSuccess)
 	case tunnel.PrefixGetResponse:
@@ -149,31 +156,43 @@ func (p *Proxy) transfer(now time.Time, out *han.Outbox, c *child, f han.Frame, 
 	return nil
 }
 
-// deliver answers GET with the oldest message. It stays in the mailbox until the
-// meter's Default Response confirms it.
+// deliver answers GET with the oldest message, or a block of it. It stays in the mailbox
+// until the meter's Default Response confirms the last. Blocks that follow count as
+// messages that remain, so that the meter asks for them.
 func (p *Proxy) deliver(out *han.Outbox, c *child) {
 	response := tunnel.GetResponse{}
 	if len(c.mailbox) > 0 {
-		response.Message = c.mailbox[0].Data
-		response.Remaining = uint8(len(c.mailbox) - 1)
+		oldest := c.mailbox[0].Data
+		if c.flying {
+			c.outgoing.Unanswered()
+		}
+		response.Message = c.outgoing.Next(oldest)
+		response.Remaining = uint8(len(c.mailbox) - 1 + c.outgoing.Left(oldest))
 	}
 	h := zcl.Header{ClusterSpecific: true, ToClient: true, Command: tunnel.CommandTransferDataToClient}
 	c.inFlight = send(p, out, c, tunnel.ClusterID, h, tunnel.TransferData{TunnelID: c.tunnel, Data: response.Append(nil)})
 	c.flying = len(c.mailbox) > 0
 }
 
-// takeConfirmation takes the Default Response to the message in flight. One that the
-// meter refused stays, until it expires.
+// takeConfirmation takes the Default Response to the message or block in flight. One that
+// the meter refused stays, until it expires; a refused block makes its message begin anew.
 func (p *Proxy) takeConfirmation(now time.Time, out *han.Outbox, c *child, h zcl.Header, payload []byte) error {
 	r, err := zcl.ParseDefaultResponse(payload)
 	if err != nil {
 		return err
 	}
-	if !c.flying || h.TSN != c.inFlight || !r.Confirms(tunnel.CommandTransferDataToClient) {
+	if !c.flying || h.TSN != c.inFlight || r.Command != tunnel.CommandTransferDataToClient {
+		return nil
+	}
+	if r.Status != zcl.StatusSuccess {
+		c.outgoing.Refused()
 		return nil
 	}
 	c.flying = false
 	m := c.mailbox[0]
+	if !c.outgoing.Confirmed(m.Data) {
+		return nil
+	}
 	c.mailbox = c.mailbox[1:]
 	p.scheduleExpiry()
 	return p.hub.MessageDelivered(now, out, c.eui, m)

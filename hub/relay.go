@@ -8,6 +8,7 @@ import (
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/otaserver"
 	"github.com/commshub/commshub/hub/store"
@@ -30,6 +31,9 @@ func (h *Hub) Send(now time.Time, out *han.Outbox, device han.EUI64, m gasproxy.
 	kept := store.Message{
 		Device: device, Sequence: m.Sequence, Code: m.Code, Bytes: m.Data,
 		QueuedAt: now.UnixMicro(), ExpiresAt: now.Add(h.proxy.MailboxTime()).UnixMicro(),
+	}
+	if err := block.Check(m.Data); err != nil {
+		return fmt.Errorf("message for %s: %w", device, err)
 	}
 	if h.waiting(device) >= maxQueued {
 		return fmt.Errorf("%w: %d messages wait for %s already", store.ErrConflict, maxQueued, device)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/commshub/commshub/gasproxy"
 	"github.com/commshub/commshub/han"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/tunnel"
 	"github.com/commshub/commshub/han/zcl"
 	"github.com/commshub/commshub/hub/store"
@@ -24,6 +25,8 @@ type tunnelClient struct {
 	queue     []gasproxy.Message
 	tsn       uint8 // transaction of the message in flight
 	flying    bool
+	outgoing  block.Sender   // of the oldest message in the queue
+	incoming  block.Receiver // of what the meter sends
 	deadlines han.Deadlines[tunnelTimer]
 }
 
@@ -70,7 +73,7 @@ func (h *Hub) requestTunnel(now time.Time, out *han.Outbox, d *device) {
 	})
 }
 
-// pushNext sends the oldest message, or opens the tunnel it needs.
+// pushNext sends the oldest message or its next block, or opens the tunnel it needs.
 func (h *Hub) pushNext(now time.Time, out *han.Outbox, d *device) {
 	t := &d.tunnel
 	if t.flying || len(t.queue) == 0 {
@@ -85,7 +88,7 @@ func (h *Hub) pushNext(now time.Time, out *han.Outbox, d *device) {
 	t.flying = true
 	t.deadlines.Await(timerTunnel, now.Add(tunnelTimeout))
 	header := zcl.Header{ClusterSpecific: true, Command: tunnel.CommandTransferDataToServer}
-	t.tsn = zcl.Send(&h.station, out, h.peer(d), header, tunnel.TransferData{TunnelID: t.id, Data: t.queue[0].Data})
+	t.tsn = zcl.Send(&h.station, out, h.peer(d), header, tunnel.TransferData{TunnelID: t.id, Data: t.outgoing.Next(t.queue[0].Data)})
 }
 
 // tunnelTimer fires what is due in a device's tunnel.
@@ -98,6 +101,9 @@ func (h *Hub) tunnelTimer(now time.Time, out *han.Outbox, d *device) {
 		}
 		switch timer {
 		case timerTunnel:
+			if t.flying {
+				t.outgoing.Unanswered()
+			}
 			t.flying = false
 			if len(t.queue) > 0 {
 				h.pushNext(now, out, d)
@@ -151,20 +157,29 @@ func (h *Hub) handleTunnel(now time.Time, out *han.Outbox, d *device, f han.Fram
 	return nil
 }
 
-// takeConfirmation takes the Default Response to the message in flight. A refusal is as
-// good as no answer: the message is sent again, until it expires.
+// takeConfirmation takes the Default Response to the message or block in flight. A refusal
+// is as good as no answer: the message is sent again, from its first block, until it expires.
 func (h *Hub) takeConfirmation(now time.Time, out *han.Outbox, d *device, header zcl.Header, payload []byte) error {
 	r, err := zcl.ParseDefaultResponse(payload)
 	if err != nil {
 		return err
 	}
 	t := &d.tunnel
-	if !t.flying || header.TSN != t.tsn || !r.Confirms(tunnel.CommandTransferDataToServer) {
+	if !t.flying || header.TSN != t.tsn || r.Command != tunnel.CommandTransferDataToServer {
+		return nil
+	}
+	if r.Status != zcl.StatusSuccess {
+		t.outgoing.Refused()
 		return nil
 	}
 	m := t.queue[0]
-	t.queue, t.flying = t.queue[1:], false
+	t.flying = false
 	t.deadlines.Clear(timerTunnel)
+	if !t.outgoing.Confirmed(m.Data) {
+		h.pushNext(now, out, d)
+		return nil
+	}
+	t.queue = t.queue[1:]
 	t.scheduleExpiry()
 	if err := (proxyPort{h}).MessageDelivered(now, out, d.log.EUI64, m); err != nil {
 		return err
@@ -207,8 +222,16 @@ func (h *Hub) takeFromTunnel(now time.Time, out *han.Outbox, d *device, f han.Fr
 		h.requestTunnel(now, out, d)
 		return nil
 	}
-	if err := (proxyPort{h}).FromMeter(now, out, f.Src, data.Data); err != nil {
+	message, err := d.tunnel.incoming.Take(data.Data)
+	if err != nil {
+		zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusFailure)
 		return err
+	}
+	// A block that is not the last is no message yet.
+	if len(message) > 0 || len(data.Data) == 0 {
+		if err := (proxyPort{h}).FromMeter(now, out, f.Src, message); err != nil {
+			return err
+		}
 	}
 	zcl.AnswerDefault(&h.station, out, f, header, zcl.StatusSuccess)
 	return nil

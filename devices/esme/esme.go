@@ -15,6 +15,7 @@ import (
 	"github.com/commshub/commshub/devices/otaclient"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
@@ -53,7 +54,9 @@ type Meter struct {
 	deadlines han.Deadlines[timer]
 	tunnel    uint16
 	nextID    uint16
-	delivery  uint8     // transaction of the message in flight, while timerDelivery is set
+	delivery  uint8 // transaction of the message in flight, while timerDelivery is set
+	outgoing  block.Sender
+	incoming  block.Receiver
 	clockDue  time.Time // emulated instant at which the clock is to be set again
 	blocks    uint32    // the client's count when charge was last added to the report
 	radioOn   time.Duration
@@ -98,6 +101,7 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 			case timerReport:
 				m.report(now, out)
 			case timerDelivery: // proceed delivers it again
+				m.outgoing.Unanswered()
 			}
 		}
 		m.proceed(now, out)
@@ -108,6 +112,7 @@ func (m *Meter) HandleTimer(now time.Time, out *han.Outbox) {
 // booted is the application's start.
 func (m *Meter) booted(now time.Time, out *han.Outbox) {
 	m.tunnel = loadTunnel(m.Journal)
+	m.outgoing, m.incoming = block.Sender{}, block.Receiver{}
 	m.blocks = m.Agent.Client().BlocksEver()
 	m.radioOn, m.charge = m.Ledger.RadioOn(), m.Ledger.Active()
 	m.report(now, out)
@@ -201,7 +206,7 @@ func (m *Meter) report(now time.Time, out *han.Outbox) {
 // wattHoursPerKilowattHour is the divisor: the register counts watt-hours.
 const wattHoursPerKilowattHour = 1000
 
-// deliver sends the oldest message for the supplier and waits for the
+// deliver sends the oldest message for the supplier, or its next block, and waits for the
 // confirmation. Without a tunnel the hub refuses it and opens one.
 func (m *Meter) deliver(now time.Time, out *han.Outbox) {
 	message, ok := m.Remote.Outgoing()
@@ -210,7 +215,7 @@ func (m *Meter) deliver(now time.Time, out *han.Outbox) {
 	}
 	m.deadlines.Await(timerDelivery, now.Add(deliveryTimeout))
 	h := zcl.Header{ClusterSpecific: true, ToClient: true, Command: tunnel.CommandTransferDataToClient}
-	m.delivery = zcl.Send(&m.Station, out, m.HubPeer(tunnel.ClusterID), h, tunnel.TransferData{TunnelID: m.tunnel, Data: message})
+	m.delivery = zcl.Send(&m.Station, out, m.HubPeer(tunnel.ClusterID), h, tunnel.TransferData{TunnelID: m.tunnel, Data: m.outgoing.Next(message)})
 }
 
 func (m *Meter) handleTime(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) error {
@@ -249,9 +254,7 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 				tunnel.TransferDataError{TunnelID: t.TunnelID, Status: tunnel.TransferNoSuchTunnel})
 			return nil
 		}
-		if m.HandleMessage(now, out, t.Data) {
-			zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
-		}
+		return m.takeMessage(now, out, f, h, t.Data)
 	case tunnel.CommandCloseTunnel:
 		m.setTunnel(noTunnel)
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
@@ -264,15 +267,34 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	return nil
 }
 
-// takeConfirmation takes the Default Response to the message in flight. A refusal is as
-// good as no answer: the message is sent again.
+// takeMessage takes a message of a remote party, or a block of one.
+func (m *Meter) takeMessage(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, data []byte) error {
+	message, err := m.incoming.Take(data)
+	switch {
+	case err != nil:
+		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusFailure)
+	case len(message) == 0 && len(data) > 0, m.HandleMessage(now, out, message): // a block that is not the last is no message yet
+		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
+	}
+	return err
+}
+
+// takeConfirmation takes the Default Response to the message or block in flight. A refusal
+// is as good as no answer: the message is sent again, from its first block.
 func (m *Meter) takeConfirmation(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) error {
 	r, err := zcl.ParseDefaultResponse(payload)
 	if err != nil {
 		return err
 	}
-	if m.deadlines.IsSet(timerDelivery) && h.TSN == m.delivery && r.Confirms(tunnel.CommandTransferDataToClient) {
-		m.deadlines.Clear(timerDelivery)
+	if !m.deadlines.IsSet(timerDelivery) || h.TSN != m.delivery || r.Command != tunnel.CommandTransferDataToClient {
+		return nil
+	}
+	if r.Status != zcl.StatusSuccess {
+		m.outgoing.Refused()
+		return nil
+	}
+	m.deadlines.Clear(timerDelivery)
+	if message, _ := m.Remote.Outgoing(); m.outgoing.Confirmed(message) {
 		m.Remote.Delivered(now, out)
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/commshub/commshub/devices/otaclient"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/prepayment"
@@ -104,6 +105,8 @@ type Meter struct {
 	clockRead bool
 	tries     int
 	tsn       uint8 // transaction of the step in hand
+	outgoing  block.Sender
+	incoming  block.Receiver
 
 	mark        meter.Mark // up to which the call in hand is accounted
 	exchange    exchangeCost
@@ -220,6 +223,7 @@ func (m *Meter) dispatch(now time.Time, f han.Frame, out *han.Outbox) {
 // is first switched on, at its first heartbeat.
 func (m *Meter) booted(now time.Time, out *han.Outbox) {
 	m.join, m.accountTold = loadJoin(m.Journal), 0
+	m.outgoing, m.incoming = block.Sender{}, block.Receiver{}
 	m.becomeAsleep()
 	next := m.NextHeartbeat()
 	if m.beats > 0 && next.Sub(now) > nearBeat || !next.After(now) {
@@ -310,6 +314,9 @@ func (m *Meter) unanswered(now time.Time, out *han.Outbox) {
 	m.Spend(now, m.Ledger.Set().Radio.Miss(answerTimeout))
 	m.worked = true
 	m.tries++
+	if m.state == statePutting {
+		m.outgoing.Unanswered()
+	}
 	if m.tries >= maxTries || !m.affords(now, out) {
 		m.sleep(now, out)
 		return

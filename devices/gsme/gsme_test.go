@@ -1,14 +1,17 @@
 package gsme_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/commshub/commshub/devices/flash"
 	"github.com/commshub/commshub/devices/gsme"
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/metering"
 	"github.com/commshub/commshub/han/ota"
 	"github.com/commshub/commshub/han/tunnel"
@@ -36,6 +39,9 @@ type home struct {
 	messages [][]byte      // that wait for the meter
 	put      []gbcs.Message
 	noTunnel bool // it forgets the tunnel once
+	blocks   block.Receiver
+	onPut    func(n int) // before the n-th put
+	puts     int
 }
 
 func newHome(t *testing.T, change func(*gsme.Config)) *home {
@@ -44,7 +50,17 @@ func newHome(t *testing.T, change func(*gsme.Config)) *home {
 	if change != nil {
 		change(&cfg)
 	}
-	h := &home{meter: gsme.New(cfg, devicetest.Chip(), devicetest.Start), mirror: 2}
+	return newHomeWith(t, cfg, devicetest.Chip())
+}
+
+func newHomeOn(t *testing.T, chip *flash.Chip) *home {
+	t.Helper()
+	return newHomeWith(t, devicetest.GSMEConfig(), chip)
+}
+
+func newHomeWith(t *testing.T, cfg gsme.Config, chip *flash.Chip) *home {
+	t.Helper()
+	h := &home{meter: gsme.New(cfg, chip, devicetest.Start), mirror: 2}
 	h.hub = zcl.Station{Node: cfg.Hub, Endpoint: cfg.HubEndpoint}
 	h.Player = &devicetest.Player{TB: t, Node: h.meter, Now: devicetest.Start, Sent: h.take, Recorded: h.mind}
 	return h
@@ -173,12 +189,23 @@ func (h *home) transfer(f han.Frame, header zcl.Header, name string, payload []b
 		return frame(h, f, header, true, tunnel.CommandTransferDataErrorToClient, tunnel.TransferDataError{TunnelID: 7})
 	}
 	if name == "put" {
-		m, err := gbcs.ParseMessage(payload[3:])
-		if err != nil {
-			h.TB.Fatal(err)
+		if h.puts++; h.onPut != nil {
+			h.onPut(h.puts)
 		}
-		h.put = append(h.put, m)
-		return frame(h, f, header, false, zcl.CommandDefaultResponse, zcl.DefaultResponse{Command: header.Command})
+		answer := zcl.DefaultResponse{Command: header.Command}
+		message, err := h.blocks.Take(payload[3:])
+		if err != nil {
+			answer.Status = zcl.StatusFailure
+		}
+		if message != nil {
+			m, err := gbcs.ParseMessage(message)
+			if err != nil {
+				h.TB.Fatal(err)
+			}
+			m.Payload = bytes.Clone(m.Payload)
+			h.put = append(h.put, m)
+		}
+		return frame(h, f, header, false, zcl.CommandDefaultResponse, answer)
 	}
 	return frame(h, f, header, true, tunnel.CommandTransferDataToClient, tunnel.TransferData{TunnelID: 7, Data: h.getResponse()})
 }

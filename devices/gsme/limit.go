@@ -85,7 +85,7 @@ func (m *Meter) affords(now time.Time, out *han.Outbox) bool {
 		cost = radio.Exchange(stepSize, messageSize).Add(radio.Send(confirmSize))
 	case statePutting:
 		message, _ := m.Remote.Outgoing()
-		cost = radio.Exchange(stepSize+len(message), confirmSize)
+		cost = radio.Exchange(stepSize+len(m.outgoing.Next(message)), confirmSize)
 	case stateOff, stateAsleep, stateRequestingMirror, stateConfiguringMirror, stateRequestingTunnel, stateReadingTime, stateReportingAccount, stateUpdating:
 	}
 	ok, _ := m.allows(cost)

@@ -41,7 +41,7 @@ func (m *Meter) ask(now time.Time, out *han.Outbox) {
 	case statePutting:
 		message, _ := m.Remote.Outgoing()
 		m.tsn = m.send(out, tunnel.ClusterID, tunnel.CommandTransferDataToServer, confirmed,
-			tunnel.TransferData{TunnelID: m.join.Tunnel, Data: tunnel.Put{Message: message}.Append(nil)})
+			tunnel.TransferData{TunnelID: m.join.Tunnel, Data: tunnel.Put{Message: m.outgoing.Next(message)}.Append(nil)})
 	case stateReportingAccount:
 		m.reportAccount(out)
 	case stateOff, stateAsleep, stateUpdating:
@@ -146,12 +146,7 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 		if h.Command != zcl.CommandDefaultResponse {
 			return nil
 		}
-		confirms, err := m.confirms(h, payload, tunnel.CommandTransferDataToServer)
-		if err == nil && m.state == statePutting && confirms {
-			m.Remote.Delivered(now, out)
-			m.next(now, out)
-		}
-		return err
+		return m.takeConfirmation(now, out, h, payload)
 	}
 	if !h.ForClient() {
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusUnsupCommand)
@@ -186,6 +181,23 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 	return nil
 }
 
+// takeConfirmation takes the Default Response to the message or block that was put last. A
+// refused block makes its message begin anew.
+func (m *Meter) takeConfirmation(now time.Time, out *han.Outbox, h zcl.Header, payload []byte) error {
+	confirms, err := m.confirms(h, payload, tunnel.CommandTransferDataToServer)
+	switch {
+	case err != nil || m.state != statePutting || h.TSN != m.tsn:
+	case !confirms:
+		m.outgoing.Refused()
+	default:
+		if message, _ := m.Remote.Outgoing(); m.outgoing.Confirmed(message) {
+			m.Remote.Delivered(now, out)
+		}
+		m.next(now, out)
+	}
+	return err
+}
+
 // confirms reports whether a Default Response says that the hub took the command that was
 // sent last. A refusal is as good as no answer: the command is sent again.
 func (m *Meter) confirms(h zcl.Header, payload []byte, command uint8) (bool, error) {
@@ -193,21 +205,25 @@ func (m *Meter) confirms(h zcl.Header, payload []byte, command uint8) (bool, err
 	return err == nil && h.TSN == m.tsn && r.Confirms(command), err
 }
 
-// handleGetResponse takes a message. A late one is taken too, because the hub
+// handleGetResponse takes a message, or a block of one. A late one is taken too, because the hub
 // drops what is confirmed; one that was taken before does no harm.
 func (m *Meter) handleGetResponse(now time.Time, out *han.Outbox, f han.Frame, h zcl.Header, t tunnel.TransferData) error {
 	r, err := tunnel.ParseGetResponse(t.Data)
 	if err != nil {
 		return err
 	}
-	if len(r.Message) == 0 || m.HandleMessage(now, out, r.Message) {
+	message, err := m.incoming.Take(r.Message)
+	switch {
+	case err != nil:
+		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusFailure)
+	case len(message) == 0 || m.HandleMessage(now, out, message):
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
 	}
 	if m.state == stateGetting {
 		m.pending = r.Remaining > 0
 		m.next(now, out)
 	}
-	return nil
+	return err
 }
 
 // handleTime sets the meter's clock from the hub's.

@@ -6,16 +6,57 @@ import (
 
 	"github.com/commshub/commshub/han"
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/gbcs/tree"
 )
 
 // messageText names the use case of a message.
 func messageText(message []byte) string {
+	if k, err := block.Parse(message); err == nil {
+		return gbtText(k)
+	}
 	m, err := gbcs.ParseMessage(message)
 	if err != nil {
 		return byteCount(len(message))
 	}
 	return m.Code.String()
+}
+
+// gbtText names a block of a message that is sent in several.
+func gbtText(k block.Block) string {
+	last := ""
+	if k.Last {
+		last = ", the last"
+	}
+	return fmt.Sprintf("block %d%s, of %s", k.Number, last, k.Code)
+}
+
+// block takes a block.
+func (c *cutter) block(k block.Block) {
+	c.group("routing header", "", func() {
+		c.fixed("general ciphering", 1)
+		c.fixed("length of the counter", 1)
+		c.take("CRA flag", 1, k.CRA)
+		c.take("originator counter", 8, k.OriginatorCounter)
+		c.fixed("length of the originator", 1)
+		c.take("originator", han.EUI64Size, k.Originator)
+		c.fixed("length of the recipient", 1)
+		c.take("recipient", han.EUI64Size, k.Recipient)
+		c.fixed("date-time", 1)
+		c.fixed("length of the other information", 1)
+		c.take("message code", 2, k.Code)
+		c.fixed("key information", 1)
+		c.length("length of the block", lengthBefore(len(c.data)-c.at))
+		c.fixed("security header", securityHeader)
+	})
+	c.fixed("general block transfer", 1)
+	c.fixed("block control", 1)
+	c.take("block number", 2, k.Number)
+	c.take("block acknowledged", 2, k.Acknowledged)
+	c.length("length of the data", len(k.Data))
+	if len(k.Data) > 0 {
+		c.take("data", len(k.Data), octets(k.Data))
+	}
 }
 
 // Sizes of what stands around the fields of a message, see package gbcs.

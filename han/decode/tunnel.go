@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/commshub/commshub/han/gbcs"
+	"github.com/commshub/commshub/han/gbcs/block"
 	"github.com/commshub/commshub/han/tunnel"
 )
 
@@ -63,7 +64,7 @@ type content struct {
 
 // contentOf looks into the data of a tunnel; false if it is neither.
 func contentOf(data []byte) (content, bool) {
-	if _, err := gbcs.ParseMessage(data); err == nil {
+	if _, err := gbcs.ParseMessage(data); err == nil || block.Is(data) {
 		return content{message: data}, true
 	}
 	prefix, err := tunnel.ParsePrefix(data)
@@ -118,6 +119,10 @@ func (c *cutter) tunnelled(data []byte) {
 		c.take("messages remaining", 1, t.remaining)
 	}
 	if len(t.message) == 0 {
+		return
+	}
+	if k, err := block.Parse(t.message); err == nil {
+		c.group("block", gbtText(k), func() { c.block(k) })
 		return
 	}
 	m, err := gbcs.ParseMessage(t.message)

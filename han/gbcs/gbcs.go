@@ -31,12 +31,10 @@
 // implementers of version 0.8.1 and later cite them.
 package gbcs
 
-// MaxMessage is the longest message taken, in bytes. GBCS sends a message of
-// more than 1,200 bytes in blocks. Divergence: general block transfer is not
-// spoken here; the rest is room for headers, signature and MAC, up to what a tunnel
-// transfers at once. A message fetched with GET-RESPONSE has two bytes of
-// prefix in front, see package tunnel.
-const MaxMessage = 1500
+// MaxMessage is the longest message taken, in bytes, an assumption: the limit of GBCS is
+// not public, the longest published message has 3,986. Of more than 1,200 bytes a message
+// passes a tunnel in blocks, see package block.
+const MaxMessage = 8192
 
 // Sizes in bytes.
 const (

@@ -131,7 +131,7 @@ func TestParseMessageRefusesMoreThanMaxMessage(t *testing.T) {
 		t.Errorf("a message of %d bytes: %v, want %d bytes taken", len(longest), err, MaxMessage)
 	}
 	m.Payload = append(m.Payload, 0)
-	if _, err := ParseMessage(m.Append(nil)); err == nil || !strings.Contains(err.Error(), "1501 bytes") {
+	if _, err := ParseMessage(m.Append(nil)); err == nil || !strings.Contains(err.Error(), "8193 bytes") {
 		t.Errorf("one byte more: %v, want it refused", err)
 	}
 }

@@ -54,7 +54,7 @@ func TestEveryPublishedMessageSurvivesParsingAndAppending(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseMessage(b)
 			if len(b) > MaxMessage {
-				if err == nil || !strings.Contains(err.Error(), "want at most 1500") {
+				if err == nil || !strings.Contains(err.Error(), "want at most 8192") {
 					t.Errorf("%d bytes: %v, want them refused as too many", len(b), err)
 				}
 				return

@@ -11,6 +11,9 @@
 //	   ◄─ TransferData (0x01): GET-RESPONSE ‖ message   … while messages remain
 //	   TransferData (0x02): PUT ‖ message ──────►
 //
+// A message of more than 1,200 bytes goes in blocks, each in the place of a message; see
+// package gbcs/block.
+//
 // The other way round, the hub is the client of an ESME and sends messages
 // without a prefix. The same command has another identifier in each direction.
 //

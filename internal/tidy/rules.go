@@ -44,12 +44,13 @@ var rules = map[string]rule{
 	"han/capture": {floor: floorWire, siblings: []string{"han/phy"}}, // pcapng of what an observer sees
 	"han/certid":  {floor: floorWire},
 	"han/decode": {floor: floorWire, siblings: []string{
-		"han/gbcs", "han/gbcs/tree", "han/metering", "han/ota", "han/prepayment", "han/tunnel", "han/zcl"}},
-	"han/gbcs":      {floor: floorWire, siblings: []string{"han/gbcs/dlms", "han/zcl"}},
-	"han/gbcs/der":  {floor: floorWire}, // the three encodings of payloads
-	"han/gbcs/dlms": {floor: floorWire},
-	"han/gbcs/gbz":  {floor: floorWire},
-	"han/gbcs/seal": {floor: floorWire, siblings: []string{"han/gbcs", "han/rawsig"}}, // signatures, MACs, encrypted values
+		"han/gbcs", "han/gbcs/block", "han/gbcs/tree", "han/metering", "han/ota", "han/prepayment", "han/tunnel", "han/zcl"}},
+	"han/gbcs":       {floor: floorWire, siblings: []string{"han/gbcs/dlms", "han/zcl"}},
+	"han/gbcs/block": {floor: floorWire, siblings: []string{"han/gbcs"}}, // long messages in blocks
+	"han/gbcs/der":   {floor: floorWire},                                 // the three encodings of payloads
+	"han/gbcs/dlms":  {floor: floorWire},
+	"han/gbcs/gbz":   {floor: floorWire},
+	"han/gbcs/seal":  {floor: floorWire, siblings: []string{"han/gbcs", "han/rawsig"}}, // signatures, MACs, encrypted values
 	"han/gbcs/tree": {floor: floorWire, siblings: []string{
 		"han/gbcs", "han/gbcs/der", "han/gbcs/dlms", "han/gbcs/gbz", "han/zcl"}},
 	"han/installcode": {floor: floorWire, siblings: []string{"han/aesmmo"}},

@@ -27,7 +27,7 @@ import (
 
 // MaxMessage is the longest message that is read, in bytes. Divergence: the GBCS's own
 // limit is not public; the longest published message has 3,986.
-const MaxMessage = 8192
+const MaxMessage = gbcs.MaxMessage
 
 // NotRead is the name of a field whose bytes could not be read.
 const NotRead = "not read"
