@@ -56,13 +56,9 @@ func (a *API) registerMessages() {
 		OperationID: "list-messages", Method: http.MethodGet, Path: "/v1/messages",
 		Summary: "List the commands in the mailboxes, and those whose response is to come", Tags: []string{"supplier"},
 	}, nil, func(_ context.Context, in *messagesInput) (*messagesOutput, error) {
-		all := a.Store.Orders()
-		if in.Device != "" {
-			eui, err := han.ParseEUI64(in.Device)
-			if err != nil {
-				return nil, invalid("query.device", in.Device, err)
-			}
-			all = a.Store.OrdersOf(eui)
+		all, err := a.ordersTo(in.Device)
+		if err != nil {
+			return nil, err
 		}
 		all = slices.DeleteFunc(all, func(o store.Order) bool { return o.State > store.OrderDelivered })
 		items, next, err := cut(in.Paging, all, orderKey)

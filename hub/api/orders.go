@@ -45,6 +45,18 @@ func orderOf(o store.Order) Order {
 // orderKey sorts orders as the store does.
 func orderKey(o store.Order) string { return fmt.Sprintf("%s %020d", o.Device, o.Counter) }
 
+// ordersTo returns the orders to a device, or all if none is named.
+func (a *API) ordersTo(device string) ([]store.Order, error) {
+	if device == "" {
+		return a.Store.Orders(), nil
+	}
+	eui, err := han.ParseEUI64(device)
+	if err != nil {
+		return nil, invalid("query.device", device, err)
+	}
+	return a.Store.OrdersOf(eui), nil
+}
+
 type ordersInput struct {
 	Paging
 	Device string `query:"device" doc:"only those to this device, 16 hex digits"`
@@ -62,13 +74,9 @@ func (a *API) registerOrders() {
 		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/orders",
 		Summary: "List the supplier's orders and what became of them, the newest 64 of each device", Tags: []string{"supplier"},
 	}, nil, func(_ context.Context, in *ordersInput) (*ordersOutput, error) {
-		all := a.Store.Orders()
-		if in.Device != "" {
-			eui, err := han.ParseEUI64(in.Device)
-			if err != nil {
-				return nil, invalid("query.device", in.Device, err)
-			}
-			all = a.Store.OrdersOf(eui)
+		all, err := a.ordersTo(in.Device)
+		if err != nil {
+			return nil, err
 		}
 		items, next, err := cut(in.Paging, all, orderKey)
 		if err != nil {
