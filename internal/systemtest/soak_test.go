@@ -135,6 +135,9 @@ func (l *life) readInbox(end store.UpdateState) error {
 		l.read = e.Sequence
 		m, err := gbcs.ParseMessage(e.Bytes)
 		if err != nil {
+			return fmt.Errorf("message %04X of %s: %w", e.Code, e.Device, err)
+		}
+		if m.Originator != cutMeter {
 			continue // the hub's own
 		}
 		if l.seen[string(e.Bytes)] {
