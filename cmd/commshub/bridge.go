@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ another home's on the broker is left alone: a bridge that would write there says
   commshub bridge bridge.yaml --check`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := input(bridge.Read(args[0]))
+			config, err := input(bridge.Read(cmd.Context(), args[0]))
 			if err != nil || check {
 				return err
 			}
@@ -74,9 +75,9 @@ func (f *bridgeFlag) register(cmd *cobra.Command) {
 }
 
 // read reads the configuration, if one was named.
-func (f *bridgeFlag) read() (err error) {
+func (f *bridgeFlag) read(ctx context.Context) (err error) {
 	if f.file != "" {
-		f.config, err = input(bridge.Read(f.file))
+		f.config, err = input(bridge.Read(ctx, f.file))
 	}
 	return err
 }

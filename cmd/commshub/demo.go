@@ -131,7 +131,7 @@ func (d *demoFlags) run(ctx context.Context, g *global) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.bridge.read(); err != nil {
+	if err := d.bridge.read(ctx); err != nil {
 		return err
 	}
 	dir := g.state
@@ -194,7 +194,7 @@ func (d *demoFlags) start(ctx context.Context, dir string, number home.Number, i
 		o.Broker = func(c *pki.Credential) (live.Broker, error) { return input(d.broker.With(c, "")) }
 	}
 	var err error
-	if o.HeadEnd, err = input(live.Authority(demo.PKI(dir), d.images.known, d.images.any)); err != nil {
+	if o.HeadEnd, err = input(live.Authority(ctx, demo.PKI(dir), d.images.known, d.images.any)); err != nil {
 		return nil, err
 	}
 	if o.StorageKey, err = input(storagekey.Read(d.storage)); err != nil {

@@ -44,7 +44,7 @@ interface on --listen. Records and images are kept in the state folder; a restar
 			if cmd.Flags().Changed("block-size") {
 				config.PlanBlockSize = config.BlockSize
 			}
-			if err := run.bridge.read(); err != nil {
+			if err := run.bridge.read(cmd.Context()); err != nil {
 				return err
 			}
 			if err := checkHub(config, clock.speed, run.listen); err != nil {
@@ -144,7 +144,7 @@ func (g *global) runHub(ctx context.Context, r hubRun, h live.HubOptions) (err e
 	o := served.Options{
 		Hub: h, DeviceLog: r.devices, Version: version, Token: token, Hosts: r.token.hosts, Lab: r.lab,
 	}
-	if o.Hub.HeadEnd, err = input(live.Authority(r.pkiDir, r.images.known, r.images.any)); err != nil {
+	if o.Hub.HeadEnd, err = input(live.Authority(ctx, r.pkiDir, r.images.known, r.images.any)); err != nil {
 		return err
 	}
 	if o.Hub.StorageKey, err = input(storagekey.Read(r.storage)); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/commshub/commshub/hub/imagecache"
 	"github.com/commshub/commshub/internal/flagvalue"
 	"github.com/commshub/commshub/internal/foreign"
+	"github.com/commshub/commshub/internal/home/live"
 	"github.com/commshub/commshub/internal/imagebuild"
 	"github.com/commshub/commshub/internal/imageview"
 	"github.com/commshub/commshub/internal/inputfile"
@@ -216,11 +217,11 @@ the manifest. Exit code 1 if not.`,
 			if err != nil {
 				return err
 			}
-			supplier, err := publicKey(g.path(dir, "pki"), pki.RoleSupplier, supplierCert)
+			supplier, err := publicKey(cmd.Context(), g.path(dir, "pki"), pki.RoleSupplier, supplierCert)
 			if err != nil {
 				return err
 			}
-			manufacturer, err := publicKey(g.path(dir, "pki"), pki.RoleManufacturer, manufacturerCert)
+			manufacturer, err := publicKey(cmd.Context(), g.path(dir, "pki"), pki.RoleManufacturer, manufacturerCert)
 			if err != nil {
 				return err
 			}
@@ -248,12 +249,13 @@ the manifest. Exit code 1 if not.`,
 // publicKey returns the key of the certificate named, or of the one in the folder. There
 // is none in a new folder, and none is made: nothing that is there to be checked could be
 // signed with it.
-func publicKey(dir string, role pki.Role, named string) (*ecdsa.PublicKey, error) {
-	if named != "" {
-		return input(pki.CertificateKey(named))
+func publicKey(ctx context.Context, dir string, role pki.Role, named string) (*ecdsa.PublicKey, error) {
+	file := named
+	if file == "" {
+		file = filepath.Join(dir, role.String()+".pem")
 	}
-	key, err := pki.CertificateKey(filepath.Join(dir, role.String()+".pem"))
-	if errors.Is(err, fs.ErrNotExist) {
+	key, err := live.CertificateKey(ctx, file)
+	if named == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, badInput("no certificate of the %s in %s: name its file with --%s, or the folder with --pki", role, dir, role)
 	}
 	return input(key, err)

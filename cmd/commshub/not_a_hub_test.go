@@ -26,12 +26,16 @@ var hubArguments = map[string][]string{
 	"commshub device remove":       {"00DB1234567890B7"},
 	"commshub device readings":     {"00DB1234567890B7"},
 	"commshub device accept":       {"00DB1234567890B7", "0000"},
+	"commshub device type":         {"00DB1234567890B7", "73950067887105178605"},
+	"commshub device topup":        {"00DB1234567890B7", "12.50"},
+	"commshub device log":          {"00DB1234567890B7"},
 	"commshub report":              {"00DB1234567890A1", "--html", "REPORT"},
 	"commshub clock speed":         {"60"},
 	"commshub clock run":           {"--until", "2030-01-01T00:00:00Z"},
 	"commshub firmware upload":     {"IMAGE"},
 	"commshub firmware distribute": {"IMAGE", "00DB1234567890A1"},
 	"commshub firmware activate":   {"00DB1234567890A1"},
+	"commshub firmware remove":     {"02000000"},
 	"commshub firmware cancel":     {"00DB1234567890A1"},
 }
 

@@ -81,12 +81,9 @@ func brokerHosts() []string { return []string{"localhost", "127.0.0.1", "::1", "
 // openAuthority opens the authority in a folder, or makes it.
 func openAuthority(dir string) (*pki.Authority, error) { return input(pki.Init(dir, time.Now())) }
 
-// input marks an error as bad input.
+// input marks an error as bad input, unless somebody interrupted what was read.
 func input[T any](v T, err error) (T, error) {
-	if err != nil {
-		err = inputError{err}
-	}
-	return v, err
+	return v, unreadable(err)
 }
 
 func newPKIIssue(g *global) *cobra.Command {

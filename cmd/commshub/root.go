@@ -113,8 +113,8 @@ func (g *global) fillIn(cmd *cobra.Command) error {
 	if g.config == "" {
 		g.config = os.Getenv(envPrefix + "CONFIG")
 	}
-	if err := settings.Fill(cmd.Flags(), envPrefix, g.config, func(key string) bool { return flagExists(cmd.Root(), key) }); err != nil {
-		return inputError{err}
+	if err := settings.Fill(cmd.Context(), cmd.Flags(), envPrefix, g.config, func(key string) bool { return flagExists(cmd.Root(), key) }); err != nil {
+		return unreadable(err)
 	}
 	if g.state == "" {
 		return badInput("--state is empty: want a folder")

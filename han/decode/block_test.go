@@ -24,7 +24,7 @@ func TestBlocksOfALongMessageAreNamed(t *testing.T) {
 			t.Error(err)
 		}
 		whole(t, tree, data)
-		if got := tree.Summary.Detail; got != want {
+		if got := tree.Detail; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 		s.Confirmed(message)

@@ -12,9 +12,10 @@ import (
 	"strings"
 )
 
-// CertificateKey returns the key in a certificate's file, whoever signed the certificate.
-func CertificateKey(file string) (*ecdsa.PublicKey, error) {
-	cert, err := readCertificate(file)
+// CertificateKey returns the key in the text of a certificate's file, whoever signed the
+// certificate.
+func CertificateKey(file string, text []byte) (*ecdsa.PublicKey, error) {
+	cert, err := parseCertificate(file, text)
 	if err != nil {
 		return nil, err
 	}

@@ -41,11 +41,11 @@ func TestTheKeyOfACertificateIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := CertificateKey(filepath.Join(dir, "supplier.pem"))
+	key, err := CertificateKey("supplier.pem", must[[]byte](t)(os.ReadFile(filepath.Join(dir, "supplier.pem"))))
 	if err != nil || !key.Equal(&supplier.Key.PublicKey) {
 		t.Errorf("%v %v", key, err)
 	}
-	if _, err := CertificateKey(filepath.Join(dir, "supplier.key")); err == nil || !strings.Contains(err.Error(), "supplier.key: no PEM block CERTIFICATE") {
+	if _, err := CertificateKey("supplier.key", must[[]byte](t)(os.ReadFile(filepath.Join(dir, "supplier.key")))); err == nil || !strings.Contains(err.Error(), "supplier.key: no PEM block CERTIFICATE") {
 		t.Errorf("a key for a certificate: %v", err)
 	}
 }

@@ -85,7 +85,16 @@ func load(dir, name string) (*Credential, error) {
 }
 
 func readCertificate(file string) (*x509.Certificate, error) {
-	der, _, err := readPEM(file, "CERTIFICATE")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return parseCertificate(file, text)
+}
+
+// parseCertificate reads the text of a certificate's file.
+func parseCertificate(file string, text []byte) (*x509.Certificate, error) {
+	der, _, err := findPEM(file, text, "CERTIFICATE")
 	if err != nil {
 		return nil, err
 	}

@@ -3,20 +3,26 @@
 package settings
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/commshub/commshub/internal/inputfile"
 )
+
+// maxFile is how many bytes a configuration file may have.
+const maxFile = 1 << 20
 
 // Fill sets the flags that were not given: from environment variables, whose names begin
 // with a prefix, and from the YAML file at path, if there is one. elsewhere tells whether
 // a key of the file is of another command: one file serves them all. The error is one line
-// that names the variable, or the file and the key.
-func Fill(flags *pflag.FlagSet, prefix, path string, elsewhere func(key string) bool) error {
-	file, err := read(path)
+// that names the variable, or the file and the key. When the context ends, reading ends.
+func Fill(ctx context.Context, flags *pflag.FlagSet, prefix, path string, elsewhere func(key string) bool) error {
+	file, err := read(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -57,11 +63,11 @@ func lookUp(prefix, name string, file map[string]string) (source, value string, 
 	return name, v, v != ""
 }
 
-func read(path string) (map[string]string, error) {
+func read(ctx context.Context, path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := inputfile.Read(ctx, path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}

@@ -60,10 +60,10 @@ func newLongHome(t *testing.T, seed uint64, loss fault.Share) *longHome {
 	h.Home = virtual.New(sim.Config{
 		Start: storyStart, Seed: seed, Link: radio.Link{Params: phy.Band2G4(), Faults: fault.Link{Loss: loss}},
 		Observer: han.Observer{Record: func(r *trace.Record) {
-			switch r.Kind {
-			case trace.MessageDelivered:
+			if r.Kind == trace.MessageDelivered {
 				h.delivered++
-			case trace.MessageReceived:
+			}
+			if r.Kind == trace.MessageReceived {
 				h.told = append(h.told, r.Text)
 			}
 		}, Frame: func(_ time.Time, f *han.Frame, _ han.Fate) {

@@ -375,7 +375,7 @@ func (h *cutHome) rising() error {
 	last := uint64(0)
 	for _, e := range h.Store().Inbox(0, 1000) {
 		m, err := gbcs.ParseMessage(e.Bytes)
-		if err != nil || m.CRA != gbcs.Alert {
+		if err != nil || m.CRA != gbcs.Alert || m.Originator != cutMeter {
 			continue // the hub's own, or a response
 		}
 		if m.OriginatorCounter <= last {

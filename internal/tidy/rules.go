@@ -139,7 +139,7 @@ var rules = map[string]rule{
 	"internal/report":        {floor: floorWiring}, // plain data to a page; it knows none of the house
 	"internal/report/live":   {floor: floorWiring, siblings: []string{"internal/report", "internal/scenario/homefile"}},
 	"internal/table":         {floor: floorWiring, siblings: []string{"internal/foreign"}},
-	"internal/settings":      {floor: floorWiring, thirdParty: []string{pflagModule, yamlModule}}, // flags from environment and file
+	"internal/settings":      {floor: floorWiring, siblings: []string{"internal/inputfile"}, thirdParty: []string{pflagModule, yamlModule}}, // flags from environment and file
 	"internal/pki":           {floor: floorWiring, thirdParty: []string{renameioModule}},
 	// Where nodes and drivers meet: a description, and a package for each driver.
 	"internal/home":         {floor: floorWiring, siblings: []string{"internal/pki"}},
@@ -149,7 +149,7 @@ var rules = map[string]rule{
 	"internal/home/served":     {floor: floorWiring, siblings: []string{"internal/home", "internal/home/live"}},
 	"internal/home/storagekey": {floor: floorWiring},
 	"internal/home/token":      {floor: floorWiring, siblings: []string{"internal/inputfile"}, thirdParty: []string{renameioModule}},
-	"internal/home/bridge":     {floor: floorWiring},
+	"internal/home/bridge":     {floor: floorWiring, siblings: []string{"internal/inputfile"}},
 	"internal/home/provision":  {floor: floorWiring, siblings: []string{"internal/home", "internal/imagebuild", "internal/pki"}, thirdParty: []string{renameioModule}},
 	"internal/home/demo": {floor: floorWiring, siblings: []string{
 		"internal/home", "internal/home/bridge", "internal/home/live", "internal/home/served", "internal/imagebuild", "internal/pki", "internal/table"}},

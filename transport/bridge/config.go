@@ -82,18 +82,9 @@ func KindOf[C any, A Adapter](name string, defaults C, build func(C) (A, error))
 	}}
 }
 
-// ReadConfig reads a configuration file. kinds are the adapters there are. Every
-// error begins with file:line:column.
-func ReadConfig(path string, kinds []Kind) (Config, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, err
-	}
-	return ParseConfig(path, text, kinds)
-}
-
-// ParseConfig reads the text of a configuration file. Two kinds of one name are a
-// programmer's error and panic.
+// ParseConfig reads the text of a configuration file. kinds are the adapters there are;
+// two of one name are a programmer's error and panic. Every error begins with
+// file:line:column.
 func ParseConfig(path string, text []byte, kinds []Kind) (Config, error) {
 	c := Config{Group: "home"}
 	root, err := parseDocument(path, text)

@@ -6,12 +6,10 @@ package bridge
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 
 	"github.com/commshub/commshub/hub/client"
+	"github.com/commshub/commshub/internal/inputfile"
 	"github.com/commshub/commshub/transport/bridge"
 	"github.com/commshub/commshub/transport/bridge/filestreams"
 	"github.com/commshub/commshub/transport/bridge/glow"
@@ -26,14 +24,17 @@ type Config struct {
 	gone []string
 }
 
-// Read reads a configuration file; docs/bridge.md describes it.
-func Read(path string) (*Config, error) {
-	adapters := []bridge.Kind{zigbee2mqtt.Kind(), filestreams.Kind(), tasmota.Kind(), homeassistant.Kind(), glow.Kind()}
-	c, err := bridge.ReadConfig(path, adapters)
-	var file *fs.PathError
-	if errors.As(err, &file) {
-		return nil, fmt.Errorf("%s: %w", path, file.Err)
+// maxFile is how many bytes a configuration file may have.
+const maxFile = 1 << 20
+
+// Read reads a configuration file until the context ends; docs/bridge.md describes it.
+func Read(ctx context.Context, path string) (*Config, error) {
+	text, err := inputfile.Read(ctx, path, maxFile)
+	if err != nil {
+		return nil, err
 	}
+	adapters := []bridge.Kind{zigbee2mqtt.Kind(), filestreams.Kind(), tasmota.Kind(), homeassistant.Kind(), glow.Kind()}
+	c, err := bridge.ParseConfig(path, text, adapters)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func TestConfigurationsOfTheBridgePage(t *testing.T) {
 			}
 		}
 		write(t, "bridge.yaml", config)
-		if _, err := Read("bridge.yaml"); err != nil {
+		if _, err := Read(t.Context(), "bridge.yaml"); err != nil {
 			t.Errorf("%v in\n%s", err, config)
 		}
 	}

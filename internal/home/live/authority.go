@@ -1,16 +1,22 @@
 package live
 
 import (
+	"context"
+	"crypto/ecdsa"
 	"path/filepath"
 
 	"github.com/commshub/commshub/hub/headend"
+	"github.com/commshub/commshub/internal/inputfile"
 	"github.com/commshub/commshub/internal/pki"
 )
 
+// maxCertificate is how many bytes the file of a certificate may have.
+const maxCertificate = 1 << 20
+
 // Authority returns which images a hub takes: its own supplier's, whose certificate is
 // in the folder pkiDir; those of the suppliers whose certificates are known, each a file
-// or a folder of files; or any.
-func Authority(pkiDir string, known []string, allowForeign bool) (headend.Config, error) {
+// or a folder of files that are read until the context ends; or any.
+func Authority(ctx context.Context, pkiDir string, known []string, allowForeign bool) (headend.Config, error) {
 	c := headend.Config{AllowForeign: allowForeign}
 	var err error
 	if c.Key, err = pki.SignerKey(pkiDir, pki.RoleSupplier); err != nil {
@@ -22,7 +28,7 @@ func Authority(pkiDir string, known []string, allowForeign bool) (headend.Config
 			return c, err
 		}
 		for _, file := range files {
-			key, err := pki.CertificateKey(file)
+			key, err := CertificateKey(ctx, file)
 			if err != nil {
 				return c, err
 			}
@@ -30,4 +36,14 @@ func Authority(pkiDir string, known []string, allowForeign bool) (headend.Config
 		}
 	}
 	return c, nil
+}
+
+// CertificateKey returns the key in a certificate's file, whoever signed the certificate.
+// Reading ends with the context.
+func CertificateKey(ctx context.Context, file string) (*ecdsa.PublicKey, error) {
+	text, err := inputfile.Read(ctx, file, maxCertificate)
+	if err != nil {
+		return nil, err
+	}
+	return pki.CertificateKey(file, text)
 }

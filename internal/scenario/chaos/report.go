@@ -41,6 +41,9 @@ var unmarked = []trace.Kind{
 	trace.MessageDropped,  // takes more than a meter's outbox holds
 	trace.CommandRefused,  // nobody in these homes sends wrong commands
 	trace.ReadingAccepted, // nobody decides anything in them
+	trace.ImageRemoved,    // nor removes an image,
+	trace.TopUpCredited,   // nor pays:
+	trace.TopUpRefused,    // interleavings of top-ups are drawn in devices/prepayment
 }
 
 // steps are the usual ones in the lives of orders. Others take more luck than a
