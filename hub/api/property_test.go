@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,11 +40,13 @@ const (
 // world is a hub in which every operation has something to do.
 type world struct {
 	*server
-	image    string // SHA-256 of what is distributed to the gas meter
-	spare    string // SHA-256 of what is distributed to nobody
-	broken   error  // what every operation fails with, if set
-	lab      *api.Lab
-	elsewher bool // devices run in other processes
+	image string // SHA-256 of what is distributed to the gas meter
+	spare string // SHA-256 of what is distributed to nobody
+	lab   *api.Lab
+	// The publisher of events looks at what follows as well. broken is what every operation
+	// fails with, if set; elsewhere tells that devices run in other processes.
+	broken    atomic.Pointer[error]
+	elsewhere atomic.Bool
 }
 
 func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
@@ -60,10 +63,10 @@ func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 			return []api.Fault{{Device: 0x00DB1234567890A1, Loss: 1, Struck: map[string]uint64{}}}
 		},
 		SetLink:  func(han.EUI64, *api.LinkFault) {},
-		CutPower: func(han.EUI64) bool { return !w.elsewher },
-		Drain:    func(han.EUI64, uint8) bool { return !w.elsewher },
+		CutPower: func(han.EUI64) bool { return !w.elsewhere.Load() },
+		Drain:    func(han.EUI64, uint8) bool { return !w.elsewhere.Load() },
 		Type: func(han.EUI64, string) (api.Keyed, bool) {
-			return api.Keyed{Credited: true, Screen: "accepted", Balance: "£12.50"}, !w.elsewher
+			return api.Keyed{Credited: true, Screen: "accepted", Balance: "£12.50"}, !w.elsewhere.Load()
 		},
 	}
 	w.server = newServer(t, func(b *api.Backend) {
@@ -72,7 +75,7 @@ func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		})
 		b.Node = func(eui han.EUI64, look func(time.Time, han.Node)) bool {
-			if eui != meter.EUI64() || w.elsewher {
+			if eui != meter.EUI64() || w.elsewhere.Load() {
 				return false
 			}
 			look(start, meter)
@@ -80,8 +83,8 @@ func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 		}
 		operate := b.Operate
 		b.Operate = func(f func(*hub.Hub, time.Time, *han.Outbox) error) error {
-			if w.broken != nil {
-				return w.broken
+			if broken := w.broken.Load(); broken != nil {
+				return *broken
 			}
 			return operate(f)
 		}
@@ -92,6 +95,9 @@ func newWorld(t *testing.T, changes ...func(*world, *api.Backend)) *world {
 	w.fill()
 	return w
 }
+
+// failWith has every operation fail from here on.
+func (w *world) failWith(err error) { w.broken.Store(&err) }
 
 func (w *world) fill() {
 	mirror := store.Mirror{Device: 0x00DB1234567890A1, UpdatedAt: start.UnixMicro(), Attributes: []store.MirrorAttribute{
@@ -283,10 +289,10 @@ func recipe(t *testing.T, op *operation, status int) (*world, request) {
 		http.StatusUnprocessableEntity:   func() { r.path += "?colour=blue" },
 		http.StatusInternalServerError:   func() { closeStore(w) },
 		http.StatusServiceUnavailable: func() {
-			w.broken = errors.Join(api.ErrStopped, errors.New("for the test"))
+			w.failWith(errors.Join(api.ErrStopped, errors.New("for the test")))
 			w.api.Crowd(500)
 		},
-		http.StatusInsufficientStorage: func() { w.broken = fmt.Errorf("commit: %w", syscall.ENOSPC) },
+		http.StatusInsufficientStorage: func() { w.failWith(fmt.Errorf("commit: %w", syscall.ENOSPC)) },
 		http.StatusNotFound: func() {
 			r.path = strings.NewReplacer(gsme, unknown, outside, unknown, w.image, strings.Repeat("0", 64), "/alerts/1", "/alerts/999",
 				"/traffic/1", "/traffic/999").Replace(r.path)
@@ -332,7 +338,7 @@ func conflict(w *world, op *operation) (*world, request) {
 	case "control-clock":
 		r.body = `{"action":"step"}` // of a clock that runs
 	case "cut-power", "drain-battery", "type-digits":
-		w.elsewher = true
+		w.elsewhere.Store(true)
 	default: // nothing was distributed to the electricity meter
 		r.path = strings.Replace(r.path, gsme, esme, 1)
 	}

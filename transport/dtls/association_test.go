@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,12 +221,12 @@ func TestInstallCode(t *testing.T) {
 func TestTriesAtAnInstallCodeAreCountedAndSlowed(t *testing.T) {
 	inHome(t, func(t *testing.T, h *home) {
 		key := Key{1, 2, 3}
-		told := 0
+		var told atomic.Int64 // handshakes run in goroutines of their own
 		server := h.startHub(func(o *ServerOptions) {
 			o.InstallKey = func(han.EUI64) (Key, bool) { return key, true }
 			o.Unproven = func(peer han.EUI64, inARow int) {
-				if told++; peer != gasMeter || inARow != told {
-					t.Errorf("told of try %d of %s, want %d", inARow, peer, told)
+				if want := int(told.Add(1)); peer != gasMeter || inARow != want {
+					t.Errorf("told of try %d of %s, want %d", inARow, peer, want)
 				}
 			}
 		})
@@ -235,11 +236,11 @@ func TestTriesAtAnInstallCodeAreCountedAndSlowed(t *testing.T) {
 		guesser := h.startDevice(gasMeter, withKey(Key{9}))
 		time.Sleep(time.Hour)
 		// One try a minute, and a handshake of 10 s each.
-		if told < 45 || told > 70 {
-			t.Errorf("%d tries in an hour, want about one a minute", told)
+		if n := told.Load(); n < 45 || n > 70 {
+			t.Errorf("%d tries in an hour, want about one a minute", n)
 		}
-		if c := server.Counters(); c.Unproven != uint64(told) || c.HandshakesCompleted != 0 {
-			t.Errorf("told of %d tries, counted %+v", told, c)
+		if c := server.Counters(); c.Unproven != uint64(told.Load()) || c.HandshakesCompleted != 0 {
+			t.Errorf("told of %d tries, counted %+v", told.Load(), c)
 		}
 		got := h.read()
 		for _, want := range []string{
