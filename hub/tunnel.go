@@ -25,6 +25,7 @@ type tunnelClient struct {
 	queue     []gasproxy.Message
 	tsn       uint8 // transaction of the message in flight
 	flying    bool
+	asked     bool           // for a tunnel, and not answered yet
 	outgoing  block.Sender   // of the oldest message in the queue
 	incoming  block.Receiver // of what the meter sends
 	deadlines han.Deadlines[tunnelTimer]
@@ -66,6 +67,7 @@ func (h *Hub) peer(d *device) zcl.Peer {
 
 // requestTunnel opens the tunnel.
 func (h *Hub) requestTunnel(now time.Time, out *han.Outbox, d *device) {
+	d.tunnel.asked = true
 	d.tunnel.deadlines.Await(timerTunnel, now.Add(tunnelTimeout))
 	header := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, Command: tunnel.CommandRequestTunnel}
 	zcl.Send(&h.station, out, h.peer(d), header, tunnel.RequestTunnel{
@@ -104,7 +106,7 @@ func (h *Hub) tunnelTimer(now time.Time, out *han.Outbox, d *device) {
 			if t.flying {
 				t.outgoing.Unanswered()
 			}
-			t.flying = false
+			t.flying, t.asked = false, false
 			if len(t.queue) > 0 {
 				h.pushNext(now, out, d)
 			}
@@ -146,6 +148,13 @@ func (h *Hub) handleTunnel(now time.Time, out *han.Outbox, d *device, f han.Fram
 	case tunnel.CommandTransferDataToClient:
 		return h.takeFromTunnel(now, out, d, f, header, payload)
 	case tunnel.CommandTransferDataErrorToClient:
+		refused, err := tunnel.ParseTransferDataError(payload)
+		if err != nil {
+			return err
+		}
+		if refused.TunnelID != t.id {
+			return nil // a tunnel before, or one that is asked for already
+		}
 		t.flying = false
 		if err := h.keepTunnel(d, tunnel.NoTunnel); err != nil {
 			return err
@@ -173,7 +182,7 @@ func (h *Hub) takeConfirmation(now time.Time, out *han.Outbox, d *device, header
 		return nil
 	}
 	m := t.queue[0]
-	t.flying = false
+	t.flying, t.asked = false, false
 	t.deadlines.Clear(timerTunnel)
 	if !t.outgoing.Confirmed(m.Data) {
 		h.pushNext(now, out, d)
@@ -197,7 +206,7 @@ func (h *Hub) tunnelOpened(now time.Time, out *han.Outbox, d *device, payload []
 	if t.flying && (r.Status != tunnel.StatusSuccess || r.TunnelID == t.id) {
 		return nil // a repetition: what is waited for now is a confirmation
 	}
-	t.flying = false
+	t.flying, t.asked = false, false
 	t.deadlines.Clear(timerTunnel)
 	if r.Status != tunnel.StatusSuccess {
 		t.deadlines.Schedule(timerTunnel, now.Add(tunnelRetry))
@@ -217,6 +226,9 @@ func (h *Hub) takeFromTunnel(now time.Time, out *han.Outbox, d *device, f han.Fr
 		return err
 	}
 	if data.TunnelID != d.tunnel.id || d.tunnel.id == tunnel.NoTunnel {
+		if d.tunnel.asked {
+			return nil // it may be that of an answer that this message overtook; the meter sends it again
+		}
 		answer := zcl.Header{ClusterSpecific: true, DisableDefaultResponse: true, TSN: header.TSN, Command: tunnel.CommandTransferDataErrorToServer}
 		zcl.Answer(&h.station, out, zcl.PeerOf(f), answer, tunnel.TransferDataError{TunnelID: data.TunnelID, Status: tunnel.TransferNoSuchTunnel})
 		h.requestTunnel(now, out, d)

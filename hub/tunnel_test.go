@@ -186,6 +186,24 @@ func TestAMessageInATunnelThatIsNotOpenIsRefused(t *testing.T) {
 }
 
 // TestTooManyMessagesAreRefused and leave nothing behind.
+// Frames that overtake each other must not have hub and meter open tunnels for ever: a
+// message that comes before the answer that names its tunnel asks for no other.
+func TestAMessageThatOvertakesItsTunnelAsksForNone(t *testing.T) {
+	h := newHome(t)
+	early := func() []han.Frame {
+		return h.say(esme, tunnel.ClusterID, asServer(tunnel.CommandTransferDataToClient), tunnel.TransferData{TunnelID: 6})
+	}
+	h.expectSent(early(), "no such tunnel", "request tunnel")
+	h.expectSent(early())
+	h.forget()
+	h.Advance(h.Now.Add(11 * time.Second)) // nobody answered
+	h.expectSent(early(), "no such tunnel", "request tunnel")
+	h.opened(6)
+	frames := h.say(esme, tunnel.ClusterID, asServer(tunnel.CommandTransferDataErrorToClient),
+		tunnel.TransferDataError{TunnelID: 5, Status: tunnel.TransferNoSuchTunnel})
+	h.expectSent(frames) // of a tunnel before
+}
+
 func TestTooManyMessagesAreRefused(t *testing.T) {
 	for _, eui := range []han.EUI64{esme, gsme} {
 		h := newHome(t)

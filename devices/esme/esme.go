@@ -259,8 +259,13 @@ func (m *Meter) handleTunnel(now time.Time, out *han.Outbox, f han.Frame, h zcl.
 		m.setTunnel(noTunnel)
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusSuccess)
 	case tunnel.CommandTransferDataErrorToServer:
-		// The hub does not know the tunnel and opens another.
-		m.setTunnel(noTunnel)
+		refused, err := tunnel.ParseTransferDataError(payload)
+		if err != nil {
+			return err
+		}
+		if refused.TunnelID == m.tunnel { // the hub does not know it and opens another
+			m.setTunnel(noTunnel)
+		}
 	default:
 		zcl.AnswerDefault(&m.Station, out, f, h, zcl.StatusUnsupCommand)
 	}

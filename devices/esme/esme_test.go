@@ -195,8 +195,12 @@ func TestTunnelsThatAreNotOpen(t *testing.T) {
 	h.demand("after that", h.said(), "no such tunnel")
 	h.openTunnel(tunnel.ProtocolGBHRGP)
 	h.demand("opened anew, what waits goes", h.said(), "tunnel success, deliver")
-	tell(h, tunnel.ClusterID, zcl.Header{ClusterSpecific: true, Command: tunnel.CommandTransferDataErrorToServer}, tunnel.TransferDataError{TunnelID: 1})
+	forgotten := zcl.Header{ClusterSpecific: true, Command: tunnel.CommandTransferDataErrorToServer}
+	tell(h, tunnel.ClusterID, forgotten, tunnel.TransferDataError{TunnelID: 2})
 	h.command(1, readVersion(3))
+	h.demand("the hub forgot another", h.said(), "SUCCESS")
+	tell(h, tunnel.ClusterID, forgotten, tunnel.TransferDataError{TunnelID: 1})
+	h.command(1, readVersion(4))
 	h.demand("the hub forgot it", h.said(), "no such tunnel")
 	tell(h, tunnel.ClusterID, zcl.Header{ClusterSpecific: true, Command: 0x55}, zcl.Empty{})
 	h.demand("a command not spoken", h.said(), "UNSUP_COMMAND")
